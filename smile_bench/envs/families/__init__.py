@@ -1,0 +1,1 @@
+"""The families: one module each, found by itself; adding a module adds a family."""

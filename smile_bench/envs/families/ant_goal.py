@@ -1,0 +1,99 @@
+"""Ant goal: walk to a point on a circle that only the demonstrations tell."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from smile_bench.envs.body import ANT, Marker
+from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+
+CONTROL_COST = 0.005
+RADIUS = 2.0
+
+
+def ant_positions(qpos: FloatArray) -> dict[str, FloatArray]:
+    """Gymnasium's position keys for an ant, each (N,), from positions (N, nq)."""
+    x, y = qpos[:, 0].copy(), qpos[:, 1].copy()
+    return {"x_position": x, "y_position": y, "distance_from_origin": np.sqrt(x * x + y * y)}
+
+
+def ant_velocities(step: ControlStep, dt: float) -> dict[str, FloatArray]:
+    """Gymnasium's velocity keys for an ant, each (N,): displacement over duration."""
+    velocity = (step.qpos[:, :2] - step.qpos_before[:, :2]) / dt
+    return {"x_velocity": velocity[:, 0], "y_velocity": velocity[:, 1]}
+
+
+def distance(qpos: FloatArray, goals: FloatArray) -> FloatArray:
+    """Horizontal distance (N,) in metres of torsos (N, nq) to goals (N, 2)."""
+    offset = qpos[:, :2] - goals
+    return np.sqrt(offset[:, 0] * offset[:, 0] + offset[:, 1] * offset[:, 1])
+
+
+def on_circle(angles: FloatArray) -> FloatArray:
+    """Goals (n, 2) at angles (n,) in radians on the circle of radius 2.
+
+    Rounded, so that the last bit of a platform's cosine can not change a task.
+    """
+    return np.round(RADIUS * np.stack((np.cos(angles), np.sin(angles)), axis=1), 12)
+
+
+class AntGoal(Family):
+    """An ant that must reach a goal 2 m from where it starts (SMILe, section 4.2).
+
+    Task: the goal's coordinates. Reward: minus the distance to the goal after the step, minus
+    0.005 ‖a‖². Metric: the smallest distance to the goal over the episode.
+    """
+
+    memory_size: ClassVar[int] = 1
+
+    def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
+        return ant_positions(qpos)
+
+    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+        return distance(qpos, parameters)[:, None]
+
+    def judge(self, step: ControlStep) -> Outcome:
+        away = distance(step.qpos, step.parameters)
+        cost = CONTROL_COST * np.square(step.actions).sum(axis=1)
+        nearest = np.minimum(step.memory[:, 0], away)
+        info = {
+            **ant_positions(step.qpos),
+            **ant_velocities(step, self.body.dt),
+            "reward_dist": -away,
+            "reward_ctrl": -cost,
+            "min_distance": nearest,
+        }
+        return Outcome(-away - cost, info, nearest[:, None])
+
+    def marker_positions(
+        self, parameters: FloatArray, episode: FloatArray, time: float
+    ) -> FloatArray:
+        return np.array([[parameters[0], parameters[1], 0.15]])
+
+
+FAMILY = AntGoal(
+    id="SmileAntGoal-v0",
+    title="Ant goal",
+    summary="walk to a goal on a circle of radius 2 m",
+    body=ANT,
+    parameter_names=("goal_x", "goal_y"),
+    tasks={
+        "train": on_circle(np.arange(32) * np.pi / 16),
+        "validation": on_circle((8 * np.arange(8) + 3) * np.pi / 32),
+        "test": on_circle(2 * np.arange(16) * np.pi / 16 + np.pi / 32),
+    },
+    horizon=100,
+    metrics=(
+        Metric(
+            name="min_distance",
+            description="smallest distance to the goal over the episode",
+            unit="m",
+            higher_is_better=False,
+        ),
+    ),
+    context_sizes=(1,),
+    recipe=Recipe(expert="ant-goal", demonstrations=16, subsample=1),
+    markers=(Marker(name="goal", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.15),),
+)

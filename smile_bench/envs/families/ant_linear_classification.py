@@ -1,0 +1,111 @@
+"""Ant linear classification: walk to the target of a class that several demonstrations define."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from smile_bench.envs.body import ANT, Marker
+from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance
+from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.tables import load_table
+
+TARGETS = np.array([[1.41, 1.41], [-1.41, 1.41]])
+"""Where to go if the first sample is on the positive side, and where if on the negative."""
+REACH = 0.5
+"""Distance in metres within which a target counts as entered."""
+FEATURES = 4
+
+
+class AntLinearClassification(Family):
+    """An ant that answers a linear classification by where it walks (SMILe, section 4.4).
+
+    Task: the unit normal of a hyperplane in R⁴. Each episode shows two vectors of [-1, 1]⁴, one
+    from each side, in random order: if the first is on the normal's side the right target is
+    (1.41, 1.41), else (-1.41, 1.41). The first target that the torso comes within 0.5 m of is
+    the answer; coming near neither within the horizon is a no-op. Reward: 1 within 0.5 m of the
+    right target, else 0.
+    """
+
+    extra_observed: ClassVar[int] = 4 + 2 * FEATURES
+    episode_size: ClassVar[int] = 2 * FEATURES
+    memory_size: ClassVar[int] = 1
+
+    def draw_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
+        first, second = rng.uniform(-1.0, 1.0, (2, FEATURES))
+        # The cube is symmetric about 0: mirroring draws uniformly from the other side.
+        if (first @ parameters > 0.0) == (second @ parameters > 0.0):
+            second = -second
+        return np.concatenate((first, second))
+
+    def observe(
+        self, qpos: FloatArray, qvel: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
+        offsets = (TARGETS[None] - qpos[:, None, :2]).reshape(len(qpos), 4)
+        return np.concatenate((self.body.observe(qpos, qvel), offsets, episode), axis=1)
+
+    def right_targets(self, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+        """The right target (N, 2) for normals (N, 4) and sample pairs (N, 8)."""
+        positive = (episode[:, :FEATURES] * parameters).sum(axis=1) > 0.0
+        return np.where(positive[:, None], TARGETS[0], TARGETS[1])
+
+    def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
+        return ant_positions(qpos)
+
+    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+        return np.zeros((len(qpos), 1))
+
+    def judge(self, step: ControlStep) -> Outcome:
+        right = self.right_targets(step.parameters, step.episode)
+        near_right = distance(step.qpos, right) < REACH
+        near_wrong = distance(step.qpos, TARGETS.sum(axis=0) - right) < REACH
+        # 0: no answer yet, 1: right, -1: wrong; the targets are too far apart to be near both.
+        now = near_right.astype(np.float64) - near_wrong
+        decision = np.where(step.memory[:, 0] == 0.0, now, step.memory[:, 0])
+        reward = near_right.astype(np.float64)
+        info = {
+            **ant_positions(step.qpos),
+            **ant_velocities(step, self.body.dt),
+            "reward_target": reward.copy(),
+            "success": (decision == 1.0).astype(np.float64),
+            "no_op": (decision == 0.0).astype(np.float64),
+        }
+        return Outcome(reward, info, decision[:, None])
+
+    def marker_positions(
+        self, parameters: FloatArray, episode: FloatArray, time: float
+    ) -> FloatArray:
+        right = self.right_targets(parameters[None], episode[None])[0]
+        return np.array([[*right, 0.02], [*(TARGETS.sum(axis=0) - right), 0.02]])
+
+
+FAMILY = AntLinearClassification(
+    id="SmileAntLinearClassification-v0",
+    title="Ant linear classification",
+    summary="walk to one of two targets to answer a linear classification in R⁴",
+    body=ANT,
+    parameter_names=tuple(f"normal_{i}" for i in range(FEATURES)),
+    tasks=load_table("ant_linear_classification"),
+    horizon=50,
+    metrics=(
+        Metric(
+            name="success",
+            description="share of episodes in which the right target is entered first",
+            unit="",
+            higher_is_better=True,
+        ),
+        Metric(
+            name="no_op",
+            description="share of episodes in which no target is entered",
+            unit="",
+            higher_is_better=False,
+        ),
+    ),
+    context_sizes=(1, 2, 3, 4, 5, 6, 7, 8),
+    recipe=Recipe(expert="ant-linear-classification", demonstrations=16, subsample=1),
+    markers=(
+        Marker(name="right", rgba=(0.1, 0.7, 0.2, 0.5), radius=REACH),
+        Marker(name="wrong", rgba=(0.8, 0.2, 0.1, 0.3), radius=REACH),
+    ),
+)

@@ -1,0 +1,93 @@
+"""Walker dynamics: run on a body whose masses, inertias, damping and friction only show in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from smile_bench.envs.body import WALKER
+from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.tables import load_table
+
+if TYPE_CHECKING:
+    import mujoco
+
+CONTROL_COST = 1e-3
+SURVIVE_REWARD = 1.0
+BODIES, DOFS, GEOMS = 8, 9, 8
+
+
+class WalkerDynamics(Family):
+    """A two-legged walker whose dynamics differ from task to task (SMILe, section 4.3).
+
+    Task: multipliers on body mass, body inertia, joint damping and geom friction. Reward: forward
+    velocity + 1 - 0.001 ‖a‖². Metric: the return of the episode, which never ends early. The score
+    that compares it with a base policy and an expert is the paper's custom metric.
+    """
+
+    memory_size: ClassVar[int] = 1
+    varies_dynamics: ClassVar[bool] = True
+
+    def change_model(
+        self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
+    ) -> None:
+        import mujoco
+
+        mass, inertia, damping, friction = np.split(
+            parameters, np.cumsum((BODIES, 3 * BODIES, DOFS))
+        )
+        model.body_mass[:] = nominal.body_mass * mass
+        model.body_inertia[:] = nominal.body_inertia * inertia.reshape(BODIES, 3)
+        model.dof_damping[:] = nominal.dof_damping * damping
+        model.geom_friction[:] = nominal.geom_friction * friction.reshape(GEOMS, 3)
+        # Masses and inertias enter constants that MuJoCo derives once, at compilation.
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+
+    def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
+        # Gymnasium's initial height of the root joint is 1.25 m.
+        return {"x_position": qpos[:, 0].copy(), "z_distance_from_origin": qpos[:, 1] - 1.25}
+
+    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+        return np.zeros((len(qpos), 1))
+
+    def judge(self, step: ControlStep) -> Outcome:
+        velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
+        cost = CONTROL_COST * np.square(step.actions).sum(axis=1)
+        reward = velocity + SURVIVE_REWARD - cost
+        memory = step.memory + reward[:, None]
+        info = {
+            **self.positions(step.qpos),
+            "x_velocity": velocity,
+            "reward_forward": velocity.copy(),
+            "reward_ctrl": -cost,
+            "reward_survive": np.full(len(reward), SURVIVE_REWARD),
+            "episode_return": memory[:, 0].copy(),
+        }
+        return Outcome(reward, info, memory)
+
+
+FAMILY = WalkerDynamics(
+    id="SmileWalkerDynamics-v0",
+    title="Walker dynamics",
+    summary="run on a body with unknown masses, inertias, damping and friction",
+    body=WALKER,
+    parameter_names=(
+        *(f"mass_{i}" for i in range(BODIES)),
+        *(f"inertia_{i}_{axis}" for i in range(BODIES) for axis in "xyz"),
+        *(f"damping_{i}" for i in range(DOFS)),
+        *(f"friction_{i}_{kind}" for i in range(GEOMS) for kind in ("slide", "spin", "roll")),
+    ),
+    tasks=load_table("walker_dynamics"),
+    horizon=1000,
+    metrics=(
+        Metric(
+            name="episode_return",
+            description="sum of rewards over the episode",
+            unit="",
+            higher_is_better=True,
+        ),
+    ),
+    context_sizes=(1,),
+    recipe=Recipe(expert="walker-dynamics", demonstrations=32, subsample=20),
+)

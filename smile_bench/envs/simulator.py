@@ -1,0 +1,216 @@
+"""The batched simulator: many episodes of a family stepped together on native threads."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+import mujoco
+import mujoco.batch
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.envs.family import ControlStep, Family, FloatArray, Outcome
+from smile_bench.errors import SimulationError
+
+__all__ = ["Simulator", "available_threads", "compile_task", "require_stable", "split_state"]
+
+# MuJoCo counts these when it meets a non-finite number; it then resets or ignores it silently.
+_FIRST_WARNING = mujoco.mjtWarning.mjWARN_BADQPOS.value
+_LAST_WARNING = mujoco.mjtWarning.mjWARN_BADCTRL.value
+UNSTABLE_WARNINGS = slice(_FIRST_WARNING, _LAST_WARNING + 1)
+
+
+def available_threads() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def compile_task(
+    family: Family, nominal: mujoco.MjModel, parameters: FloatArray
+) -> mujoco.MjModel:
+    """The MuJoCo model of a task with parameters (P,), a copy of the family's nominal model."""
+    model = copy.copy(nominal)
+    family.change_model(model, nominal, parameters)
+    return model
+
+
+def split_state(family: Family, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Split initial states (..., S) into positions, velocities and what the episode drew.
+
+    Raises:
+        ValueError: a state of another length, or not finite.
+    """
+    states = np.asarray(states, np.float64)
+    if states.shape[-1:] != (family.state_size,) or not np.isfinite(states).all():
+        raise ValueError(
+            f"an initial state of {family.id} is {family.state_size} finite numbers "
+            f"({family.body.positions} positions, {family.body.velocities} velocities, "
+            f"{family.episode_size} drawn for the episode), got an array of shape {states.shape}"
+            f"{'' if np.isfinite(states).all() else ' with non-finite numbers'}."
+        )
+    nq, nv = family.body.positions, family.body.velocities
+    return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]
+
+
+def require_stable(family: Family, warnings: NDArray[np.int32], steps: NDArray[np.int64]) -> None:
+    """Raise if MuJoCo met a non-finite number.
+
+    Args:
+        family: what is simulated.
+        warnings: MuJoCo's warning counters (N, warning kinds).
+        steps: control steps taken in each episode (N,).
+
+    Raises:
+        SimulationError: naming the environments and the step.
+    """
+    bad = warnings[:, UNSTABLE_WARNINGS]
+    if bad.any():
+        slots = np.flatnonzero(bad.any(axis=1)).tolist()
+        raise SimulationError(
+            f"the simulation of {family.id} became unstable (non-finite state) in environment "
+            f"{slots} at control step {steps[slots].tolist()}. Reset before going on; if it "
+            "comes back, report the task, the initial state and the actions."
+        )
+
+
+class Simulator:
+    """N episodes of a family, stepped in lockstep; the physics below every environment.
+
+    Bit-equal to N scalar environments from the same initial states and actions: each episode is
+    MuJoCo's whole integration state, warm start included, stepped by ``mujoco.batch``.
+
+    Args:
+        family: what to simulate.
+        num_envs: N.
+        threads: native threads, by default one per available processor.
+    """
+
+    def __init__(self, family: Family, num_envs: int, *, threads: int | None = None) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+        self.family = family
+        self.num_envs = num_envs
+        body = family.body
+        model = self.nominal = body.compile(family.markers)
+        self._default = (model.qpos0.copy(), np.zeros(model.nv))
+        self._batch = mujoco.batch.Batch(model, num_envs, threads or available_threads())
+        self.qpos: FloatArray = self._batch.bind("qpos")
+        """Live positions (N, nq)."""
+        self.qvel: FloatArray = self._batch.bind("qvel")
+        """Live velocities (N, nv)."""
+        self._control = self._batch.bind("ctrl")
+        self.parameters: FloatArray = np.zeros((num_envs, len(family.parameter_names)))
+        self.episode: FloatArray = np.zeros((num_envs, family.episode_size))
+        self.memory: FloatArray = np.zeros((num_envs, family.memory_size))
+        self.steps: NDArray[np.int64] = np.zeros(num_envs, np.int64)
+        self._action_shape = (num_envs, body.actions)
+
+    @property
+    def time(self) -> FloatArray:
+        """Seconds (N,) since each episode began."""
+        return self.steps * self.family.body.dt
+
+    def set_tasks(self, parameters: FloatArray) -> None:
+        """Give every environment its task; episodes must be reset afterwards.
+
+        Args:
+            parameters: (N, P).
+        """
+        parameters = np.asarray(parameters, np.float64)
+        if parameters.shape != self.parameters.shape:
+            raise ValueError(
+                f"task parameters must have shape {self.parameters.shape}, got {parameters.shape}."
+            )
+        self.parameters = parameters.copy()
+        if self.family.varies_dynamics:
+            models: dict[bytes, Any] = {}
+            for row in parameters:
+                if row.tobytes() not in models:
+                    models[row.tobytes()] = compile_task(self.family, self.nominal, row)
+            self._batch.set_models([models[row.tobytes()] for row in parameters])
+
+    def draw_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
+        """Draw an initial state (S,) for task parameters (P,)."""
+        return draw_start(self.family, rng, parameters, *self._default)
+
+    def reset(self, states: FloatArray, ids: NDArray[np.int64] | None = None) -> None:
+        """Begin episodes.
+
+        Args:
+            states: initial states, (len(ids), S).
+            ids: which environments, sorted; all by default.
+
+        Raises:
+            ValueError: states of another shape or not finite.
+        """
+        where = np.arange(self.num_envs) if ids is None else ids
+        qpos, qvel, episode = split_state(self.family, states)
+        self._batch.reset(where, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.qpos[where], self.qvel[where], self.episode[where] = qpos, qvel, episode
+        self._batch.forward(where)
+        self._batch.warning[where] = 0
+        self.steps[where] = 0
+        self.memory[where] = self.family.begin(
+            self.qpos[where], self.parameters[where], self.episode[where]
+        )
+
+    def observe(self) -> FloatArray:
+        """Observations (N, observation_size), a new array."""
+        return self.family.observe(self.qpos, self.qvel, self.parameters, self.episode)
+
+    def step(self, actions: NDArray[Any]) -> Outcome:
+        """Take one control step in every environment.
+
+        Args:
+            actions: (N, nu), in [-1, 1].
+
+        Raises:
+            ValueError: actions of another shape.
+            SimulationError: the state or an action is not finite.
+        """
+        if actions.shape != self._action_shape:
+            raise ValueError(
+                f"actions must have shape {self._action_shape}, got {np.shape(actions)}."
+            )
+        self._control[:] = actions
+        before = self.qpos.copy()
+        self._batch.step(nstep=self.family.body.frame_skip)
+        self.steps += 1
+        if self._batch.warning.any():
+            require_stable(self.family, self._batch.warning, self.steps)
+        outcome = self.family.judge(
+            ControlStep(
+                before,
+                self.qpos,
+                self._control,
+                self.parameters,
+                self.episode,
+                self.memory,
+                self.steps,
+            )
+        )
+        # A copy, because the next reset writes into it and infos may share its memory.
+        self.memory = outcome.memory.copy()
+        return outcome
+
+    def copy_into(self, data: mujoco.MjData, index: int) -> mujoco.MjModel:
+        """Copy one environment's state into ``data``, for rendering, and return its model."""
+        self._batch.get_data(index, data)
+        model: mujoco.MjModel = self._batch.get_model(index)
+        return model
+
+
+def draw_start(
+    family: Family,
+    rng: np.random.Generator,
+    parameters: FloatArray,
+    qpos0: FloatArray,
+    qvel0: FloatArray,
+) -> FloatArray:
+    """Draw an initial state (S,): body first, then what the episode shows."""
+    qpos, qvel = family.body.draw_start(rng, qpos0, qvel0)
+    return np.concatenate((qpos, qvel, family.draw_episode(rng, parameters)))

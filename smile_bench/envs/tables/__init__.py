@@ -1,0 +1,24 @@
+"""Frozen task tables: drawn once, kept as data, never drawn again."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["load_table"]
+
+
+def load_table(name: str) -> dict[str, NDArray[np.float64]]:
+    """Read a table.
+
+    Args:
+        name: file name without ending.
+
+    Returns:
+        Split to parameters (number of tasks, P).
+    """
+    text = resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    return {split: np.array(rows, np.float64) for split, rows in json.loads(text).items()}

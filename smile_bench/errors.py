@@ -1,0 +1,61 @@
+"""Errors that users meet: each says what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AgentError",
+    "DatasetError",
+    "ExpertError",
+    "ProtocolError",
+    "SimulationError",
+    "SmileError",
+    "UnknownNameError",
+    "suggestion",
+]
+
+
+class SmileError(Exception):
+    """Base class of every error that smile-bench raises on bad input."""
+
+
+class UnknownNameError(SmileError, ValueError):
+    """A family, split, task or agent that does not exist."""
+
+
+class SimulationError(SmileError, RuntimeError):
+    """The physics left the range in which its state means anything."""
+
+
+class DatasetError(SmileError, ValueError):
+    """A dataset file that is damaged, incomplete or of another format."""
+
+
+class ExpertError(SmileError, ValueError):
+    """Expert weights that are missing, damaged or of another family."""
+
+
+class AgentError(SmileError, ValueError):
+    """An agent that breaks the agent interface."""
+
+
+class ProtocolError(SmileError, ValueError):
+    """Protocol data that is missing, damaged or does not fit the dataset."""
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """The end of an error message: the closest known name, then all of them.
+
+    Args:
+        name: what was given.
+        known: the names that exist.
+
+    Returns:
+        ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if nothing is close.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    question = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{question}Known: {', '.join(map(repr, names))}."
