@@ -182,6 +182,10 @@ class Family(ABC):
         """Observations (N, observation_size); task parameters must not enter them."""
         return self.body.observe(qpos, qvel)
 
+    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
+        """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
+        return np.concatenate((observations, parameters), axis=1)
+
     def change_model(
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
     ) -> None:

@@ -39,6 +39,12 @@ def on_circle(angles: FloatArray) -> FloatArray:
     return np.round(RADIUS * np.stack((np.cos(angles), np.sin(angles)), axis=1), 12)
 
 
+def towards(observations: FloatArray, goals: FloatArray) -> FloatArray:
+    """What an expert that walks to goals (N, 2) sees: body, goal and the offset to it, (N, 33)."""
+    body = observations[:, : ANT.observed]
+    return np.concatenate((body, goals, goals - body[:, :2]), axis=1)
+
+
 class AntGoal(Family):
     """An ant that must reach a goal 2 m from where it starts (SMILe, section 4.2).
 
@@ -47,6 +53,9 @@ class AntGoal(Family):
     """
 
     memory_size: ClassVar[int] = 1
+
+    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
+        return towards(observations, parameters)
 
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return ant_positions(qpos)

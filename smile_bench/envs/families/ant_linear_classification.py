@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.envs.body import ANT, Marker
-from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance
+from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance, towards
 from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
 from smile_bench.envs.tables import load_table
 
@@ -49,6 +49,10 @@ class AntLinearClassification(Family):
         """The right target (N, 2) for normals (N, 4) and sample pairs (N, 8)."""
         positive = (episode[:, :FEATURES] * parameters).sum(axis=1) > 0.0
         return np.where(positive[:, None], TARGETS[0], TARGETS[1])
+
+    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
+        samples = observations[:, -self.episode_size :]
+        return towards(observations, self.right_targets(parameters, samples))
 
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return ant_positions(qpos)

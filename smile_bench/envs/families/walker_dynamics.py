@@ -44,6 +44,9 @@ class WalkerDynamics(Family):
         # Masses and inertias enter constants that MuJoCo derives once, at compilation.
         mujoco.mj_setConst(model, mujoco.MjData(model))
 
+    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
+        return np.concatenate((observations, np.log(parameters)), axis=1)
+
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         # Gymnasium's initial height of the root joint is 1.25 m.
         return {"x_position": qpos[:, 0].copy(), "z_distance_from_origin": qpos[:, 1] - 1.25}

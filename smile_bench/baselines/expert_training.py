@@ -1,0 +1,91 @@
+"""Training the experts that ship with the families: one stored configuration each."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from smile_bench.baselines.ppo import PPO, PPOConfig
+from smile_bench.baselines.training import Training, run
+from smile_bench.datasets.expert import Expert, write_expert
+from smile_bench.envs import get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import ExpertError
+
+__all__ = ["EXPERT_TRAININGS", "expert_metrics", "train_expert"]
+
+
+class ExpertTraining(Training):
+    """A training whose outcome is an expert."""
+
+    def expert(self, recipe: dict[str, Any]) -> Expert:
+        """The expert as it stands."""
+        raise NotImplementedError
+
+
+EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
+    "SmileAntGoal-v0": lambda seed: PPO(  # type: ignore[dict-item]
+        PPOConfig(family="SmileAntGoal-v0", seed=seed, iterations=300)
+    ),
+}
+"""Family id to its expert's training for a seed."""
+
+
+def train_expert(
+    family: str, directory: Path, *, seed: int = 0, stop_after: int | None = None
+) -> Path | None:
+    """Train a family's expert, or go on with a training, and store the expert.
+
+    Args:
+        family: the family's id.
+        directory: where checkpoints, logs and, in the end, the weights go.
+        seed: of the training.
+        stop_after: stop at this iteration, as an interruption would.
+
+    Returns:
+        The path of the weights, or None if the training was stopped before its end.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family's expert is not trained here.
+    """
+    declared = get_family(family)
+    if family not in EXPERT_TRAININGS:
+        raise ExpertError(
+            f"{family} has no expert training. Families with one: "
+            f"{', '.join(sorted(EXPERT_TRAININGS))}."
+        )
+    torch.set_num_threads(1)
+    training = EXPERT_TRAININGS[family](seed)
+    seconds = run(training, directory, stop_after=stop_after)
+    if training.iteration < training.iterations:
+        return None
+    recipe = {
+        "command": f"smile-bench experts train {family} --seed {seed}",
+        "seconds": round(seconds),
+        "machine": platform.machine(),
+        "versions": {name: metadata.version(name) for name in ("mujoco", "torch", "numpy")},
+    }
+    path = directory / f"{declared.recipe.expert}.safetensors"
+    write_expert(path, training.expert(recipe))
+    return path
+
+
+def expert_metrics(expert: Expert, split: str, *, episodes: int = 8, seed: int = 0) -> Any:
+    """The expert's primary metric per task of a split, (tasks, episodes)."""
+    family = get_family(expert.family)
+    table = family.table(split)
+    parameters = np.repeat(table, episodes, axis=0)
+    simulator = Simulator(family, len(parameters))
+    simulator.set_tasks(parameters)
+    rng = np.random.default_rng(seed)
+    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
+    for _ in range(family.horizon):
+        outcome = simulator.step(expert.act(simulator.observe(), parameters))
+    return outcome.info[family.metric.name].reshape(len(table), episodes)

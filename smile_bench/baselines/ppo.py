@@ -1,0 +1,313 @@
+"""Proximal policy optimisation of the ant's goal-conditioned experts.
+
+Many episodes in lockstep, one update phase after each; the goal is drawn anew for every episode
+and is part of the expert's privileged input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from smile_bench.baselines.checkpoint import (
+    load_checkpoint,
+    pack_generator,
+    pack_module,
+    pack_optimizer,
+    save_checkpoint,
+    unpack_generator,
+    unpack_module,
+    unpack_optimizer,
+)
+from smile_bench.baselines.expert_tasks import GoalReward, circle_goals, goal_reward
+from smile_bench.datasets.expert import Expert
+from smile_bench.envs import get_family
+from smile_bench.envs.family import FloatArray
+from smile_bench.envs.simulator import Simulator
+
+__all__ = ["PPO", "PPOConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig:
+    """Settings of a training."""
+
+    family: str
+    seed: int = 0
+    iterations: int = 160
+    """Rollout and update phases."""
+    envs: int = 128
+    """Episodes per iteration."""
+    horizon: int = 100
+    """Control steps per episode."""
+    hidden: int = 128
+    """Width of the two hidden layers of policy and value."""
+    learning_rate: float = 3e-4
+    """Initial; the KL rule scales it."""
+    epochs: int = 5
+    minibatches: int = 8
+    discount: float = 0.99
+    gae: float = 0.95
+    """λ of generalised advantage estimation."""
+    clip: float = 0.2
+    """Trust region of the probability ratio."""
+    kl_high: float = 0.02
+    """Above this mean KL of an iteration the learning rate is halved."""
+    kl_low: float = 0.005
+    """Below this it grows by half."""
+    reward_scale: float = 0.1
+    initial_std: float = 0.6
+    reward: GoalReward = field(default_factory=GoalReward)
+    threads: int = 1
+    """Native threads of the simulator."""
+
+
+def mlp(inputs: int, hidden: int, outputs: int, last_gain: float) -> nn.Sequential:
+    """Two tanh layers with orthogonal weights."""
+    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
+    for layer, gain in zip(layers, (math.sqrt(2.0), math.sqrt(2.0), last_gain), strict=True):
+        nn.init.orthogonal_(layer.weight, gain)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+
+
+class ActorCritic(nn.Module):
+    """Gaussian policy and value function on normalised features."""
+
+    mean: Tensor
+    var: Tensor
+    count: Tensor
+
+    def __init__(self, features: int, actions: int, config: PPOConfig) -> None:
+        super().__init__()
+        self.policy = mlp(features, config.hidden, actions, 0.01)
+        self.value = mlp(features, config.hidden, 1, 1.0)
+        self.log_std = nn.Parameter(torch.full((actions,), math.log(config.initial_std)))
+        self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
+        self.register_buffer("var", torch.ones(features, dtype=torch.float64))
+        self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
+
+    def absorb(self, features: Tensor) -> None:
+        """Merge a batch (n, F) into the running mean and variance."""
+        n = float(len(features))
+        mean, var = features.mean(0), features.var(0, unbiased=False)
+        total = self.count + n
+        delta = mean - self.mean
+        new_var = (
+            self.var * self.count + var * n + delta.square() * self.count * n / total
+        ) / total
+        self.mean.add_(delta * n / total)
+        self.var.copy_(new_var)
+        self.count.copy_(total)
+
+    @property
+    def scale(self) -> Tensor:
+        """Standard deviations, bounded away from 0."""
+        return self.var.sqrt().clamp_min(1e-3)
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """Z-scored features, clipped to ±10."""
+        return ((features - self.mean) / self.scale).clamp(-10.0, 10.0).float()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """One iteration's data; T steps of N episodes."""
+
+    features: Tensor
+    """Normalised, (T, N, F)."""
+    actions: Tensor
+    log_probs: Tensor
+    advantages: Tensor
+    returns: Tensor
+    metric: float
+    """Mean over episodes of the smallest distance to the goal, exploration included."""
+
+
+class PPO:
+    """A training that can be saved at any iteration and resumed to the same numbers.
+
+    Args:
+        config: settings.
+        draw_goals: how tasks are drawn, ``(rng, n) -> (n, 2)``.
+    """
+
+    def __init__(
+        self,
+        config: PPOConfig,
+        draw_goals: Callable[[np.random.Generator, int], FloatArray] = circle_goals,
+    ) -> None:
+        self.config = config
+        self.draw_goals = draw_goals
+        self.family = get_family(config.family)
+        self.simulator = Simulator(self.family, config.envs, threads=config.threads)
+        self.rng = np.random.default_rng(config.seed)
+        self.iteration = 0
+        self.learning_rate = config.learning_rate
+        neutral = self.family.privileged(
+            np.zeros((1, self.family.observation_size)),
+            np.zeros((1, len(self.family.parameter_names))),
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            self.model = ActorCritic(neutral.shape[1], self.family.body.actions, config)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration as data."""
+        return asdict(self.config)
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the training has."""
+        return self.config.iterations
+
+    def step(self) -> dict[str, float]:
+        """One iteration.
+
+        Returns:
+            What to log: the metric of the rollout, losses, KL, learning rate.
+        """
+        rollout = self._rollout()
+        log = self._update(rollout)
+        self.iteration += 1
+        steps = self.iteration * self.config.envs * self.config.horizon
+        return {"charts/metric": rollout.metric, "charts/env_steps": float(steps), **log}
+
+    def expert(self, recipe: dict[str, Any]) -> Expert:
+        """The policy's mean as an expert to store."""
+        layers = [layer for layer in self.model.policy if isinstance(layer, nn.Linear)]
+        return Expert(
+            family=self.family.id,
+            weights=tuple(layer.weight.detach().numpy().copy() for layer in layers),
+            biases=tuple(layer.bias.detach().numpy().copy() for layer in layers),
+            mean=self.model.mean.numpy().astype(np.float32),
+            scale=self.model.scale.numpy().astype(np.float32),
+            activation="tanh",
+            squash="clip",
+            recipe={"algorithm": "ppo", "config": self.settings, **recipe},
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        tensors = pack_module("model", self.model) | pack_optimizer("optimizer", self.optimizer)
+        state = {
+            "config": self.settings,
+            "iteration": self.iteration,
+            "learning_rate": self.learning_rate,
+            "rng": pack_generator(self.rng),
+        }
+        save_checkpoint(path, tensors, state)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, state = load_checkpoint(path)
+        unpack_module("model", self.model, tensors)
+        unpack_optimizer("optimizer", self.optimizer, tensors)
+        self.iteration, self.learning_rate = state["iteration"], state["learning_rate"]
+        unpack_generator(self.rng, state["rng"])
+
+    def _rollout(self) -> Rollout:
+        config, simulator = self.config, self.simulator
+        goals = self.draw_goals(self.rng, config.envs)
+        simulator.set_tasks(goals)
+        starts = [simulator.draw_start(self.rng, goal) for goal in goals]
+        simulator.reset(np.stack(starts))
+        raw, actions, rewards = [], [], []
+        nearest = np.full(config.envs, np.inf)
+        std = self.model.log_std.detach().exp().numpy()
+        with torch.no_grad():
+            for _ in range(config.horizon):
+                features = torch.from_numpy(self.family.privileged(simulator.observe(), goals))
+                mean = self.model.policy(self.model.normalise(features)).numpy()
+                noise = self.rng.standard_normal(mean.shape, np.float32)
+                action = mean + std * noise
+                before = simulator.qpos.copy()
+                clipped = np.clip(action, -1.0, 1.0)
+                outcome = simulator.step(clipped)
+                reward = goal_reward(
+                    config.reward, self.family.body.dt, before, simulator.qpos, clipped, goals
+                )
+                nearest = np.minimum(nearest, -outcome.info["reward_dist"])
+                raw.append(features)
+                actions.append(torch.from_numpy(action))
+                rewards.append(torch.from_numpy(config.reward_scale * reward).float())
+            raw.append(torch.from_numpy(self.family.privileged(simulator.observe(), goals)))
+            features = self.model.normalise(torch.stack(raw))
+            values = self.model.value(features).squeeze(-1)
+            acts = torch.stack(actions)
+            means = self.model.policy(features[:-1])
+            log_probs = self._log_prob(means, acts)
+            advantages = self._advantages(torch.stack(rewards), values)
+            self.model.absorb(torch.cat(raw[:-1]))
+        return Rollout(
+            features=features[:-1],
+            actions=acts,
+            log_probs=log_probs,
+            advantages=advantages,
+            returns=advantages + values[:-1],
+            metric=float(nearest.mean()),
+        )
+
+    def _log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
+        z = (actions - means) * torch.exp(-self.model.log_std)
+        return (-0.5 * z.square() - self.model.log_std).sum(-1)
+
+    def _advantages(self, rewards: Tensor, values: Tensor) -> Tensor:
+        """Generalised advantages (T, N) from rewards (T, N) and values (T + 1, N).
+
+        The horizon is a truncation: the last value stands for what would follow.
+        """
+        advantages = torch.zeros_like(rewards)
+        running = torch.zeros_like(rewards[0])
+        for t in reversed(range(len(rewards))):
+            delta = rewards[t] + self.config.discount * values[t + 1] - values[t]
+            running = delta + self.config.discount * self.config.gae * running
+            advantages[t] = running
+        return advantages
+
+    def _update(self, rollout: Rollout) -> dict[str, float]:
+        config = self.config
+        features, actions = rollout.features.flatten(0, 1), rollout.actions.flatten(0, 1)
+        old, returns = rollout.log_probs.flatten(), rollout.returns.flatten()
+        advantages = rollout.advantages.flatten()
+        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        kls, value_losses = [], []
+        for _ in range(config.epochs):
+            order = torch.from_numpy(self.rng.permutation(len(features)))
+            for index in order.chunk(config.minibatches):
+                x = features[index]
+                ratio_log = self._log_prob(self.model.policy(x), actions[index]) - old[index]
+                ratio, gain = ratio_log.exp(), advantages[index]
+                clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
+                policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
+                value_loss = (self.model.value(x).squeeze(-1) - returns[index]).square().mean()
+                self.optimizer.zero_grad()
+                (policy_loss + 0.5 * value_loss).backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                self.optimizer.step()
+                kls.append(float((ratio.detach() - 1.0 - ratio_log.detach()).mean()))
+                value_losses.append(float(value_loss.detach()))
+        kl = float(np.mean(kls[-config.minibatches :]))
+        if kl > config.kl_high:
+            self.learning_rate = max(self.learning_rate / 2.0, 1e-5)
+        elif kl < config.kl_low:
+            self.learning_rate = min(self.learning_rate * 1.5, 2e-3)
+        return {
+            "losses/kl": kl,
+            "losses/value": float(np.mean(value_losses)),
+            "charts/learning_rate": self.learning_rate,
+            "charts/std": float(self.model.log_std.detach().exp().mean()),
+        }

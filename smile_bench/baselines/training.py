@@ -1,0 +1,153 @@
+"""The loop around every training: progress, logs, checkpoints, resuming, Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
+from smile_bench.datasets.files import replacing
+from smile_bench.errors import SmileError
+
+__all__ = ["DivergedError", "Training", "run"]
+
+
+class DivergedError(SmileError, ArithmeticError):
+    """A training met a number that is not finite."""
+
+
+class Training(Protocol):
+    """What the loop asks of a training."""
+
+    iteration: int
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Configuration as JSON-able data; a checkpoint of another one is refused."""
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the training has."""
+
+    def step(self) -> dict[str, float]:
+        """Do one iteration; return what to log."""
+
+    def save(self, path: Path) -> None:
+        """Write everything that going on exactly needs."""
+
+    def load(self, path: Path) -> None:
+        """Go on from what ``save`` wrote."""
+
+
+def run(
+    training: Training,
+    directory: Path,
+    *,
+    checkpoint_seconds: float = 120.0,
+    stop_after: int | None = None,
+) -> float:
+    """Train to the end, or go on where ``directory`` left off.
+
+    Writes ``checkpoint.safetensors``, ``progress.csv`` and TensorBoard events. An interrupt or an
+    error, Ctrl-C included, leaves the last checkpoint intact, to the iteration that it was of.
+
+    Args:
+        training: what to run.
+        directory: where to write.
+        checkpoint_seconds: time between checkpoints.
+        stop_after: stop at this iteration, as an interruption would.
+
+    Returns:
+        Seconds of training in all, those before a resume included.
+
+    Raises:
+        DivergedError: a logged number is not finite.
+        CheckpointError: the checkpoint is damaged or of another configuration.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    checkpoint = directory / "checkpoint.safetensors"
+    clock = directory / "seconds.json"
+    spent = 0.0
+    if checkpoint.exists():
+        _require_same_settings(training, checkpoint)
+        training.load(checkpoint)
+        spent = float(json.loads(clock.read_text())) if clock.exists() else 0.0
+    started = time.perf_counter() - spent
+
+    def save() -> None:
+        training.save(checkpoint)
+        with replacing(clock) as temporary:
+            temporary.write_text(json.dumps(time.perf_counter() - started))
+
+    rows = _kept_rows(directory / "progress.csv", training.iteration)
+    last_save = time.perf_counter()
+    end = min(training.iterations, stop_after or training.iterations)
+    with (
+        SummaryWriter(str(directory / "tensorboard"), purge_step=training.iteration) as board,
+        tqdm(total=training.iterations, initial=training.iteration, disable=None) as bar,
+    ):
+        try:
+            while training.iteration < end:
+                log = training.step()
+                bad = [name for name, value in log.items() if not math.isfinite(value)]
+                if bad:
+                    raise DivergedError(
+                        f"{', '.join(bad)} became non-finite at iteration {training.iteration}. "
+                        f"The last checkpoint, {checkpoint}, is intact; lower the learning rate."
+                    )
+                seconds = time.perf_counter() - started
+                rows.append({"iteration": training.iteration, "seconds": round(seconds, 2), **log})
+                for name, value in log.items():
+                    board.add_scalar(name, value, training.iteration)
+                bar.update()
+                bar.set_postfix({k.split("/")[-1]: f"{v:.3g}" for k, v in list(log.items())[:2]})
+                if time.perf_counter() - last_save > checkpoint_seconds:
+                    save()
+                    _write_rows(directory / "progress.csv", rows)
+                    last_save = time.perf_counter()
+        finally:
+            # A cut iteration has half-changed the training: the last checkpoint stands.
+            _write_rows(directory / "progress.csv", rows)
+        save()
+    return time.perf_counter() - started
+
+
+def _require_same_settings(training: Training, checkpoint: Path) -> None:
+    _, state = load_checkpoint(checkpoint)
+    expected = json.loads(json.dumps(training.settings))
+    if state["config"] != expected:
+        raise CheckpointError(
+            f"{checkpoint} belongs to a training with other settings "
+            f"({_differences(state['config'], expected)}). Give another folder or remove it."
+        )
+
+
+def _differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    names = [name for name in sorted({*stored, *given}) if stored.get(name) != given.get(name)]
+    return ", ".join(f"{n}: {stored.get(n)!r} stored, {given.get(n)!r} given" for n in names)
+
+
+def _kept_rows(path: Path, iteration: int) -> list[dict[str, Any]]:
+    """The log rows up to an iteration; later ones were of work that is done again."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)

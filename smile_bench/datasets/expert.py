@@ -1,0 +1,136 @@
+"""Expert policies: small networks with privileged input, stored as safetensors, run in NumPy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from smile_bench.datasets.files import write_atomically
+from smile_bench.envs import Family, get_family
+from smile_bench.errors import ExpertError
+
+__all__ = ["Expert", "load_expert", "read_expert", "write_expert"]
+
+Float32Array = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expert:
+    """A deterministic policy that sees the task.
+
+    A multilayer perceptron on ``(family.privileged(observations, parameters) - mean) / scale``;
+    its output is squashed to [-1, 1].
+    """
+
+    family: str
+    weights: tuple[Float32Array, ...]
+    """One matrix (out, in) a layer."""
+    biases: tuple[Float32Array, ...]
+    mean: Float32Array
+    scale: Float32Array
+    activation: str
+    """``"tanh"`` or ``"relu"``, of the hidden layers."""
+    squash: str
+    """``"clip"`` or ``"tanh"``, of the output."""
+    recipe: Mapping[str, Any]
+    """How it was trained: command, configuration, versions, steps."""
+
+    def act(self, observations: FloatArray, parameters: FloatArray) -> Float32Array:
+        """Choose actions.
+
+        Args:
+            observations: (N, observation_size).
+            parameters: task parameters (N, P).
+
+        Returns:
+            Actions (N, nu) in [-1, 1].
+        """
+        features = get_family(self.family).privileged(observations, parameters)
+        x = ((features - self.mean) / self.scale).astype(np.float32)
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight.T + bias
+            if i < last:
+                x = np.tanh(x) if self.activation == "tanh" else np.maximum(x, 0.0)
+        x = np.tanh(x) if self.squash == "tanh" else np.clip(x, -1.0, 1.0)
+        return x.astype(np.float32)
+
+
+def write_expert(path: Path, expert: Expert) -> None:
+    """Write an expert as safetensors, whole or not at all."""
+    tensors = {"mean": expert.mean, "scale": expert.scale}
+    for i, (weight, bias) in enumerate(zip(expert.weights, expert.biases, strict=True)):
+        tensors[f"layer{i}.weight"] = np.ascontiguousarray(weight, np.float32)
+        tensors[f"layer{i}.bias"] = np.ascontiguousarray(bias, np.float32)
+    metadata = {
+        "format": "smile-bench-expert-1",
+        "family": expert.family,
+        "activation": expert.activation,
+        "squash": expert.squash,
+        "recipe": json.dumps(expert.recipe, sort_keys=True),
+    }
+    write_atomically(path, save(tensors, metadata))
+
+
+def read_expert(path: Path) -> Expert:
+    """Read an expert.
+
+    Raises:
+        ExpertError: the file is missing, damaged or not an expert.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ExpertError(f"can not read expert weights from {path}: {error}") from error
+    if metadata.get("format") != "smile-bench-expert-1":
+        raise ExpertError(f"{path} is not a smile-bench expert (format 1).")
+    layers = sum(name.endswith(".weight") for name in tensors)
+    return Expert(
+        family=metadata["family"],
+        weights=tuple(tensors[f"layer{i}.weight"] for i in range(layers)),
+        biases=tuple(tensors[f"layer{i}.bias"] for i in range(layers)),
+        mean=tensors["mean"],
+        scale=tensors["scale"],
+        activation=metadata["activation"],
+        squash=metadata["squash"],
+        recipe=json.loads(metadata["recipe"]),
+    )
+
+
+@cache
+def load_expert(family: str | Family) -> Expert:
+    """The expert that ships with a family.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family has no expert yet, or its file is damaged.
+    """
+    family = get_family(family)
+    path = Path(str(resources.files("smile_bench.datasets") / "experts"))
+    file = path / f"{family.recipe.expert}.safetensors"
+    if not file.exists():
+        raise ExpertError(
+            f"{family.id} has no trained expert in this version of smile-bench "
+            f"(looked for {file.name}). Families with one: {', '.join(_trained(path))}."
+        )
+    expert = read_expert(file)
+    if expert.family != family.id:
+        raise ExpertError(f"{file.name} holds an expert of {expert.family}, not of {family.id}.")
+    return expert
+
+
+def _trained(path: Path) -> list[str]:
+    return sorted(read_expert(file).family for file in path.glob("*.safetensors")) or ["none"]
