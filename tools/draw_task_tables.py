@@ -33,6 +33,7 @@ def ant_linear_classification(rng: np.random.Generator, tasks: int) -> NDArray[n
 
 
 def main() -> int:
+    """Draw or check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the committed files")
     check = parser.parse_args().check

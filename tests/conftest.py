@@ -1,0 +1,5 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import smile_bench  # noqa: F401  (registers the families)
