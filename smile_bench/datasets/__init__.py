@@ -1,0 +1,7 @@
+"""Demonstrations: the file format, loading, contexts, building them from experts."""
+
+from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.dataset import Dataset, Demonstrations
+from smile_bench.datasets.loading import load_dataset
+
+__all__ = ["Context", "Dataset", "Demonstrations", "load_dataset"]

@@ -92,5 +92,6 @@ FAMILY = WalkerDynamics(
         ),
     ),
     context_sizes=(1,),
+    evaluation_episodes=8,
     recipe=Recipe(expert="walker-dynamics", demonstrations=32, subsample=20),
 )

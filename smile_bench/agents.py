@@ -1,0 +1,180 @@
+"""The agent interface: an agent sees contexts and returns a policy that acts in their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.datasets.contexts import Context
+from smile_bench.envs import Family
+from smile_bench.errors import AgentError
+
+__all__ = [
+    "Agent",
+    "Context",
+    "Policy",
+    "PrivilegedAgent",
+    "checked_actions",
+    "checked_policy",
+    "is_state_only",
+    "pad_contexts",
+    "require_family",
+]
+
+Float32Array = NDArray[np.float32]
+
+TOLERANCE = 1e-6
+"""How far beyond ±1 an action may lie through rounding; it is then clipped."""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Acts in one environment a context. It may keep state and may have ``reset(mask)``."""
+
+    def act(self, observations: NDArray[np.float64]) -> NDArray[Any]:
+        """Choose actions.
+
+        Args:
+            observations: (slots, observation_size), as the environments give them.
+
+        Returns:
+            Actions (slots, nu) in [-1, 1].
+        """
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """An imitator. It may have an attribute ``state_only``: its contexts then have no actions."""
+
+    def adapt(self, contexts: Sequence[Context]) -> Policy:
+        """Return a policy for one environment slot a context."""
+
+
+@runtime_checkable
+class PrivilegedAgent(Protocol):
+    """A reference that is told the task; it is never ranked among imitators."""
+
+    def adapt_to_tasks(
+        self, parameters: NDArray[np.float64], others: NDArray[np.float64]
+    ) -> Policy:
+        """Return a policy for one slot a task.
+
+        Args:
+            parameters: the true task of each slot (slots, P).
+            others: another task of the family for each slot (slots, P).
+        """
+
+
+def is_state_only(agent: object) -> bool:
+    """Whether an agent asks for contexts without actions."""
+    return bool(getattr(agent, "state_only", False))
+
+
+def require_family(contexts: Sequence[Context], family: str) -> None:
+    """Refuse contexts of another family.
+
+    Raises:
+        AgentError: naming the families of the contexts and the agent's.
+    """
+    found = {context.family for context in contexts}
+    if found - {family}:
+        raise AgentError(
+            f"this agent was made for {family}, but was given contexts of "
+            f"{', '.join(sorted(found))}. Load or train one for that family."
+        )
+
+
+def checked_policy(agent: Agent, policy: object) -> Policy:
+    """Make sure that ``adapt`` returned a policy.
+
+    Raises:
+        AgentError: what it returned has no ``act``.
+    """
+    if not isinstance(policy, Policy):
+        raise AgentError(
+            f"{type(agent).__name__}.adapt returned {type(policy).__name__}, which has no "
+            "method act(observations) -> actions. Return an object that has one."
+        )
+    return policy
+
+
+def checked_actions(family: Family, actions: object, slots: int, step: int) -> Float32Array:
+    """Make sure that a policy's actions can be applied.
+
+    Args:
+        family: whose environments they are for.
+        actions: what ``act`` returned.
+        slots: how many environments there are.
+        step: control step, for the message.
+
+    Returns:
+        The actions, (slots, nu), float32, in [-1, 1].
+
+    Raises:
+        AgentError: another shape, not numbers, not finite or out of range.
+    """
+    if hasattr(actions, "detach"):
+        raise AgentError(
+            "act returned a torch tensor; return a NumPy array, as "
+            "actions.detach().cpu().numpy() gives."
+        )
+    try:
+        array = np.asarray(actions, np.float64)
+    except (TypeError, ValueError) as error:
+        raise AgentError(f"act must return an array of numbers: {error}") from error
+    shape = (slots, family.body.actions)
+    if array.shape != shape:
+        raise AgentError(
+            f"act returned actions of shape {array.shape} at step {step}; for {slots} "
+            f"observations of {family.id} it must return {shape}."
+        )
+    if not np.isfinite(array).all():
+        bad = np.flatnonzero(~np.isfinite(array).all(axis=1)).tolist()
+        raise AgentError(
+            f"act returned NaN or infinity at step {step} in slots {bad[:8]}: check the policy's "
+            "inputs and weights."
+        )
+    largest = float(np.abs(array).max())
+    if largest > 1.0 + TOLERANCE:
+        raise AgentError(
+            f"act returned an action of {largest:.6g} at step {step}; actions must lie in "
+            "[-1, 1]. Squash or clip them in the policy."
+        )
+    return np.clip(array, -1.0, 1.0).astype(np.float32)
+
+
+def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, NDArray[np.bool_]]:
+    """Stack contexts of differing shots into one with the leading axis of slots.
+
+    Returns:
+        The stacked context, missing demonstrations zero, and a mask (slots, K) of those present.
+
+    Raises:
+        AgentError: there are none, or only some have actions.
+    """
+    if not contexts:
+        raise AgentError("adapt was given no contexts; give one for each environment slot.")
+    most = max(context.shots for context in contexts)
+    present = np.array([[k < context.shots for k in range(most)] for context in contexts])
+
+    def stack(arrays: list[Float32Array]) -> Float32Array:
+        stacked = np.zeros((len(arrays), most, *arrays[0].shape[1:]), np.float32)
+        for row, array in zip(stacked, arrays, strict=True):
+            row[: len(array)] = array
+        return stacked
+
+    actions = [context.actions for context in contexts if context.actions is not None]
+    if 0 < len(actions) < len(contexts):
+        raise AgentError("some contexts have actions and some have none; give all or none.")
+    return (
+        Context(
+            family=contexts[0].family,
+            observations=stack([context.observations for context in contexts]),
+            actions=stack(actions) if actions else None,
+            next_observations=stack([context.next_observations for context in contexts]),
+        ),
+        present,
+    )

@@ -1,0 +1,155 @@
+"""Datasets in memory: contiguous arrays of demonstrations, and contexts drawn from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.datasets.contexts import Context
+from smile_bench.envs.family import SPLITS
+from smile_bench.errors import UnknownNameError, suggestion
+
+__all__ = ["ARRAYS", "Dataset", "Demonstrations"]
+
+ARRAYS: dict[str, type[np.generic]] = {
+    "task_parameters": np.float64,
+    "observations": np.float32,
+    "actions": np.float32,
+    "next_observations": np.float32,
+    "rewards": np.float32,
+    "timesteps": np.int32,
+    "initial_states": np.float64,
+}
+"""The arrays of a split and their types; the metrics, float64, stand beside them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Demonstrations:
+    """All demonstrations of a split: N tasks, D demonstrations each, T transitions each."""
+
+    family: str
+    split: str
+    task_parameters: NDArray[np.float64]
+    """(N, P)."""
+    observations: NDArray[np.float32]
+    """(N, D, T, observation_size)."""
+    actions: NDArray[np.float32]
+    """(N, D, T, nu), exactly as they were applied."""
+    next_observations: NDArray[np.float32]
+    """(N, D, T, observation_size)."""
+    rewards: NDArray[np.float32]
+    """Task rewards (N, D, T); for analysis, imitators do not see them."""
+    timesteps: NDArray[np.int32]
+    """Control step of each transition in its episode, (N, D, T)."""
+    initial_states: NDArray[np.float64]
+    """(N, D, S): positions, velocities, what the episode drew."""
+    metrics: Mapping[str, NDArray[np.float64]]
+    """Each of the family's metrics over the whole episode, (N, D)."""
+
+    @property
+    def tasks(self) -> int:
+        """N."""
+        return len(self.observations)
+
+    @property
+    def demonstrations(self) -> int:
+        """D, per task."""
+        return int(self.observations.shape[1])
+
+    def contexts(self, tasks: NDArray[np.int64], demonstrations: NDArray[np.int64]) -> Context:
+        """Gather contexts by index, in one indexing operation an array.
+
+        Args:
+            tasks: task indices (B,).
+            demonstrations: demonstration indices (B, K).
+
+        Returns:
+            A context whose arrays have the leading axis B.
+        """
+        where = (np.asarray(tasks)[:, None], np.asarray(demonstrations))
+        return Context(
+            family=self.family,
+            observations=self.observations[where],
+            actions=self.actions[where],
+            next_observations=self.next_observations[where],
+        )
+
+    def context(self, task: int, demonstrations: list[int]) -> Context:
+        """One context of one task."""
+        return Context(
+            family=self.family,
+            observations=self.observations[task, demonstrations],
+            actions=self.actions[task, demonstrations],
+            next_observations=self.next_observations[task, demonstrations],
+        )
+
+    def sample_contexts(
+        self, tasks: NDArray[np.int64], shots: int, rng: np.random.Generator
+    ) -> Context:
+        """Draw contexts of ``shots`` different demonstrations each for tasks (B,).
+
+        Raises:
+            ValueError: more shots than there are demonstrations.
+        """
+        if not 1 <= shots <= self.demonstrations:
+            raise ValueError(
+                f"a context of {shots} demonstrations can not be drawn from "
+                f"{self.demonstrations} per task; give 1 to {self.demonstrations}."
+            )
+        order = rng.random((len(tasks), self.demonstrations))
+        chosen = np.argpartition(order, shots - 1, axis=1)[:, :shots]
+        return self.contexts(tasks, chosen)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array by its name in the file."""
+        named = {name: getattr(self, name) for name in ARRAYS}
+        return named | {f"metrics/{name}": values for name, values in self.metrics.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """The demonstrations of a family and how they came about."""
+
+    family: str
+    splits: Mapping[str, Demonstrations]
+    attributes: Mapping[str, Any]
+    """Recipe, seed, package versions, expert digest, licence."""
+
+    @property
+    def train(self) -> Demonstrations:
+        """Meta-train: what imitators learn from."""
+        return self.splits["train"]
+
+    @property
+    def validation(self) -> Demonstrations:
+        """Meta-validation: what choices may be made on."""
+        return self.splits["validation"]
+
+    @property
+    def test(self) -> Demonstrations:
+        """Meta-test: contexts of the evaluation, nothing else."""
+        return self.splits["test"]
+
+    def split(self, name: str) -> Demonstrations:
+        """A split by its name.
+
+        Raises:
+            UnknownNameError: no such split.
+        """
+        if name not in self.splits:
+            raise UnknownNameError(f"unknown split {name!r}. {suggestion(name, SPLITS)}")
+        return self.splits[name]
+
+    def digest(self) -> str:
+        """SHA-256 over every array's name, type, shape and bytes; the dataset's identity."""
+        total = hashlib.sha256()
+        for split in SPLITS:
+            for name, array in sorted(self.splits[split].arrays().items()):
+                total.update(f"{split}/{name} {array.dtype.str} {array.shape}\n".encode())
+                total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()

@@ -1,0 +1,189 @@
+"""The dataset file: one HDF5 file a family, readable by plain h5py, checked when it is read."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
+from smile_bench.datasets.files import replacing
+from smile_bench.envs import SPLITS, Family, all_families, get_family
+from smile_bench.errors import DatasetError, suggestion
+
+__all__ = ["FORMAT", "read_dataset", "reporting_full_disk", "write_dataset"]
+
+FORMAT = "smile-bench-dataset-1"
+TRAJECTORIES = "trajectory_observations"
+"""Where transitions are adjacent, the T + 1 observations of an episode are stored once, and
+``observations`` and ``next_observations`` are virtual windows onto them."""
+
+FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+MAXIMUM_BYTES = 8 << 30
+"""What a file may declare before it is refused."""
+
+
+def write_dataset(path: Path, dataset: Dataset) -> None:
+    """Write a dataset whole or not at all.
+
+    Raises:
+        DatasetError: the disk is full; what stood at ``path`` is untouched.
+    """
+    with reporting_full_disk(path), replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["family"] = dataset.family
+        file.attrs["content_sha256"] = dataset.digest()
+        for name, value in sorted(dataset.attributes.items()):
+            file.attrs[name] = json.dumps(value, sort_keys=True)
+        for split in SPLITS:
+            _write_split(file.create_group(split), dataset.splits[split])
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read a dataset and check that it is whole.
+
+    Raises:
+        DatasetError: the file is missing, truncated, altered, of another format or family, or
+            declares what does not fit the family.
+    """
+    if not path.exists():
+        raise DatasetError(f"there is no dataset file {path}.")
+    try:
+        with h5py.File(path, "r") as file:
+            dataset, expected = _read(path, file)
+    except (OSError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        raise DatasetError(
+            f"{path} is not a readable dataset; it may be truncated or damaged ({error}). "
+            "Get it again, or build it anew."
+        ) from error
+    if dataset.digest() != expected:
+        raise DatasetError(
+            f"the arrays of {path} do not have the digest that the file states: it was altered or "
+            "damaged. Get it again, or build it anew."
+        )
+    return dataset
+
+
+@contextmanager
+def reporting_full_disk(path: Path) -> Iterator[None]:
+    """Turn a full disk into one clear error.
+
+    Raises:
+        DatasetError: no space is left on the disk of ``path``.
+    """
+    try:
+        yield
+    except OSError as error:
+        # h5py reports a failed write in words, with the errno inside.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise DatasetError(
+                f"no space is left to write {path}. Nothing stored was lost: make room and run "
+                "the command again, it goes on where it stopped."
+            ) from error
+        raise
+
+
+def _write_split(group: h5py.Group, split: Demonstrations) -> None:
+    arrays = split.arrays()
+    if _adjacent(split):
+        observations, following = arrays.pop("observations"), arrays.pop("next_observations")
+        joined = np.concatenate((observations, following[:, :, -1:]), axis=2)
+        source = group.create_dataset(TRAJECTORIES, data=joined, chunks=_chunks(joined), **FILTERS)
+        for name, window in (("observations", np.s_[:-1]), ("next_observations", np.s_[1:])):
+            layout = h5py.VirtualLayout(observations.shape, observations.dtype)
+            layout[...] = h5py.VirtualSource(".", source.name, source.shape, source.dtype)[
+                :, :, window
+            ]
+            group.create_virtual_dataset(name, layout)
+    for name, array in arrays.items():
+        group.create_dataset(name, data=array, chunks=_chunks(array), **FILTERS)
+
+
+def _adjacent(split: Demonstrations) -> bool:
+    """Whether every transition begins where the one before it ended."""
+    return bool(
+        (np.diff(split.timesteps, axis=2) == 1).all()
+        and np.array_equal(split.observations[:, :, 1:], split.next_observations[:, :, :-1])
+    )
+
+
+def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
+    """One task a chunk."""
+    return (1, *array.shape[1:])
+
+
+def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
+    if file.attrs.get("format") != FORMAT:
+        raise DatasetError(
+            f"{path} has format {file.attrs.get('format')!r}, expected {FORMAT!r}: it is not a "
+            "smile-bench dataset, or of another version."
+        )
+    name = str(file.attrs["family"])
+    if name not in all_families():
+        raise DatasetError(
+            f"{path} is of an unknown family {name!r}. {suggestion(name, all_families())}"
+        )
+    family = get_family(name)
+    splits = {split: _read_split(path, file[split], family, split) for split in SPLITS}
+    own = ("format", "family", "content_sha256")
+    attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
+    dataset = Dataset(family=name, splits=splits, attributes=attributes)
+    return dataset, str(file.attrs["content_sha256"])
+
+
+def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> Demonstrations:
+    observations = group["observations"]
+    if observations.ndim != 4:
+        raise DatasetError(f"{path}: {split}/observations has {observations.ndim} axes, not 4.")
+    n, d, t, _ = observations.shape
+    body = family.body
+    shapes = {
+        "task_parameters": (n, len(family.parameter_names)),
+        "observations": (n, d, t, family.observation_size),
+        "actions": (n, d, t, body.actions),
+        "next_observations": (n, d, t, family.observation_size),
+        "rewards": (n, d, t),
+        "timesteps": (n, d, t),
+        "initial_states": (n, d, family.state_size),
+    }
+    metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
+    types = ARRAYS | dict.fromkeys(metrics, np.float64)
+    arrays = {}
+    for name, shape in (shapes | metrics).items():
+        item = group[name]
+        if not isinstance(item, h5py.Dataset):
+            raise DatasetError(f"{path}: {split}/{name} is not an array.")
+        _require_local(path, item, split)
+        if item.shape != shape or item.dtype != np.dtype(types[name]):
+            raise DatasetError(
+                f"{path}: {split}/{name} is {item.dtype} {item.shape}, but {family.id} with "
+                f"{n} tasks, {d} demonstrations and {t} transitions needs "
+                f"{np.dtype(types[name])} {shape}."
+            )
+        if item.nbytes > MAXIMUM_BYTES:
+            raise DatasetError(f"{path}: {split}/{name} declares {item.nbytes} bytes; refused.")
+        arrays[name] = item[...]
+        if not np.isfinite(arrays[name]).all():
+            raise DatasetError(f"{path}: {split}/{name} holds numbers that are not finite.")
+    return Demonstrations(
+        family=family.id,
+        split=split,
+        metrics={metric.name: arrays.pop(f"metrics/{metric.name}") for metric in family.metrics},
+        **arrays,
+    )
+
+
+def _require_local(path: Path, item: h5py.Dataset, split: str) -> None:
+    """Refuse arrays whose bytes lie in other files: a dataset is its file."""
+    elsewhere = bool(item.external) or (
+        item.is_virtual and any(source.file_name != "." for source in item.virtual_sources())
+    )
+    if elsewhere:
+        raise DatasetError(f"{path}: {split} refers to other files; refused.")

@@ -1,0 +1,162 @@
+"""Evaluating an agent: every episode of the frozen meta-test set in one batched pass."""
+
+from __future__ import annotations
+
+import time
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from smile_bench.agents import (
+    Agent,
+    Policy,
+    PrivilegedAgent,
+    checked_actions,
+    checked_policy,
+    is_state_only,
+)
+from smile_bench.datasets import Context, Dataset, load_dataset
+from smile_bench.envs import Family, get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import AgentError, ProtocolError
+from smile_bench.protocol.metatest import MetaTest, load_meta_test
+from smile_bench.protocol.result import Result, normalised_scores
+
+__all__ = ["evaluate", "meta_test_contexts", "run_episodes"]
+
+
+def evaluate(
+    agent: Agent | PrivilegedAgent,
+    family: str | Family,
+    *,
+    shots: int | None = None,
+    name: str | None = None,
+    threads: int | None = None,
+) -> Result:
+    """Score an agent on a family under the frozen protocol.
+
+    Args:
+        agent: the agent; it adapts once to all contexts, one a slot, and then acts in all.
+        family: the family's id.
+        shots: demonstrations in every context; by default the protocol's mixture.
+        name: how the result calls the agent; its ``name`` or class by default.
+        threads: native threads of the simulator, by default one per available processor.
+
+    Raises:
+        UnknownNameError: no such family.
+        DatasetError, ProtocolError: the dataset or the frozen set is missing, damaged, or they do
+            not belong together.
+        AgentError: the agent breaks the interface.
+        ValueError: a number of shots that the family does not have.
+    """
+    family = get_family(family)
+    meta_test, references = load_meta_test(family.id)
+    dataset = load_dataset(family)
+    if dataset.digest() != meta_test.dataset:
+        raise ProtocolError(
+            f"the shipped dataset of {family.id} is not the one that protocol "
+            f"{meta_test.version} was frozen on. Install smile-bench again."
+        )
+    if shots is not None and shots not in family.context_sizes:
+        raise ValueError(
+            f"{family.id} is evaluated with {', '.join(map(str, family.context_sizes))} "
+            f"demonstrations in a context, not {shots}."
+        )
+    sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
+    began = time.perf_counter()
+    policy = _adapt(agent, family, meta_test, dataset, sizes)
+    adapted = time.perf_counter()
+    parameters = family.table("test")[meta_test.tasks]
+    episodes, acting = run_episodes(
+        family, policy, parameters, meta_test.initial_states, threads=threads
+    )
+    ended = time.perf_counter()
+    return Result(
+        agent=name or getattr(agent, "name", type(agent).__name__),
+        family=family.id,
+        protocol_version=meta_test.version,
+        dataset=meta_test.dataset,
+        privileged=isinstance(agent, PrivilegedAgent),
+        state_only=is_state_only(agent),
+        tasks=meta_test.tasks,
+        shots=sizes,
+        episodes=episodes,
+        scores=normalised_scores(family.id, meta_test.tasks, episodes, references),
+        versions={
+            package: metadata.version(package)
+            for package in ("smile-bench", "mujoco", "gymnasium", "numpy")
+        },
+        seconds={
+            "adapt": adapted - began,
+            "act": acting,
+            "simulate": ended - adapted - acting,
+        },
+    )
+
+
+def meta_test_contexts(
+    meta_test: MetaTest, dataset: Dataset, sizes: NDArray[np.int64], *, state_only: bool
+) -> list[Context]:
+    """The context of every episode, with ``sizes`` (E,) demonstrations each."""
+    contexts = [
+        dataset.test.context(int(task), order[:size].tolist())
+        for task, order, size in zip(meta_test.tasks, meta_test.demonstrations, sizes, strict=True)
+    ]
+    return [context.state_only() for context in contexts] if state_only else contexts
+
+
+def run_episodes(
+    family: Family,
+    policy: Policy,
+    parameters: NDArray[np.float64],
+    initial_states: NDArray[np.float64],
+    *,
+    threads: int | None = None,
+) -> tuple[dict[str, NDArray[np.float64]], float]:
+    """Run one episode a slot to the horizon.
+
+    Args:
+        family: the family.
+        policy: acts in all slots.
+        parameters: task of each slot (E, P).
+        initial_states: (E, S).
+        threads: native threads of the simulator.
+
+    Returns:
+        Each metric of the family, (E,), and the seconds spent in ``policy.act``.
+
+    Raises:
+        AgentError: an action that can not be applied.
+    """
+    simulator = Simulator(family, len(parameters), threads=threads)
+    simulator.set_tasks(parameters)
+    simulator.reset(initial_states)
+    acting = 0.0
+    for step in tqdm(range(family.horizon), desc="evaluate", leave=False, disable=None):
+        observations = simulator.observe()
+        began = time.perf_counter()
+        raw = policy.act(observations)
+        acting += time.perf_counter() - began
+        outcome = simulator.step(checked_actions(family, raw, len(parameters), step))
+    return {metric.name: outcome.info[metric.name] for metric in family.metrics}, acting
+
+
+def _adapt(
+    agent: Agent | PrivilegedAgent,
+    family: Family,
+    meta_test: MetaTest,
+    dataset: Dataset,
+    sizes: NDArray[np.int64],
+) -> Policy:
+    table = family.table("test")
+    if isinstance(agent, PrivilegedAgent):
+        return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.others])
+    if not isinstance(agent, Agent):
+        raise AgentError(
+            f"{type(agent).__name__} has no method adapt(contexts) -> policy; see "
+            "smile_bench.agents.Agent."
+        )
+    contexts = meta_test_contexts(meta_test, dataset, sizes, state_only=is_state_only(agent))
+    return checked_policy(agent, agent.adapt(contexts))

@@ -1,0 +1,171 @@
+"""The frozen meta-test set: which tasks, contexts and initial states every agent faces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from smile_bench.datasets.files import write_atomically
+from smile_bench.envs import SPLITS, Family, get_family
+from smile_bench.errors import ProtocolError
+
+__all__ = ["PROTOCOL", "MetaTest", "References", "draw_meta_test", "load_meta_test"]
+
+PROTOCOL = "v0"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class References:
+    """What the two references reach on each meta-test task; each array (number of tasks,)."""
+
+    expert: Mapping[str, NDArray[np.float64]]
+    """Metric name to the expert's mean: score 1."""
+    blind: Mapping[str, NDArray[np.float64]]
+    """Metric name to the task-blind expert's mean: score 0."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetaTest:
+    """E evaluation episodes of a family, the same for every agent."""
+
+    family: str
+    tasks: NDArray[np.int64]
+    """Meta-test task of each episode, (E,)."""
+    others: NDArray[np.int64]
+    """Another meta-test task, which the task-blind expert acts for, (E,)."""
+    demonstrations: NDArray[np.int64]
+    """Demonstrations in the order in which a context takes them, (E, K); k shots are the first k."""
+    shots: NDArray[np.int64]
+    """Size of each episode's context in the primary evaluation, (E,)."""
+    initial_states: NDArray[np.float64]
+    """(E, S)."""
+    dataset: str
+    """Digest of the dataset that the demonstrations are of."""
+
+    @property
+    def version(self) -> str:
+        """The protocol's version: its number and a digest of everything that it fixes."""
+        family = get_family(self.family)
+        total = hashlib.sha256()
+        facts = {
+            "protocol": PROTOCOL,
+            "family": family.id,
+            "horizon": family.horizon,
+            "metrics": [metric.name for metric in family.metrics],
+            "model": family.body.sha256,
+            "gear": family.body.gear,
+            "frame_skip": family.body.frame_skip,
+            "dataset": self.dataset,
+        }
+        total.update(json.dumps(facts, sort_keys=True).encode())
+        tables = [family.table(split) for split in SPLITS]
+        for array in (*tables, *self.arrays().values()):
+            total.update(f"{array.dtype.str} {array.shape}\n".encode())
+            total.update(np.ascontiguousarray(array).data)
+        return f"{PROTOCOL}-{total.hexdigest()[:16]}"
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The frozen arrays by name."""
+        return {
+            "tasks": self.tasks,
+            "others": self.others,
+            "demonstrations": self.demonstrations,
+            "shots": self.shots,
+            "initial_states": self.initial_states,
+        }
+
+
+def draw_meta_test(
+    family: Family, initial_states: NDArray[np.float64], dataset: str, rng: np.random.Generator
+) -> MetaTest:
+    """Draw a meta-test set; done once per protocol version, by ``tools/freeze_protocol.py``.
+
+    Args:
+        family: the family.
+        initial_states: (E, S), for the episodes task by task.
+        dataset: digest of the family's dataset.
+        rng: source of randomness.
+    """
+    number, each = len(family.table("test")), family.evaluation_episodes
+    tasks = np.repeat(np.arange(number), each)
+    # A derangement an episode: any test task but the own, evenly.
+    shift = np.concatenate([rng.permutation(np.arange(each) % (number - 1)) for _ in range(number)])
+    order = rng.random((len(tasks), family.recipe.demonstrations)).argsort(axis=1)
+    sizes = np.array(family.context_sizes)
+    return MetaTest(
+        family=family.id,
+        tasks=tasks,
+        others=(tasks + 1 + shift) % number,
+        demonstrations=order[:, : sizes.max()].copy(),
+        shots=sizes[np.tile(np.arange(each), number) % len(sizes)],
+        initial_states=initial_states,
+        dataset=dataset,
+    )
+
+
+def write_meta_test(folder: Path, meta_test: MetaTest, references: References) -> None:
+    """Write the two files of a frozen protocol: the episodes and the references' metrics."""
+    metadata = {"family": meta_test.family, "dataset": meta_test.dataset}
+    write_atomically(folder / f"{meta_test.family}.safetensors", save(meta_test.arrays(), metadata))
+    document = {
+        "family": meta_test.family,
+        "protocol_version": meta_test.version,
+        "references": {
+            name: {metric: values.tolist() for metric, values in reference.items()}
+            for name, reference in (("expert", references.expert), ("blind", references.blind))
+        },
+    }
+    write_atomically(folder / f"{meta_test.family}.json", json.dumps(document, indent=1) + "\n")
+
+
+@cache
+def load_meta_test(family: str) -> tuple[MetaTest, References]:
+    """The frozen meta-test set of a family and the references' metrics on it.
+
+    Raises:
+        UnknownNameError: no such family.
+        ProtocolError: the family is not frozen yet, or its files are damaged or altered.
+    """
+    family = get_family(family).id
+    folder = protocol_folder()
+    document_path = folder / f"{family}.json"
+    if not document_path.exists():
+        frozen = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
+        raise ProtocolError(f"{family} has no frozen protocol yet. Frozen: {frozen}.")
+    try:
+        document = json.loads(document_path.read_text(encoding="utf-8"))
+        with safe_open(folder / f"{family}.safetensors", framework="numpy") as file:
+            metadata = file.metadata()
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        meta_test = MetaTest(family=family, dataset=metadata["dataset"], **arrays)
+        references = References(
+            **{
+                name: {metric: np.array(values) for metric, values in reference.items()}
+                for name, reference in document["references"].items()
+            }
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ProtocolError(f"the protocol files of {family} are damaged: {error}") from error
+    if meta_test.version != document["protocol_version"]:
+        raise ProtocolError(
+            f"the protocol of {family} computes to {meta_test.version}, but its file says "
+            f"{document['protocol_version']}: the frozen set, a task table or the family's "
+            "declaration was changed. Install smile-bench again."
+        )
+    return meta_test, references
+
+
+def protocol_folder() -> Path:
+    """Where the frozen protocols lie."""
+    return Path(str(resources.files("smile_bench.protocol") / "data"))
