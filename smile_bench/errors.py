@@ -9,6 +9,7 @@ __all__ = [
     "AgentError",
     "DatasetError",
     "ExpertError",
+    "InputError",
     "ProtocolError",
     "SimulationError",
     "SmileError",
@@ -23,6 +24,10 @@ class SmileError(Exception):
 
 class UnknownNameError(SmileError, ValueError):
     """A family, split, task or agent that does not exist."""
+
+
+class InputError(SmileError, ValueError):
+    """An argument of another type, shape or range than what takes it can use."""
 
 
 class SimulationError(SmileError, RuntimeError):

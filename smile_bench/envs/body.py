@@ -68,7 +68,7 @@ class Body:
     gear: float | None = None
     """Gear ratio that replaces the model's, for every actuator."""
     total_mass: float | None = None
-    """Mass in kilograms that the model is scaled to; stands in for the file's deprecated attribute."""
+    """Mass in kilograms that the model is scaled to, instead of the file's deprecated attribute."""
     camera: dict[str, Any] = field(default_factory=dict)
     """Free camera for rendering; empty for the model's own tracking camera."""
 

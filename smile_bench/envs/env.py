@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 
 from smile_bench.envs.family import ControlStep, Family, FloatArray, Task
 from smile_bench.envs.registry import get_family
-from smile_bench.envs.simulator import compile_task, draw_start, require_stable, split_state
+from smile_bench.envs.rendering import camera_options, fit_offscreen_buffer, place_markers
+from smile_bench.envs.simulator import (
+    compile_task,
+    draw_start,
+    require_actions,
+    require_stable,
+    require_states,
+    split_state,
+)
+from smile_bench.errors import UnknownNameError, suggestion
 
-__all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space", "place_markers"]
+__all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space"]
 
 OBSERVATION_BOUND = 1e6
 """Bound of every observed coordinate; the physics stays orders of magnitude inside."""
 
+RESET_OPTIONS = ("state", "task")
 RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
 
 
@@ -27,19 +37,6 @@ def observation_space(family: Family) -> spaces.Box:
     """The observation space of one environment of a family."""
     shape = (family.observation_size,)
     return spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
-
-
-def place_markers(
-    family: Family,
-    model: mujoco.MjModel,
-    parameters: FloatArray,
-    episode: FloatArray,
-    time: float,
-) -> None:
-    """Move a model's markers to where they stand at a time in seconds."""
-    positions = family.marker_positions(parameters, episode, time)
-    for marker, position in zip(family.markers, positions, strict=True):
-        model.site(marker.name).pos = position
 
 
 class SmileEnv(MujocoEnv, EzPickle):
@@ -77,7 +74,8 @@ class SmileEnv(MujocoEnv, EzPickle):
         UnknownNameError: no such family, split or task.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES}
+    # Not a ClassVar: Gymnasium reads it from the class and each body sets its own frame rate.
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES}  # noqa: RUF012
 
     def __init__(
         self,
@@ -88,6 +86,10 @@ class SmileEnv(MujocoEnv, EzPickle):
         **kwargs: Any,
     ) -> None:
         EzPickle.__init__(self, family, split, task, render_mode, **kwargs)
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise UnknownNameError(
+                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
+            )
         self.family = get_family(family)
         self.split = split
         self._tasks = self.family.table(split)
@@ -99,8 +101,8 @@ class SmileEnv(MujocoEnv, EzPickle):
             "render_modes": RENDER_MODES,
             "render_fps": round(1.0 / body.dt),
         }
-        if body.camera:
-            kwargs = {"camera_id": -1, "default_camera_config": dict(body.camera), **kwargs}
+        if not kwargs.keys() & {"camera_id", "camera_name", "default_camera_config"}:
+            kwargs |= camera_options(body)
         super().__init__(
             body.asset,
             body.frame_skip,
@@ -115,9 +117,7 @@ class SmileEnv(MujocoEnv, EzPickle):
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
         self._nominal = self.family.body.compile(self.family.markers)
         model = compile_task(self.family, self._nominal, self._parameters[0])
-        visual = model.vis.global_
-        visual.offwidth = max(visual.offwidth, self.width)
-        visual.offheight = max(visual.offheight, self.height)
+        fit_offscreen_buffer(model, self.width, self.height)
         return model, mujoco.MjData(model)
 
     @property
@@ -134,17 +134,24 @@ class SmileEnv(MujocoEnv, EzPickle):
             options: ``"task"``, an index in the split; ``"state"``, an initial state.
 
         Raises:
-            UnknownNameError: no such task.
-            ValueError: an unknown option, or a state that does not fit.
+            UnknownNameError: no such option or task.
+            InputError: a state that does not fit.
         """
         options = options or {}
-        if unknown := set(options) - {"task", "state"}:
-            raise ValueError(f"unknown reset options {sorted(unknown)}; known: 'task', 'state'.")
-        if options.get("state") is not None:
-            split_state(self.family, options["state"])
-        self._next_state = options.get("state")
+        for name in options:
+            if name not in RESET_OPTIONS:
+                raise UnknownNameError(
+                    f"unknown reset option {name!r}. {suggestion(name, RESET_OPTIONS)}"
+                )
+        # Checked before anything changes, so that a mistake leaves the episode as it was.
         self._next_task = options.get("task")
-        return super().reset(seed=seed)
+        if self._next_task is not None:
+            self.family.task(self.split, self._next_task)
+        self._next_state = options.get("state")
+        if self._next_state is not None:
+            self._next_state = require_states(self.family, self._next_state, ())
+        observation, info = super().reset(seed=seed)
+        return observation, info
 
     def reset_model(self) -> FloatArray:
         """Choose task and initial state; called by ``reset``."""
@@ -162,7 +169,7 @@ class SmileEnv(MujocoEnv, EzPickle):
                 self.family, self.np_random, parameters[0], self.init_qpos, self.init_qvel
             )
         qpos, qvel, episode = split_state(self.family, state)
-        self.set_state(qpos, qvel)
+        self.set_state(qpos, qvel)  # type: ignore[no-untyped-call]
         self._episode = episode[None].copy()
         self._steps[:] = 0
         self._memory = self.family.begin(qpos[None], parameters, self._episode)
@@ -175,9 +182,10 @@ class SmileEnv(MujocoEnv, EzPickle):
         """Take one control step.
 
         Raises:
-            ValueError: an action of another shape.
-            SimulationError: the state or the action is not finite.
+            InputError: an action of another shape or not finite; nothing has moved.
+            SimulationError: the state is not finite.
         """
+        require_actions(np.asarray(action), (self.family.body.actions,))
         before = self.data.qpos[None].copy()
         self.do_simulation(action, self.frame_skip)
         self._steps += 1
@@ -197,7 +205,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         self._memory = outcome.memory
         self._place_markers()
         if self.render_mode == "human":
-            self.render()
+            self.render()  # type: ignore[no-untyped-call]
         info = {key: values[0] for key, values in outcome.info.items()}
         return self._observe(), outcome.rewards[0], False, False, info
 
@@ -213,14 +221,17 @@ class SmileEnv(MujocoEnv, EzPickle):
         self.family.change_model(self.model, self._nominal, self._parameters[0])
 
     def _observe(self) -> FloatArray:
-        return self.family.observe(
+        observation: FloatArray = self.family.observe(
             self.data.qpos[None], self.data.qvel[None], self._parameters, self._episode
         )[0]
+        return observation
 
     def _place_markers(self) -> None:
         if self.render_mode is not None:
             time = float(self._steps[0]) * self.family.body.dt
-            place_markers(self.family, self.model, self._parameters[0], self._episode[0], time)
+            place_markers(
+                self.family, self.model, self.data, self._parameters[0], self._episode[0], time
+            )
 
     def _get_reset_info(self) -> dict[str, Any]:
         positions = self.family.positions(self.data.qpos[None])

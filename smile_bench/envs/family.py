@@ -111,6 +111,8 @@ class Family(ABC):
     """The primary metric first."""
     context_sizes: tuple[int, ...]
     """Numbers of demonstrations that a context may hold."""
+    evaluation_episodes: int
+    """Episodes per meta-test task in the protocol."""
     recipe: Recipe
     markers: tuple[Marker, ...] = ()
 
@@ -186,7 +188,7 @@ class Family(ABC):
         """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
         return np.concatenate((observations, parameters), axis=1)
 
-    def change_model(
+    def change_model(  # noqa: B027 (most families leave the model as it is)
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
     ) -> None:
         """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""

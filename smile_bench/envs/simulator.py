@@ -12,9 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.envs.family import ControlStep, Family, FloatArray, Outcome
-from smile_bench.errors import SimulationError
+from smile_bench.errors import InputError, SimulationError
 
-__all__ = ["Simulator", "available_threads", "compile_task", "require_stable", "split_state"]
+__all__ = [
+    "Simulator",
+    "available_threads",
+    "compile_task",
+    "draw_start",
+    "require_actions",
+    "require_stable",
+    "require_states",
+    "split_state",
+]
 
 # MuJoCo counts these when it meets a non-finite number; it then resets or ignores it silently.
 _FIRST_WARNING = mujoco.mjtWarning.mjWARN_BADQPOS.value
@@ -29,31 +38,61 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def compile_task(
-    family: Family, nominal: mujoco.MjModel, parameters: FloatArray
-) -> mujoco.MjModel:
+def compile_task(family: Family, nominal: mujoco.MjModel, parameters: FloatArray) -> mujoco.MjModel:
     """The MuJoCo model of a task with parameters (P,), a copy of the family's nominal model."""
     model = copy.copy(nominal)
     family.change_model(model, nominal, parameters)
     return model
 
 
-def split_state(family: Family, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Split initial states (..., S) into positions, velocities and what the episode drew.
+def require_states(family: Family, states: Any, batch: tuple[int, ...]) -> FloatArray:
+    """Initial states as a new array (*batch, S).
 
     Raises:
-        ValueError: a state of another length, or not finite.
+        InputError: states of another shape or type, or not finite.
     """
-    states = np.asarray(states, np.float64)
-    if states.shape[-1:] != (family.state_size,) or not np.isfinite(states).all():
-        raise ValueError(
+    shape = (*batch, family.state_size)
+    given = np.asarray(states)
+    if given.shape != shape or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+        body = family.body
+        raise InputError(
             f"an initial state of {family.id} is {family.state_size} finite numbers "
-            f"({family.body.positions} positions, {family.body.velocities} velocities, "
-            f"{family.episode_size} drawn for the episode), got an array of shape {states.shape}"
-            f"{'' if np.isfinite(states).all() else ' with non-finite numbers'}."
+            f"({body.positions} positions, {body.velocities} velocities, {family.episode_size} "
+            f"drawn for the episode), here in an array of shape {shape}; got an array of "
+            f"{given.dtype} of shape {given.shape}"
+            f"{' with non-finite numbers' if given.shape == shape else ''}."
         )
+    return np.array(given, np.float64)
+
+
+def split_state(family: Family, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Split initial states (..., S) into positions, velocities and what the episode drew."""
     nq, nv = family.body.positions, family.body.velocities
     return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]
+
+
+def require_actions(actions: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Refuse actions that MuJoCo would misread: it takes a NaN for zero without a word.
+
+    Args:
+        actions: what was given.
+        shape: the shape they must have.
+
+    Raises:
+        InputError: another shape or type, or a non-finite number.
+    """
+    if actions.shape != shape or actions.dtype.kind not in "fiu":
+        raise InputError(
+            f"actions must be numbers in [-1, 1] of shape {shape}, got an array of "
+            f"{actions.dtype} of shape {actions.shape}."
+        )
+    finite = np.isfinite(actions)
+    if not finite.all():
+        where = np.argwhere(~finite)[:5].tolist()
+        raise InputError(
+            f"actions must be finite numbers in [-1, 1], got {actions[~finite][:5].tolist()} at "
+            f"{where}. The environment did not move: check what computed the actions."
+        )
 
 
 def require_stable(family: Family, warnings: NDArray[np.int32], steps: NDArray[np.int64]) -> None:
@@ -71,9 +110,9 @@ def require_stable(family: Family, warnings: NDArray[np.int32], steps: NDArray[n
     if bad.any():
         slots = np.flatnonzero(bad.any(axis=1)).tolist()
         raise SimulationError(
-            f"the simulation of {family.id} became unstable (non-finite state) in environment "
-            f"{slots} at control step {steps[slots].tolist()}. Reset before going on; if it "
-            "comes back, report the task, the initial state and the actions."
+            f"the simulation of {family.id} became unstable (a non-finite or huge state) in "
+            f"environments {slots} at control steps {steps[slots].tolist()}. Reset them before "
+            "going on; if it comes back, report the tasks, the initial states and the actions."
         )
 
 
@@ -91,13 +130,17 @@ class Simulator:
 
     def __init__(self, family: Family, num_envs: int, *, threads: int | None = None) -> None:
         if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}.")
+            raise InputError(f"num_envs must be at least 1, got {num_envs}.")
+        if threads is None:
+            threads = available_threads()
+        if threads < 1:
+            raise InputError(f"threads must be at least 1 or None for all, got {threads}.")
         self.family = family
         self.num_envs = num_envs
         body = family.body
         model = self.nominal = body.compile(family.markers)
-        self._default = (model.qpos0.copy(), np.zeros(model.nv))
-        self._batch = mujoco.batch.Batch(model, num_envs, threads or available_threads())
+        self._default: tuple[FloatArray, FloatArray] = (model.qpos0.copy(), np.zeros(model.nv))
+        self._batch = mujoco.batch.Batch(model, num_envs, min(threads, num_envs))
         self.qpos: FloatArray = self._batch.bind("qpos")
         """Live positions (N, nq)."""
         self.qvel: FloatArray = self._batch.bind("qvel")
@@ -112,17 +155,20 @@ class Simulator:
     @property
     def time(self) -> FloatArray:
         """Seconds (N,) since each episode began."""
-        return self.steps * self.family.body.dt
+        return self.steps.astype(np.float64) * self.family.body.dt
 
     def set_tasks(self, parameters: FloatArray) -> None:
         """Give every environment its task; episodes must be reset afterwards.
 
         Args:
             parameters: (N, P).
+
+        Raises:
+            InputError: parameters of another shape.
         """
         parameters = np.asarray(parameters, np.float64)
         if parameters.shape != self.parameters.shape:
-            raise ValueError(
+            raise InputError(
                 f"task parameters must have shape {self.parameters.shape}, got {parameters.shape}."
             )
         self.parameters = parameters.copy()
@@ -145,9 +191,10 @@ class Simulator:
             ids: which environments, sorted; all by default.
 
         Raises:
-            ValueError: states of another shape or not finite.
+            InputError: states of another shape or not finite.
         """
         where = np.arange(self.num_envs) if ids is None else ids
+        states = require_states(self.family, states, where.shape)
         qpos, qvel, episode = split_state(self.family, states)
         self._batch.reset(where, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
         self.qpos[where], self.qvel[where], self.episode[where] = qpos, qvel, episode
@@ -162,24 +209,28 @@ class Simulator:
         """Observations (N, observation_size), a new array."""
         return self.family.observe(self.qpos, self.qvel, self.parameters, self.episode)
 
-    def step(self, actions: NDArray[Any]) -> Outcome:
-        """Take one control step in every environment.
+    def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
+        """Take one control step.
 
         Args:
             actions: (N, nu), in [-1, 1].
+            moving: which environments (N,) take the step, all by default. The others keep their
+                state; their rows of the outcome mean nothing.
 
         Raises:
-            ValueError: actions of another shape.
-            SimulationError: the state or an action is not finite.
+            InputError: actions of another shape or not finite; nothing has moved.
+            SimulationError: a state is not finite.
         """
-        if actions.shape != self._action_shape:
-            raise ValueError(
-                f"actions must have shape {self._action_shape}, got {np.shape(actions)}."
-            )
+        require_actions(actions, self._action_shape)
         self._control[:] = actions
         before = self.qpos.copy()
-        self._batch.step(nstep=self.family.body.frame_skip)
-        self.steps += 1
+        frame_skip = self.family.body.frame_skip
+        if moving is None:
+            self._batch.step(nstep=frame_skip)
+            self.steps += 1
+        else:
+            self._batch.step(np.flatnonzero(moving), nstep=frame_skip)
+            self.steps += moving
         if self._batch.warning.any():
             require_stable(self.family, self._batch.warning, self.steps)
         outcome = self.family.judge(
@@ -196,12 +247,6 @@ class Simulator:
         # A copy, because the next reset writes into it and infos may share its memory.
         self.memory = outcome.memory.copy()
         return outcome
-
-    def copy_into(self, data: mujoco.MjData, index: int) -> mujoco.MjModel:
-        """Copy one environment's state into ``data``, for rendering, and return its model."""
-        self._batch.get_data(index, data)
-        model: mujoco.MjModel = self._batch.get_model(index)
-        return model
 
 
 def draw_start(

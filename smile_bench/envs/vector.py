@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import mujoco
 import numpy as np
-from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+from gymnasium import spaces
+from gymnasium.envs.mujoco.mujoco_env import DEFAULT_SIZE
 from gymnasium.utils import EzPickle, seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench.envs.env import observation_space, place_markers
+from smile_bench.envs.env import observation_space
 from smile_bench.envs.family import FloatArray, Task
 from smile_bench.envs.registry import get_family
-from smile_bench.envs.simulator import Simulator
+from smile_bench.envs.rendering import BatchRenderer
+from smile_bench.envs.simulator import Simulator, require_states
+from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 __all__ = ["SmileVectorEnv"]
 
 BoolArray = NDArray[np.bool_]
+
+RENDER_MODES = ["rgb_array"]
+RESET_OPTIONS = ("reset_mask", "states", "tasks")
 
 
 class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle):
@@ -39,15 +43,19 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         render_mode: None or ``"rgb_array"``.
         threads: native threads, by default one per available processor.
         max_episode_steps: horizon, by default the family's.
+        width: of a rendered picture, in pixels.
+        height: of a rendered picture, in pixels.
 
     ``reset`` takes the options ``"reset_mask"`` (N,) as Gymnasium, ``"tasks"`` (N,) to change every
-    task, and ``"states"`` (N, S) for the initial states.
+    task, and ``"states"`` (N, S) for the initial states. The masks in infos are shared between
+    steps and read-only.
 
     Raises:
-        UnknownNameError: no such family, split or task.
+        UnknownNameError: no such family, split, task, autoreset or render mode.
+        InputError: an argument out of range.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES}  # noqa: RUF012 (as in SmileEnv)
 
     def __init__(
         self,
@@ -59,6 +67,8 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         render_mode: str | None = None,
         threads: int | None = None,
         max_episode_steps: int | None = None,
+        width: int = DEFAULT_SIZE,
+        height: int = DEFAULT_SIZE,
     ) -> None:
         EzPickle.__init__(
             self,
@@ -70,18 +80,29 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             render_mode,
             threads,
             max_episode_steps,
+            width,
+            height,
         )
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"unknown render_mode {render_mode!r}; known: None, 'rgb_array'.")
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise UnknownNameError(
+                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
+            )
+        modes = [mode.value for mode in AutoresetMode]
+        if autoreset_mode not in (*AutoresetMode, *modes):
+            raise UnknownNameError(
+                f"unknown autoreset_mode {autoreset_mode!r}. {suggestion(autoreset_mode, modes)}"
+            )
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise InputError(f"max_episode_steps must be at least 1, got {max_episode_steps}.")
         self.family = get_family(family)
         self.split = split
         self.num_envs = num_envs
         self.render_mode = render_mode
-        self.horizon = max_episode_steps or self.family.horizon
+        self.horizon = self.family.horizon if max_episode_steps is None else max_episode_steps
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         body = self.family.body
         self.metadata = {
-            "render_modes": ["rgb_array"],
+            "render_modes": RENDER_MODES,
             "render_fps": round(1.0 / body.dt),
             "autoreset_mode": self.autoreset_mode,
         }
@@ -92,15 +113,17 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.simulator = Simulator(self.family, num_envs, threads=threads)
         self._all: BoolArray = np.ones(num_envs, np.bool_)
         self._all.setflags(write=False)
-        self._done: BoolArray = np.zeros(num_envs, np.bool_)
+        self._ended: BoolArray = np.zeros(num_envs, np.bool_)
+        self._some_ended = False
         self._generators: list[np.random.Generator] | None = None
         self._seeds: list[int | None] = [None] * num_envs
-        self._renderer: MujocoRenderer | None = None
+        self._size = (width, height)
+        self._renderer: BatchRenderer | None = None
         if tasks is None:
             tasks = [i % len(self.family.table(split)) for i in range(num_envs)]
         self._set_tasks(tasks)
 
-    @property
+    @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
         """One generator an environment."""
         return tuple(self._rngs())
@@ -114,7 +137,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
     def reset(
         self,
         *,
-        seed: int | Sequence[int | None] | None = None,  # type: ignore[override]
+        seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[FloatArray, dict[str, Any]]:
         """Begin episodes.
@@ -124,26 +147,26 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             options: see the class.
 
         Raises:
-            ValueError: options or seeds that do not fit.
-            UnknownNameError: no such task.
+            InputError: options or seeds that do not fit.
+            UnknownNameError: no such option or task.
         """
-        options = dict(options or {})
-        mask = self._checked_mask(options.pop("reset_mask", None))
-        tasks, states = options.pop("tasks", None), options.pop("states", None)
-        if options:
-            raise ValueError(
-                f"unknown reset options {sorted(options)}; known: 'reset_mask', 'states', 'tasks'."
-            )
-        if states is not None:
-            states = np.asarray(states, np.float64)
-            if states.shape != (self.num_envs, self.family.state_size):
-                raise ValueError(
-                    f"options['states'] must have shape "
-                    f"{(self.num_envs, self.family.state_size)}, got {states.shape}."
+        # Read without changing it: wrappers look at the same options afterwards.
+        options = options or {}
+        for name in options:
+            if name not in RESET_OPTIONS:
+                raise UnknownNameError(
+                    f"unknown reset option {name!r}. {suggestion(name, RESET_OPTIONS)}"
                 )
+        mask = self._checked_mask(options.get("reset_mask"))
+        tasks, states = options.get("tasks"), options.get("states")
+        if states is not None:
+            states = require_states(self.family, states, (self.num_envs,))
         if tasks is not None:
             if not mask.all():
-                raise ValueError("options['tasks'] needs every environment to be reset.")
+                raise InputError(
+                    "options['tasks'] changes the task of every environment, so reset all of "
+                    "them: leave options['reset_mask'] out."
+                )
             self._set_tasks(tasks)
         self._seed(seed, mask)
         info = self._begin(mask, states)
@@ -155,65 +178,68 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         """Take one control step in every environment.
 
         Raises:
-            ValueError: actions of another shape, or episodes over that were not reset.
-            SimulationError: a state or an action is not finite.
+            InputError: actions of another shape or not finite, or episodes that are over and were
+                not reset; nothing has moved.
+            SimulationError: a state is not finite.
         """
         actions = np.asarray(actions)
-        ended = self._done
-        some_ended = bool(ended.any())
-        if some_ended:
-            if self.autoreset_mode is AutoresetMode.DISABLED:
-                raise ValueError(
-                    f"episodes {np.flatnonzero(ended).tolist()} are over and autoreset is "
-                    "disabled: reset them with options={'reset_mask': mask} first."
-                )
-            # Next-step mode: these are reset below, whatever the action.
+        simulator = self.simulator
+        # In next-step mode these are reset now, whatever the action.
+        ended = self._ended if self._some_ended else None
+        if ended is None:
+            outcome = simulator.step(actions)
+        elif self.autoreset_mode is AutoresetMode.DISABLED:
+            raise InputError(
+                f"episodes {np.flatnonzero(ended).tolist()} are over and autoreset is disabled: "
+                "reset them first, with options={'reset_mask': mask}."
+            )
+        else:
             actions = np.where(ended[:, None], 0.0, actions)
-        outcome = self.simulator.step(actions)
-        truncations = self.simulator.steps >= self.horizon
+            outcome = simulator.step(actions, moving=~ended)
         rewards = outcome.rewards
+        truncations = simulator.steps >= self.horizon
         info = self._with_masks(outcome.info, self._all)
-        if some_ended:
+        if ended is not None:
             rewards[ended], truncations[ended] = 0.0, False
             info = self._merge(info, self._begin(ended), ended)
-        self._done = truncations
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and truncations.any():
-            final = self.simulator.observe()
-            info = self._final(info, final, truncations)
-            fresh = self._begin(truncations)
-            info = self._merge(info, fresh, truncations)
+        self._ended, self._some_ended = truncations, bool(truncations.any())
+        if self._some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            info = self._final(info, simulator.observe(), truncations)
+            info = self._merge(info, self._begin(truncations), truncations)
         terminations = np.zeros(self.num_envs, np.bool_)
-        return self.simulator.observe(), rewards, terminations, truncations.copy(), info
+        return simulator.observe(), rewards, terminations, truncations.copy(), info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """A frame (height, width, 3) of every environment, or None without a render mode."""
+        """A picture (height, width, 3) of every environment, or None without a render mode."""
         if self.render_mode is None:
             return None
-        simulator, family = self.simulator, self.family
-        frames = []
-        for i in range(self.num_envs):
-            data = mujoco.MjData(simulator.nominal)
-            model = simulator.copy_into(data, i)
-            parameters, episode = simulator.parameters[i], simulator.episode[i]
-            place_markers(family, model, parameters, episode, float(simulator.time[i]))
-            mujoco.mj_forward(model, data)
-            camera = dict(family.body.camera)
-            renderer = MujocoRenderer(
-                model, data, camera or None, camera_id=-1 if camera else None
+        if self._renderer is None:
+            self._renderer = BatchRenderer(self.family, *self._size)
+        simulator = self.simulator
+        return tuple(
+            self._renderer.draw(
+                simulator.qpos[i],
+                simulator.qvel[i],
+                simulator.parameters[i],
+                simulator.episode[i],
+                float(simulator.time[i]),
             )
-            frames.append(renderer.render("rgb_array"))
-            renderer.close()
-        return tuple(frames)
+            for i in range(self.num_envs)
+        )
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
 
     def _set_tasks(self, tasks: Sequence[int]) -> None:
         if len(tasks) != self.num_envs:
-            raise ValueError(
+            raise InputError(
                 f"tasks must name one task for each of {self.num_envs} environments, "
                 f"got {len(tasks)}."
             )
-        self.tasks: tuple[Task, ...] = tuple(
-            self.family.task(self.split, int(index)) for index in tasks
-        )
+        self.tasks: tuple[Task, ...] = tuple(self.family.task(self.split, index) for index in tasks)
         self.simulator.set_tasks(np.array([task.parameters for task in self.tasks]))
 
     def _rngs(self) -> list[np.random.Generator]:
@@ -226,9 +252,12 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
     def _seed(self, seed: int | Sequence[int | None] | None, mask: BoolArray) -> None:
         if seed is None:
             return
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+        if isinstance(seed, (int, np.integer)):
+            seeds: list[int | None] = [int(seed) + i for i in range(self.num_envs)]
+        else:
+            seeds = list(seed)
         if len(seeds) != self.num_envs:
-            raise ValueError(f"give {self.num_envs} seeds or one, got {len(seeds)}.")
+            raise InputError(f"give {self.num_envs} seeds or one, got {len(seeds)}.")
         generators = self._rngs()
         for i in np.flatnonzero(mask):
             if seeds[i] is not None:
@@ -246,17 +275,23 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         else:
             chosen = states[ids]
         self.simulator.reset(chosen, ids)
-        self._done = self._done & ~mask
+        self._ended = self._ended & ~mask
+        self._some_ended = bool(self._ended.any())
         return self._with_masks(self.family.positions(self.simulator.qpos), mask)
 
     def _checked_mask(self, mask: Any) -> BoolArray:
         if mask is None:
             return self._all
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise TypeError("options['reset_mask'] must be a NumPy array of bool.")
-        if mask.shape != (self.num_envs,) or not mask.any():
-            raise ValueError(
-                f"options['reset_mask'] must have shape ({self.num_envs},) and a True value."
+        shape = (self.num_envs,)
+        if (
+            not isinstance(mask, np.ndarray)
+            or mask.dtype != np.bool_
+            or mask.shape != shape
+            or not mask.any()
+        ):
+            raise InputError(
+                f"options['reset_mask'] must be a NumPy array of bool of shape {shape} with at "
+                f"least one True, got {mask!r}."
             )
         return mask
 

@@ -48,7 +48,8 @@ class AntLinearClassification(Family):
     def right_targets(self, parameters: FloatArray, episode: FloatArray) -> FloatArray:
         """The right target (N, 2) for normals (N, 4) and sample pairs (N, 8)."""
         positive = (episode[:, :FEATURES] * parameters).sum(axis=1) > 0.0
-        return np.where(positive[:, None], TARGETS[0], TARGETS[1])
+        targets: FloatArray = np.where(positive[:, None], TARGETS[0], TARGETS[1])
+        return targets
 
     def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
         samples = observations[:, -self.episode_size :]
