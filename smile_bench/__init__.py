@@ -1,12 +1,48 @@
 """smile-bench: a benchmark suite for few-shot meta-imitation in continuous control.
 
-Importing it registers the families with Gymnasium.
+Importing it registers the families with Gymnasium. It is quick: datasets, protocol and reference
+agents are imported when they are first asked for, PyTorch only by agents that need it.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from smile_bench.envs import all_families, get_family, register_families
 
+if TYPE_CHECKING:
+    from smile_bench.agents import Context
+    from smile_bench.baselines import load_agent
+    from smile_bench.datasets import load_dataset
+    from smile_bench.protocol import Result, evaluate
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "all_families", "get_family"]
+__all__ = [
+    "Context",
+    "Result",
+    "__version__",
+    "all_families",
+    "evaluate",
+    "get_family",
+    "load_agent",
+    "load_dataset",
+]
+
+_LAZY = {
+    "Context": "smile_bench.agents",
+    "Result": "smile_bench.protocol",
+    "evaluate": "smile_bench.protocol",
+    "load_agent": "smile_bench.baselines",
+    "load_dataset": "smile_bench.datasets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
 
 register_families()

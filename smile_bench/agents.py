@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +21,7 @@ __all__ = [
     "PrivilegedAgent",
     "checked_actions",
     "checked_policy",
+    "import_agent",
     "is_state_only",
     "pad_contexts",
     "require_family",
@@ -178,3 +181,33 @@ def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, NDArray[np.bool_
         ),
         present,
     )
+
+
+def import_agent(path: str, family: str) -> Agent:
+    """An agent from an import path that the user names.
+
+    Args:
+        path: ``"package.module:name"``; the name is an agent, or is called with the family's id to
+            make one. Modules of the working directory are found, too.
+        family: the family's id.
+
+    Raises:
+        AgentError: the path is not of that form, can not be imported, or gives no agent.
+    """
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise AgentError(
+            f"{path!r} is not an import path of an agent; give it as package.module:make_agent."
+        )
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise AgentError(f"can not import {path!r}: {error}.") from error
+    agent = found if isinstance(found, Agent) and not isinstance(found, type) else found(family)
+    if not isinstance(agent, Agent):
+        raise AgentError(
+            f"{path!r} gives {type(agent).__name__}, which has no method adapt(contexts) -> policy."
+        )
+    return agent

@@ -9,7 +9,65 @@ from pathlib import Path
 
 from smile_bench.errors import SmileError
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
+
+
+def _families(arguments: argparse.Namespace) -> int:
+    from smile_bench.envs import SPLITS, all_families
+
+    for family in all_families().values():
+        sizes = " / ".join(str(len(family.table(split))) for split in SPLITS)
+        print(f"{family.id:34} {family.horizon:5} steps  {sizes:14}  {family.summary}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from smile_bench.agents import import_agent
+    from smile_bench.baselines import load_agent
+    from smile_bench.envs import get_family
+    from smile_bench.protocol import evaluate
+    from smile_bench.protocol.report import result_row, table_header
+
+    family = get_family(arguments.family)
+    print(table_header(family))
+    for name in arguments.agent:
+        external = ":" in name
+        agent = import_agent(name, family.id) if external else load_agent(name, family.id)
+        result = evaluate(agent, family, shots=arguments.shots, name=name)
+        print(result_row(result), flush=True)
+        if arguments.save:
+            folder = Path(arguments.save) / family.id / name.replace(":", ".")
+            print(f"  written to {result.save(folder)}")
+    return 0
+
+
+def _build_dataset(arguments: argparse.Namespace) -> int:
+    from smile_bench.datasets.build import BuildConfig, build_dataset
+    from smile_bench.datasets.loading import add_to_manifest
+    from smile_bench.envs import SPLITS, get_family
+
+    family = get_family(arguments.family)
+    config = BuildConfig.canonical(
+        family.id, arguments.demos, arguments.subsample, seed=arguments.seed
+    )
+    path = Path(arguments.output or f"{family.id}.h5")
+    dataset = build_dataset(config, path)
+    if arguments.manifest:
+        add_to_manifest(path)
+    for split in SPLITS:
+        part = dataset.split(split)
+        values = part.metrics[family.metric.name]
+        print(
+            f"{split:10} {part.tasks:3} tasks × {part.demonstrations} demonstrations, "
+            f"{family.metric.name} mean {values.mean():.4g}, "
+            f"worst task {_worst(values.mean(axis=1), family.metric.higher_is_better):.4g}"
+        )
+    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), arrays {dataset.digest()[:16]}")
+    return 0
+
+
+def _worst(values: Sequence[float], higher_is_better: bool) -> float:
+    return min(values) if higher_is_better else max(values)
 
 
 def _train_expert(arguments: argparse.Namespace) -> int:
@@ -21,17 +79,65 @@ def _train_expert(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _train(arguments: argparse.Namespace) -> int:
+    from smile_bench.baselines.agent_training import train_agent
+
+    name = f"{arguments.agent}-{arguments.family}-{arguments.seed}"
+    directory = Path(arguments.directory or f"runs/{name}")
+    path = train_agent(arguments.agent, arguments.family, directory, seed=arguments.seed)
+    print(f"wrote {path}")
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line, documented by ``--help``."""
     parser = argparse.ArgumentParser(prog="smile-bench", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    experts = commands.add_parser("experts", help="the experts").add_subparsers(required=True)
-    train = experts.add_parser("train", help="train a family's expert")
-    train.add_argument("family")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--directory", help="checkpoints, logs and weights; resumes what is there")
-    train.set_defaults(run=_train_expert)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    families = commands.add_parser("families", help="list the families")
+    families.set_defaults(run=_families)
+
+    evaluate = commands.add_parser("evaluate", help="score agents under the protocol")
+    evaluate.add_argument(
+        "--agent",
+        nargs="+",
+        required=True,
+        help="names of reference agents, or import paths package.module:make_agent",
+    )
+    evaluate.add_argument("--family", required=True)
+    evaluate.add_argument("--shots", type=int, help="demonstrations in every context")
+    evaluate.add_argument("--save", help="folder to write result.json files below")
+    evaluate.set_defaults(run=_evaluate)
+
+    train = commands.add_parser("train", help="train a reference agent")
+    train.add_argument("--agent", required=True)
+    train.add_argument("--family", required=True)
+    _add_run_options(train)
+    train.set_defaults(run=_train)
+
+    datasets = commands.add_parser("datasets", help="the demonstrations")
+    datasets_commands = datasets.add_subparsers(required=True, metavar="command")
+    build = datasets_commands.add_parser("build", help="build a family's dataset")
+    build.add_argument("family")
+    build.add_argument("--demos", type=int, help="demonstrations per task")
+    build.add_argument("--subsample", type=int, help="keep every so-manieth transition")
+    build.add_argument("--seed", type=int, default=0)
+    build.add_argument("--output", help="HDF5 file to write, by default FAMILY.h5 here")
+    build.add_argument("--manifest", action="store_true", help="enter it in its folder's manifest")
+    build.set_defaults(run=_build_dataset)
+
+    experts = commands.add_parser("experts", help="the experts")
+    experts_commands = experts.add_subparsers(required=True, metavar="command")
+    train_expert = experts_commands.add_parser("train", help="train a family's expert")
+    train_expert.add_argument("family")
+    _add_run_options(train_expert)
+    train_expert.set_defaults(run=_train_expert)
     return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--directory", help="checkpoints, logs, weights; resumes what is there")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"smile-bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("smile-bench: interrupted; the last checkpoint is intact", file=sys.stderr)
+        print("smile-bench: interrupted; what was finished is kept", file=sys.stderr)
         return 130
 
 

@@ -44,7 +44,12 @@ class BuildConfig:
 
     @classmethod
     def canonical(
-        cls, family: str, demonstrations: int | None = None, subsample: int | None = None
+        cls,
+        family: str,
+        demonstrations: int | None = None,
+        subsample: int | None = None,
+        *,
+        seed: int = 0,
     ) -> BuildConfig:
         """The family's recipe, with what is given instead.
 
@@ -54,8 +59,9 @@ class BuildConfig:
         recipe = get_family(family).recipe
         return cls(
             family=family,
-            demonstrations=demonstrations or recipe.demonstrations,
-            subsample=subsample or recipe.subsample,
+            demonstrations=recipe.demonstrations if demonstrations is None else demonstrations,
+            subsample=recipe.subsample if subsample is None else subsample,
+            seed=seed,
         )
 
 

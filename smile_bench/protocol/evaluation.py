@@ -74,7 +74,7 @@ def evaluate(
     )
     ended = time.perf_counter()
     return Result(
-        agent=name or getattr(agent, "name", type(agent).__name__),
+        agent=name or str(getattr(agent, "name", type(agent).__name__)),
         family=family.id,
         protocol_version=meta_test.version,
         dataset=meta_test.dataset,

@@ -45,7 +45,7 @@ class MetaTest:
     others: NDArray[np.int64]
     """Another meta-test task, which the task-blind expert acts for, (E,)."""
     demonstrations: NDArray[np.int64]
-    """Demonstrations in the order in which a context takes them, (E, K); k shots are the first k."""
+    """Demonstrations in the order in which contexts take them, (E, K): k shots, the first k."""
     shots: NDArray[np.int64]
     """Size of each episode's context in the primary evaluation, (E,)."""
     initial_states: NDArray[np.float64]

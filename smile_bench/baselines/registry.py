@@ -1,0 +1,62 @@
+"""The reference agents by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.baselines.references import ExpertAgent, TaskBlind
+from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
+from smile_bench.envs import get_family
+from smile_bench.errors import AgentError, UnknownNameError, suggestion
+
+__all__ = ["AGENTS", "load_agent", "weights_path"]
+
+
+def weights_path(name: str, family: str) -> Path:
+    """Where the released weights of an agent for a family lie."""
+    folder = Path(str(resources.files("smile_bench.baselines") / "weights"))
+    return folder / name / f"{family}.safetensors"
+
+
+def _load_meta_bc(family: str) -> Agent:
+    path = weights_path("meta-bc", family)
+    if not path.exists():
+        raise AgentError(
+            f"no meta-bc weights for {family} ship with this version of smile-bench; train it "
+            f"with `smile-bench train --agent meta-bc --family {family}`."
+        )
+    try:
+        from smile_bench.baselines.meta_bc import MetaBC
+    except ModuleNotFoundError as error:
+        raise AgentError(
+            "meta-bc needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
+        ) from error
+    return MetaBC.load(path)
+
+
+AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
+    "expert": ExpertAgent,
+    "task-blind": TaskBlind,
+    "retrieve-and-play": RetrieveAndPlay,
+    "meta-bc": _load_meta_bc,
+}
+"""Agent name to its loader for a family id."""
+
+
+def load_agent(name: str, family: str) -> Agent | PrivilegedAgent:
+    """A reference agent, ready to be evaluated.
+
+    Args:
+        name: one of :data:`AGENTS`.
+        family: the family's id.
+
+    Raises:
+        UnknownNameError: no such agent or family.
+        AgentError, ExpertError, DatasetError: the agent has no weights for the family.
+    """
+    if name not in AGENTS:
+        raise UnknownNameError(f"unknown agent {name!r}. {suggestion(name, AGENTS)}")
+    return AGENTS[name](get_family(family).id)

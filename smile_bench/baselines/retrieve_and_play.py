@@ -1,0 +1,78 @@
+"""Retrieve-and-Play: act as the context's expert did in the most similar situation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.agents import Context, pad_contexts, require_family
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.datasets import load_dataset
+from smile_bench.errors import AgentError
+
+__all__ = ["RetrieveAndPlay", "RetrieveAndPlayPolicy"]
+
+
+class RetrieveAndPlayPolicy:
+    """Looks up, for each slot, the nearest of its context's observations.
+
+    Args:
+        normaliser: scales the distances.
+        keys: normalised observations (slots, M, observation_size).
+        actions: what was done in them (slots, M, nu).
+        present: which of them exist (slots, M).
+    """
+
+    def __init__(
+        self,
+        normaliser: Normaliser,
+        keys: NDArray[np.float32],
+        actions: NDArray[np.float32],
+        present: NDArray[np.bool_],
+    ) -> None:
+        self.normaliser, self.keys, self.actions = normaliser, keys, actions
+        # ‖q − k‖² orders keys as ‖k‖² − 2 q·k does; an absent key is infinitely far.
+        self.offsets = np.where(present, np.square(keys).sum(axis=2), np.inf).astype(np.float32)
+
+    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Actions (slots, nu) for observations (slots, observation_size)."""
+        queries = self.normaliser(observations)
+        products = np.matmul(self.keys, queries[:, :, None])[:, :, 0]
+        nearest = np.argmin(self.offsets - 2.0 * products, axis=1)
+        actions: NDArray[np.float32] = self.actions[np.arange(len(queries)), nearest]
+        return actions
+
+
+class RetrieveAndPlay:
+    """1-nearest-neighbour lookup in the context; learns nothing but the scale of observations.
+
+    Args:
+        family: the family's id.
+        normaliser: by default that of the family's meta-train demonstrations.
+    """
+
+    name = "retrieve-and-play"
+
+    def __init__(self, family: str, normaliser: Normaliser | None = None) -> None:
+        self.family = family
+        self.normaliser = normaliser or Normaliser.of(load_dataset(family).train)
+
+    def adapt(self, contexts: Sequence[Context]) -> RetrieveAndPlayPolicy:
+        """Index the contexts.
+
+        Raises:
+            AgentError: contexts of another family, or without actions.
+        """
+        require_family(contexts, self.family)
+        stacked, present = pad_contexts(contexts)
+        if stacked.actions is None:
+            raise AgentError("retrieve-and-play needs the demonstrations' actions.")
+        slots, _, length, _ = stacked.observations.shape
+        return RetrieveAndPlayPolicy(
+            self.normaliser,
+            self.normaliser(stacked.observations).reshape(slots, -1, stacked.observations.shape[3]),
+            stacked.actions.reshape(slots, -1, stacked.actions.shape[3]),
+            np.repeat(present, length, axis=1),
+        )

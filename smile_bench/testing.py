@@ -1,0 +1,160 @@
+"""A conformance check for agents, in the manner of Gymnasium's ``check_env``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.agents import (
+    Agent,
+    Context,
+    Policy,
+    checked_actions,
+    checked_policy,
+    is_state_only,
+)
+from smile_bench.datasets import Dataset, load_dataset
+from smile_bench.envs import Family, all_families, get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import AgentError
+
+__all__ = ["check_agent"]
+
+STEPS = 5
+
+
+def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None = None) -> None:
+    """Check that an agent keeps to the interface; it uses meta-train data only.
+
+    Rules, in the order in which they are checked:
+
+    1. ``adapt`` takes a sequence of contexts, one a slot, and returns an object with ``act``.
+    2. It takes every number of demonstrations of the family, mixed in one call.
+    3. ``act`` returns finite actions of shape (slots, nu) in [-1, 1], step after step.
+    4. Neither contexts nor observations are changed.
+    5. A slot's actions do not depend on the other slots or their order. An agent with the
+       attribute ``stochastic`` set is let off this one.
+    6. Contexts of another family are refused with an error.
+
+    Args:
+        agent: what to check.
+        family: the family that the agent is for.
+        dataset: by default the one that ships with the family.
+
+    Raises:
+        AgentError: the first rule that is broken, and what to do.
+    """
+    family = get_family(family)
+    dataset = dataset or load_dataset(family)
+    if not isinstance(agent, Agent):
+        raise AgentError(
+            f"{type(agent).__name__} has no method adapt(contexts) -> policy (rule 1). Add one."
+        )
+    contexts = _contexts(agent, family, dataset)
+    copies = [_frozen_copy(context) for context in contexts]
+    observations = _observations(family, len(contexts))
+    actions = _run(agent, family, contexts, observations)
+    for number, (context, copy) in enumerate(zip(contexts, copies, strict=True)):
+        if not _same(context, copy):
+            raise AgentError(
+                f"adapt or act changed the arrays of context {number} (rule 4). Copy before "
+                "writing."
+            )
+    if not getattr(agent, "stochastic", False):
+        order = np.arange(len(contexts))[::-1]
+        turned = _run(agent, family, [contexts[i] for i in order], observations[:, order])
+        worst = float(np.abs(turned[:, order] - actions).max())
+        if worst > 1e-3:
+            raise AgentError(
+                f"with the slots in reverse order the actions differ by up to {worst:.3g} "
+                "(rule 5): a slot's action must follow from its own context and observations. "
+                "If the policy draws random numbers, set the agent's attribute stochastic = True."
+            )
+    _check_refusal(agent, family, contexts)
+
+
+def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
+    """Contexts of meta-train tasks: every size twice, mixed."""
+    train, rng = dataset.train, np.random.default_rng(0)
+    contexts = []
+    for size in (*family.context_sizes, *family.context_sizes):
+        task = int(rng.integers(train.tasks))
+        demonstrations = rng.permutation(train.demonstrations)[:size].tolist()
+        contexts.append(train.context(task, demonstrations))
+    return [context.state_only() for context in contexts] if is_state_only(agent) else contexts
+
+
+def _observations(family: Family, slots: int) -> NDArray[np.float64]:
+    """Observations (STEPS, slots, O) of random actions on meta-train tasks."""
+    rng = np.random.default_rng(0)
+    simulator = Simulator(family, slots, threads=1)
+    table = family.table("train")
+    simulator.set_tasks(table[np.arange(slots) % len(table)])
+    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in simulator.parameters]))
+    observations = []
+    for _ in range(STEPS):
+        observations.append(simulator.observe())
+        simulator.step(rng.uniform(-1.0, 1.0, (slots, family.body.actions)))
+    return np.stack(observations)
+
+
+def _run(
+    agent: Agent, family: Family, contexts: Sequence[Context], observations: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    try:
+        policy: Policy = checked_policy(agent, agent.adapt(contexts))
+    except AgentError:
+        raise
+    except Exception as error:
+        sizes = sorted({context.shots for context in contexts})
+        raise AgentError(
+            f"adapt failed on {len(contexts)} contexts of {sizes} demonstrations (rules 1 and 2): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    actions = []
+    for step, observation in enumerate(observations):
+        given = observation.copy()
+        actions.append(checked_actions(family, policy.act(given), len(contexts), step).copy())
+        if not np.array_equal(given, observation):
+            raise AgentError("act changed the observations it was given (rule 4).")
+    return np.stack(actions)
+
+
+def _check_refusal(agent: Agent, family: Family, contexts: Sequence[Context]) -> None:
+    other = next(name for name in all_families() if name != family.id)
+    foreign = [replace(context, family=other) for context in contexts]
+    try:
+        agent.adapt(foreign)
+    except Exception:
+        return
+    raise AgentError(
+        f"adapt took contexts of {other} without an error (rule 6). Call "
+        "smile_bench.agents.require_family(contexts, family) first."
+    )
+
+
+def _arrays(context: Context) -> dict[str, NDArray[Any] | None]:
+    return {
+        "observations": context.observations,
+        "actions": context.actions,
+        "next_observations": context.next_observations,
+    }
+
+
+def _frozen_copy(context: Context) -> Context:
+    copies = {
+        name: None if array is None else array.copy() for name, array in _arrays(context).items()
+    }
+    return replace(context, **copies)  # type: ignore[arg-type]
+
+
+def _same(one: Context, other: Context) -> bool:
+    pairs = zip(_arrays(one).values(), _arrays(other).values(), strict=True)
+    return all(
+        (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b))
+        for a, b in pairs
+    )
