@@ -6,12 +6,14 @@ import platform
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from smile_bench.baselines.ppo import PPO, PPOConfig
+from smile_bench.baselines.sac import SACConfig
+from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
 from smile_bench.baselines.training import Training, run
 from smile_bench.datasets.expert import Expert, write_expert
 from smile_bench.envs import get_family
@@ -21,17 +23,24 @@ from smile_bench.errors import ExpertError
 __all__ = ["EXPERT_TRAININGS", "expert_metrics", "train_expert"]
 
 
-class ExpertTraining(Training):
+class ExpertTraining(Training, Protocol):
     """A training whose outcome is an expert."""
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
-        """The expert as it stands."""
-        raise NotImplementedError
+        """The expert as it stands; ``recipe`` joins what the training knows of itself."""
 
 
 EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
-    "SmileAntGoal-v0": lambda seed: PPO(  # type: ignore[dict-item]
+    "SmileAntGoal-v0": lambda seed: PPO(
         PPOConfig(family="SmileAntGoal-v0", seed=seed, iterations=300)
+    ),
+    "SmileHalfCheetahVelocity-v0": lambda seed: SACExpert(
+        SACExpertConfig(
+            family="SmileHalfCheetahVelocity-v0",
+            practice="track-velocity",
+            seed=seed,
+            sac=SACConfig(discount=0.98, target_entropy=-6.0, entropy_weight=0.1, policy_every=2),
+        )
     ),
 }
 """Family id to its expert's training for a seed."""

@@ -1,0 +1,133 @@
+"""Networks of soft actor-critic: a tanh-squashed Gaussian policy and fused twin critics."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear"]
+
+LOG_STD_RANGE = (-5.0, 2.0)
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer with PyTorch's default initialisation, drawn from ``generator``."""
+    # Made without memory first: the constructor would draw from torch's global generator.
+    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    bound = 1.0 / math.sqrt(inputs)
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+class SquashedGaussianPolicy(nn.Module):
+    """A Gaussian before tanh, state-dependent in mean and width (SAC, appendix C).
+
+    Args:
+        features: F, length of the input.
+        actions: A, length of an action in [-1, 1].
+        hidden: widths of the ReLU layers.
+        generator: draws the initial weights.
+    """
+
+    def __init__(
+        self, features: int, actions: int, hidden: Sequence[int], generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        sizes = (features, *hidden, 2 * actions)
+        self.layers = nn.ModuleList(linear(i, o, generator) for i, o in itertools.pairwise(sizes))
+        self.actions = actions
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation before tanh, (..., A) each, of features (..., F)."""
+        x = features
+        for layer in self.layers[:-1]:
+            x = functional.relu(layer(x), inplace=True)
+        mean, raw = self.layers[-1](x).split(self.actions, dim=-1)
+        low, high = LOG_STD_RANGE
+        return mean, low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
+
+    def sample(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw actions by reparametrisation.
+
+        Returns:
+            Actions (..., A) in [-1, 1] and their log density (...).
+        """
+        mean, log_std = self(features)
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        before_tanh = mean + log_std.exp() * noise
+        return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh)
+
+    @staticmethod
+    def log_density(mean: Tensor, log_std: Tensor, before_tanh: Tensor) -> Tensor:
+        """Log density (...) of ``tanh(before_tanh)``, (..., A) (SAC, eq. 21).
+
+        log(1 - tanh(u)²) is computed as 2 (log 2 - u - softplus(-2u)), which stays exact where
+        tanh saturates.
+        """
+        z = (before_tanh - mean) * torch.exp(-log_std)
+        gaussian = -0.5 * z.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+        slope = 2.0 * (math.log(2.0) - before_tanh - functional.softplus(-2.0 * before_tanh))
+        return (gaussian - slope).sum(-1)
+
+    @torch.no_grad()
+    def act(self, features: Tensor) -> Tensor:
+        """The deterministic actions (..., A): tanh of the mean."""
+        mean, _ = self(features)
+        return torch.tanh(mean)
+
+
+class TwinCritic(nn.Module):
+    """Independent Q networks of one shape, evaluated together by batched matrix products.
+
+    Args:
+        inputs: length of features and action together.
+        hidden: widths of the ReLU layers.
+        layer_norm: normalise before each ReLU.
+        generator: draws the initial weights.
+        critics: how many networks, C.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        layer_norm: bool,
+        generator: torch.Generator,
+        critics: int = 2,
+    ) -> None:
+        super().__init__()
+        sizes = (inputs, *hidden, 1)
+        self.critics = critics
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for i, o in itertools.pairwise(sizes):
+            bound = 1.0 / math.sqrt(i)
+            for parameters, shape in (
+                (self.weights, (critics, i, o)),
+                (self.biases, (critics, 1, o)),
+            ):
+                values = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+                parameters.append(nn.Parameter(values))
+        self.layer_norm = layer_norm
+        widths = hidden if layer_norm else ()
+        self.gains = nn.ParameterList(torch.ones(critics, 1, width) for width in widths)
+        self.shifts = nn.ParameterList(torch.zeros(critics, 1, width) for width in widths)
+
+    def forward(self, features: Tensor, actions: Tensor) -> Tensor:
+        """Values (C, B) of features (B, F) and actions (B, A)."""
+        x = torch.cat((features, actions), dim=-1).expand(self.critics, -1, -1)
+        last = len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            if i < last:
+                if self.layer_norm:
+                    x = torch.addcmul(
+                        self.shifts[i], functional.layer_norm(x, x.shape[-1:]), self.gains[i]
+                    )
+                x = functional.relu(x, inplace=True)
+        return x.squeeze(-1)

@@ -1,0 +1,257 @@
+"""Experts trained by soft actor-critic: one privileged policy for all tasks of a family."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from smile_bench.baselines.checkpoint import (
+    load_checkpoint,
+    pack_generator,
+    save_checkpoint,
+    unpack_generator,
+)
+from smile_bench.baselines.replay import ReplayBuffer
+from smile_bench.baselines.running_normaliser import RunningNormaliser
+from smile_bench.baselines.sac import SAC, Batch, SACConfig
+from smile_bench.baselines.sac_tasks import PRACTICES
+from smile_bench.datasets.expert import Expert
+from smile_bench.envs import get_family
+from smile_bench.envs.family import FloatArray
+from smile_bench.envs.simulator import Simulator
+
+__all__ = ["SACExpert", "SACExpertConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SACExpertConfig:
+    """Settings of a training."""
+
+    family: str
+    practice: str
+    """Which tasks and rewards, a name of ``PRACTICES``."""
+    seed: int = 0
+    iterations: int = 120
+    """Each is ``steps`` control steps in every environment, from fresh starts."""
+    envs: int = 32
+    """Episodes in lockstep."""
+    steps: int = 250
+    """Control steps per iteration; what then still runs is truncated, not terminated."""
+    updates: int = 6
+    """Critic updates per control step of all environments."""
+    batch: int = 256
+    random_iterations: int = 1
+    """First iterations with uniformly random actions and no update."""
+    capacity: int = 1_000_000
+    """Transitions in the replay buffer."""
+    reward_scale: float = 1.0
+    decay_from: float = 0.5
+    """Share of the training after which the learning rates fall linearly ..."""
+    decay_to: float = 0.02
+    """... to this share of themselves."""
+    sac: SACConfig = field(default_factory=SACConfig)
+    threads: int = 1
+    """Native threads of the simulator."""
+
+
+class SACExpert:
+    """A training that can be saved after any iteration and resumed to the same numbers.
+
+    Iterations start from fresh episodes, so the simulator's state is no part of a checkpoint.
+    """
+
+    def __init__(self, config: SACExpertConfig) -> None:
+        self.config = config
+        self.family = get_family(config.family)
+        self.practice = PRACTICES[config.practice]
+        self.simulator = Simulator(self.family, config.envs, threads=config.threads)
+        self.rng = np.random.default_rng(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.iteration = 0
+        observations, actions = self.family.observation_size, self.family.body.actions
+        parameters = len(self.family.parameter_names)
+        self.tasks: FloatArray = np.empty((0, parameters))
+        """Every task practised so far; the replay buffer refers to its rows."""
+        self.replay = ReplayBuffer(
+            config.capacity,
+            {
+                "observation": observations,
+                "action": actions,
+                "next_observation": observations,
+                "velocity": 1,
+                "continues": 1,
+                "task": 1,
+            },
+        )
+        neutral = self.family.privileged(np.zeros((1, observations)), np.ones((1, parameters)))
+        self.normaliser = RunningNormaliser(neutral.shape[1])
+        self.sac = SAC(neutral.shape[1], actions, config.sac, self.generator)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration and the practice as data."""
+        return {**asdict(self.config), "practice_settings": asdict(self.practice)}
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the training has."""
+        return self.config.iterations
+
+    def step(self) -> dict[str, float]:
+        """One iteration.
+
+        Returns:
+            What to log: the mean of the family's metric and of the reward, exploration included,
+            how many of the episodes terminated, and the last losses.
+        """
+        config, simulator = self.config, self.simulator
+        self.sac.set_learning_rate(self._learning_rate_factor())
+        explore = self.iteration < config.random_iterations
+        drawn = self.practice.draw_tasks(self.rng, config.envs, self.iteration / config.iterations)
+        first_task = len(self.tasks)
+        self.tasks = np.concatenate((self.tasks, drawn))
+        simulator.set_tasks(drawn)
+        simulator.reset(self._starts(np.arange(config.envs)))
+        task = first_task + np.arange(config.envs)
+        log: dict[str, float] = {}
+        rewards, terminations, metrics = 0.0, 0, []
+        observations = simulator.observe()
+        seen = [observations]
+        for _ in range(config.steps):
+            actions = self._explore(observations, drawn, uniform=explore)
+            outcome = simulator.step(actions)
+            next_observations = simulator.observe()
+            velocity = outcome.info["x_velocity"]
+            rewards += float(self.practice.reward(velocity, actions, drawn).mean())
+            terminated = self.practice.terminated(next_observations)
+            self.replay.add(
+                observation=observations,
+                action=actions,
+                next_observation=next_observations,
+                velocity=velocity,
+                continues=~terminated,
+                task=task,
+            )
+            metric = outcome.info[self.family.metric.name]
+            observations = next_observations
+            if terminated.any():
+                ended = np.flatnonzero(terminated)
+                metrics.extend(metric[ended].tolist())
+                terminations += len(ended)
+                simulator.reset(self._starts(ended), ended)
+                observations = simulator.observe()
+            seen.append(observations)
+            if not explore:
+                for batch in self._batches(config.updates):
+                    log |= self.sac.update(batch)
+        metrics.extend(metric[~terminated].tolist())
+        self.normaliser.absorb(
+            self.family.privileged(np.concatenate(seen), np.tile(drawn, (len(seen), 1)))
+        )
+        self.iteration += 1
+        return {
+            "charts/metric": float(np.mean(metrics)),
+            "charts/reward": rewards / config.steps,
+            "charts/terminations": float(terminations),
+            "charts/env_steps": float(self.iteration * config.envs * config.steps),
+            "charts/updates": float(self.sac.updates),
+            **log,
+        }
+
+    def expert(self, recipe: dict[str, Any]) -> Expert:
+        """The policy's mean, squashed by tanh, as an expert to store."""
+        layers = [layer for layer in self.sac.policy.layers if isinstance(layer, nn.Linear)]
+        weights = [layer.weight.detach().numpy().copy() for layer in layers]
+        biases = [layer.bias.detach().numpy().copy() for layer in layers]
+        actions = self.family.body.actions
+        weights[-1], biases[-1] = weights[-1][:actions], biases[-1][:actions]
+        return Expert(
+            family=self.family.id,
+            weights=tuple(weights),
+            biases=tuple(biases),
+            mean=self.normaliser.mean.astype(np.float32),
+            scale=self.normaliser.scale.astype(np.float32),
+            activation="relu",
+            squash="tanh",
+            recipe={"algorithm": "sac", "config": self.settings, **recipe},
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, replay buffer included."""
+        tensors = {
+            **self.sac.tensors(),
+            **self.normaliser.tensors(),
+            "replay": self.replay.tensor(),
+            "tasks": torch.from_numpy(self.tasks),
+            "generator": self.generator.get_state(),
+        }
+        state = {
+            "config": self.settings,
+            "iteration": self.iteration,
+            "updates": self.sac.updates,
+            "replay_added": self.replay.added,
+            "rng": pack_generator(self.rng),
+        }
+        save_checkpoint(path, tensors, state)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, state = load_checkpoint(path)
+        self.sac.restore(tensors, state["updates"])
+        self.normaliser.restore(tensors)
+        self.replay.restore(tensors["replay"], state["replay_added"])
+        self.tasks = tensors["tasks"].numpy().copy()
+        self.generator.set_state(tensors["generator"])
+        self.iteration = state["iteration"]
+        unpack_generator(self.rng, state["rng"])
+
+    def _learning_rate_factor(self) -> float:
+        config = self.config
+        progress = self.iteration / config.iterations
+        decayed = max(0.0, (progress - config.decay_from) / (1.0 - config.decay_from))
+        return 1.0 + (config.decay_to - 1.0) * decayed
+
+    def _starts(self, ids: NDArray[np.int64]) -> FloatArray:
+        parameters = self.simulator.parameters
+        return np.stack([self.simulator.draw_start(self.rng, parameters[i]) for i in ids])
+
+    def _explore(
+        self, observations: FloatArray, parameters: FloatArray, *, uniform: bool
+    ) -> FloatArray:
+        """Actions (N, A) in [-1, 1]: the stochastic policy's, or uniformly random ones."""
+        if uniform:
+            return self.rng.uniform(-1.0, 1.0, (len(observations), self.family.body.actions))
+        with torch.no_grad():
+            features = self._features(observations, parameters)
+            actions, _ = self.sac.policy.sample(features, self.generator)
+        return actions.double().numpy()
+
+    def _batches(self, n: int) -> list[Batch]:
+        """Draw n batches at once and compute their features and rewards."""
+        size, practice = self.config.batch, self.practice
+        rows = self.replay.sample(self.rng, n * size)
+        parameters = self.tasks[rows["task"][:, 0].astype(np.int64)]
+        relabel = self.rng.uniform(size=n * size) < practice.relabelled
+        if relabel.any():
+            parameters[relabel] = practice.draw_tasks(
+                self.rng, int(relabel.sum()), self.iteration / self.config.iterations
+            )
+        rewards = practice.reward(rows["velocity"][:, 0], rows["action"], parameters)
+        columns = (
+            self._features(rows["observation"], parameters),
+            torch.from_numpy(rows["action"]),
+            torch.from_numpy(self.config.reward_scale * rewards).float(),
+            self._features(rows["next_observation"], parameters),
+            torch.from_numpy(rows["continues"][:, 0]),
+        )
+        parts = (torch.unflatten(column, 0, (n, size)) for column in columns)
+        return [Batch(*batch) for batch in zip(*parts, strict=True)]
+
+    def _features(self, observations: NDArray[Any], parameters: FloatArray) -> torch.Tensor:
+        return self.normaliser(self.family.privileged(observations, parameters))
