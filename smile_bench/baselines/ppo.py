@@ -34,6 +34,8 @@ from smile_bench.envs.simulator import Simulator
 
 __all__ = ["PPO", "PPOConfig"]
 
+FEATURE_CLIP = 10.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class PPOConfig:
@@ -113,8 +115,8 @@ class ActorCritic(nn.Module):
         return self.var.sqrt().clamp_min(1e-3)
 
     def normalise(self, features: Tensor) -> Tensor:
-        """Z-scored features, clipped to ±10."""
-        return ((features - self.mean) / self.scale).clamp(-10.0, 10.0).float()
+        """Z-scored features, clipped."""
+        return ((features - self.mean) / self.scale).clamp(-FEATURE_CLIP, FEATURE_CLIP).float()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +197,7 @@ class PPO:
             scale=self.model.scale.numpy().astype(np.float32),
             activation="tanh",
             squash="clip",
+            feature_clip=FEATURE_CLIP,
             recipe={"algorithm": "ppo", "config": self.settings, **recipe},
         )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from threadpoolctl import ThreadpoolController
 
 from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family, get_family
@@ -29,8 +30,8 @@ FloatArray = NDArray[np.float64]
 class Expert:
     """A deterministic policy that sees the task.
 
-    A multilayer perceptron on ``(family.privileged(observations, parameters) - mean) / scale``;
-    its output is squashed to [-1, 1].
+    A multilayer perceptron on ``(family.privileged(observations, parameters) - mean) / scale``,
+    clipped; its output is squashed to [-1, 1].
     """
 
     family: str
@@ -43,6 +44,8 @@ class Expert:
     """``"tanh"`` or ``"relu"``, of the hidden layers."""
     squash: str
     """``"clip"`` or ``"tanh"``, of the output."""
+    feature_clip: float = float("inf")
+    """Normalised features are clipped to plus or minus this."""
     recipe: Mapping[str, Any]
     """How it was trained: command, configuration, versions, steps."""
 
@@ -57,14 +60,22 @@ class Expert:
             Actions (N, nu) in [-1, 1].
         """
         features = get_family(self.family).privileged(observations, parameters)
-        x = ((features - self.mean) / self.scale).astype(np.float32)
+        z = (features - self.mean) / self.scale
+        x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
         last = len(self.weights) - 1
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ weight.T + bias
-            if i < last:
-                x = np.tanh(x) if self.activation == "tanh" else np.maximum(x, 0.0)
+        # One thread: the sums must not depend on how many processors there are.
+        with _blas().limit(limits=1, user_api="blas"):
+            for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+                x = x @ weight.T + bias
+                if i < last:
+                    x = np.tanh(x) if self.activation == "tanh" else np.maximum(x, 0.0)
         x = np.tanh(x) if self.squash == "tanh" else np.clip(x, -1.0, 1.0)
         return x.astype(np.float32)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def write_expert(path: Path, expert: Expert) -> None:
@@ -78,6 +89,7 @@ def write_expert(path: Path, expert: Expert) -> None:
         "family": expert.family,
         "activation": expert.activation,
         "squash": expert.squash,
+        "feature_clip": repr(expert.feature_clip),
         "recipe": json.dumps(expert.recipe, sort_keys=True),
     }
     write_atomically(path, save(tensors, metadata))
@@ -106,6 +118,7 @@ def read_expert(path: Path) -> Expert:
         scale=tensors["scale"],
         activation=metadata["activation"],
         squash=metadata["squash"],
+        feature_clip=float(metadata["feature_clip"]),
         recipe=json.loads(metadata["recipe"]),
     )
 

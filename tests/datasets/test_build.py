@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smile_bench.datasets import load_dataset
+from smile_bench.datasets.build import BuildConfig, build_dataset
+from smile_bench.datasets.format import read_dataset
+from smile_bench.envs import SPLITS, get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import DatasetError, ExpertError
+
+FAMILY = "SmileAntGoal-v0"
+SMALL = BuildConfig(family=FAMILY, demonstrations=1, subsample=20)
+
+BUILD = """
+import sys
+from pathlib import Path
+from smile_bench.datasets.build import BuildConfig, build_dataset
+import smile_bench.datasets.build as build
+build.BLOCK_EPISODES = 4
+config = BuildConfig(family="SmileAntGoal-v0", demonstrations=1, subsample=20)
+build_dataset(config, Path(sys.argv[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("built") / "ant.h5"
+    build_dataset(SMALL, path)
+    return path
+
+
+def test_a_second_build_has_the_same_arrays(built: Path, tmp_path: Path) -> None:
+    again = build_dataset(SMALL, tmp_path / "again.h5")
+    assert again.digest() == read_dataset(built).digest()
+    assert [p.name for p in tmp_path.iterdir()] == ["again.h5"]
+
+
+def test_every_task_is_there_with_its_parameters(built: Path) -> None:
+    dataset, family = read_dataset(built), get_family(FAMILY)
+    for split in SPLITS:
+        np.testing.assert_array_equal(dataset.split(split).task_parameters, family.table(split))
+        assert dataset.split(split).demonstrations == 1
+
+
+def test_subsampling_keeps_every_twentieth_transition_from_a_random_start(built: Path) -> None:
+    train = read_dataset(built).train
+    assert train.timesteps.shape[2] == 5
+    assert (np.diff(train.timesteps, axis=2) == 20).all()
+    assert len(np.unique(train.timesteps[:, :, 0])) > 3
+    assert train.timesteps.min() >= 0
+    assert train.timesteps.max() < 100
+
+
+def test_a_killed_build_goes_on_to_the_same_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "killed.h5"
+    parts = tmp_path / "killed.h5.parts"
+    process = subprocess.Popen([sys.executable, "-c", BUILD, str(path)])
+    while len(list(parts.glob("*.safetensors"))) < 3:
+        assert process.poll() is None, "the build ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not path.exists()
+    finished = {p.name: p.stat().st_mtime_ns for p in parts.glob("*.safetensors")}
+    subprocess.run([sys.executable, "-c", BUILD, str(path)], check=True)
+    assert len(finished) >= 3
+    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / "whole.h5")], check=True)
+    assert read_dataset(path).digest() == read_dataset(tmp_path / "whole.h5").digest()
+    assert not parts.exists()
+
+
+def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
+    path = tmp_path / "ant.h5"
+    parts = tmp_path / "ant.h5.parts"
+    parts.mkdir()
+    (parts / "build.json").write_text("{}")
+    with pytest.raises(DatasetError, match="another configuration"):
+        build_dataset(SMALL, path)
+    assert (parts / "build.json").read_text() == "{}"
+
+
+def test_a_subsample_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="must divide the horizon 100"):
+        build_dataset(BuildConfig(family=FAMILY, demonstrations=1, subsample=30), tmp_path / "x")
+
+
+def test_a_family_without_an_expert_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smile_bench.datasets import expert
+
+    expert.load_expert.cache_clear()
+    monkeypatch.setattr(expert.resources, "files", lambda _: tmp_path)
+    with pytest.raises(ExpertError, match="no trained expert"):
+        build_dataset(SMALL, tmp_path / "x.h5")
+
+
+def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smile_bench.datasets import build
+
+    real = build.write_atomically
+
+    def full(path: Path, content: bytes | str) -> None:
+        if path.name.startswith("validation"):
+            raise OSError(28, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(build, "write_atomically", full)
+    with pytest.raises(DatasetError, match="make room"):
+        build_dataset(SMALL, tmp_path / "ant.h5")
+    kept = [p.name for p in (tmp_path / "ant.h5.parts").iterdir() if p.name != "build.json"]
+    assert kept
+    assert all(name.startswith("train") for name in kept)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_shipped_demonstrations_replay_to_the_stored_observations(split: str) -> None:
+    # Bit by bit where physics and machine are the file's; else closely, and not for long.
+    dataset, family = load_dataset(FAMILY), get_family(FAMILY)
+    part = dataset.split(split)
+    rng = np.random.default_rng(0)
+    tasks = rng.integers(part.tasks, size=8)
+    which = rng.integers(part.demonstrations, size=8)
+    simulator = Simulator(family, 8)
+    simulator.set_tasks(part.task_parameters[tasks])
+    simulator.reset(part.initial_states[tasks, which])
+    import platform
+    from importlib import metadata
+
+    made = dataset.attributes
+    exact = (
+        made["versions"]["mujoco"] == metadata.version("mujoco")
+        and made["machine"] == platform.machine()
+    )
+    tolerance = 0.0 if exact else 1e-3
+    for t in range(family.horizon if exact else 10):
+        np.testing.assert_allclose(
+            simulator.observe().astype(np.float32), part.observations[tasks, which, t], tolerance
+        )
+        outcome = simulator.step(part.actions[tasks, which, t])
+        np.testing.assert_allclose(
+            simulator.observe().astype(np.float32),
+            part.next_observations[tasks, which, t],
+            tolerance,
+            tolerance,
+        )
+        np.testing.assert_allclose(
+            outcome.rewards.astype(np.float32), part.rewards[tasks, which, t], tolerance, tolerance
+        )
+    if exact:
+        np.testing.assert_array_equal(
+            outcome.info["min_distance"], part.metrics["min_distance"][tasks, which]
+        )

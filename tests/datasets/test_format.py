@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smile_bench.datasets import Dataset, files
+from smile_bench.datasets.format import read_dataset, write_dataset
+from smile_bench.envs import SPLITS
+from smile_bench.errors import DatasetError
+from tests import synthetic
+
+
+def assert_same(one: Dataset, other: Dataset) -> None:
+    assert one.family == other.family
+    assert dict(one.attributes) == dict(other.attributes)
+    for split in SPLITS:
+        a, b = one.split(split).arrays(), other.split(split).arrays()
+        assert set(a) == set(b)
+        for name in a:
+            assert a[name].dtype == b[name].dtype
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+@pytest.mark.parametrize("subsample", [1, 20])
+def test_reading_gives_back_what_was_written(tmp_path: Path, subsample: int) -> None:
+    dataset = synthetic.dataset(subsample=subsample)
+    write_dataset(tmp_path / "d.h5", dataset)
+    assert_same(read_dataset(tmp_path / "d.h5"), dataset)
+
+
+@pytest.mark.parametrize("subsample", [1, 20])
+def test_plain_h5py_sees_every_array(tmp_path: Path, subsample: int) -> None:
+    dataset = synthetic.dataset(subsample=subsample)
+    write_dataset(tmp_path / "d.h5", dataset)
+    with h5py.File(tmp_path / "d.h5", "r") as file:
+        for split in SPLITS:
+            for name, array in dataset.split(split).arrays().items():
+                np.testing.assert_array_equal(file[split][name][...], array)
+
+
+def test_adjacent_transitions_are_stored_once(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "once.h5", synthetic.dataset(length=50))
+    write_dataset(tmp_path / "twice.h5", synthetic.dataset(length=50, subsample=20))
+    once, twice = ((tmp_path / name).stat().st_size for name in ("once.h5", "twice.h5"))
+    assert once < 0.7 * twice
+
+
+def test_a_truncated_file_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    content = path.read_bytes()
+    for size in (0, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(DatasetError, match=r"d\.h5"):
+            read_dataset(path)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_an_error_or_changes_nothing(
+    tmp_path: Path, position: float, bit: int
+) -> None:
+    # A bit of HDF5's slack space means nothing; any other must not pass.
+    path = tmp_path / "d.h5"
+    dataset = synthetic.dataset(tasks=2, each=2, length=3)
+    if not path.exists():
+        write_dataset(path, dataset)
+        (tmp_path / "good.h5").write_bytes(path.read_bytes())
+    content = bytearray((tmp_path / "good.h5").read_bytes())
+    content[int(position * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        found = read_dataset(path)
+    except DatasetError:
+        return
+    for split in SPLITS:
+        for name, array in dataset.split(split).arrays().items():
+            np.testing.assert_array_equal(found.split(split).arrays()[name], array)
+
+
+def test_an_altered_array_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        file["test/actions"][0, 0, 0, 0] += 0.25
+    with pytest.raises(DatasetError, match="altered"):
+        read_dataset(path)
+
+
+def test_non_finite_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        file["train/rewards"][0, 0, 0] = np.nan
+    with pytest.raises(DatasetError, match="not finite"):
+        read_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement", "message"),
+    [
+        ("train/actions", np.zeros((3, 4, 5, 7), np.float32), "actions"),
+        ("train/actions", np.zeros((3, 4, 5, 8), np.float64), "float64"),
+        ("train/metrics/min_distance", np.zeros((3, 5)), "min_distance"),
+        ("test/observations", np.zeros((3, 4), np.float32), "axes"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(
+    tmp_path: Path, name: str, replacement: np.ndarray, message: str
+) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset(subsample=20))
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = replacement
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(path)
+
+
+def test_a_missing_group_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        del file["validation"]
+    with pytest.raises(DatasetError, match="validation"):
+        read_dataset(path)
+
+
+def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    write_dataset(tmp_path / "other.h5", synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        shape, dtype = file["train/actions"].shape, file["train/actions"].dtype
+        del file["train/actions"]
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[...] = h5py.VirtualSource(tmp_path / "other.h5", "train/actions", shape, dtype)
+        file["train"].create_virtual_dataset("actions", layout)
+    with pytest.raises(DatasetError, match="other files"):
+        read_dataset(path)
+
+
+def test_a_huge_declared_shape_does_not_take_memory(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset(subsample=20))
+    with h5py.File(path, "r+") as file:
+        for name in list(file["train"]):
+            if name not in ("task_parameters", "metrics"):
+                shape, dtype = file["train"][name].shape, file["train"][name].dtype
+                del file["train"][name]
+                huge = (shape[0], 1 << 28, *shape[2:])
+                file["train"].create_dataset(name, huge, dtype, chunks=(1, 1, *shape[2:]))
+    with pytest.raises(DatasetError, match="declares"):
+        read_dataset(path)
+
+
+def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = 1.0
+    with pytest.raises(DatasetError, match="format"):
+        read_dataset(path)
+    with pytest.raises(DatasetError, match="no dataset file"):
+        read_dataset(tmp_path / "missing.h5")
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "d.h5"
+    old = synthetic.dataset(seed=1)
+    write_dataset(path, old)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(DatasetError, match="no space is left"):
+        write_dataset(path, synthetic.dataset(seed=2))
+    monkeypatch.undo()
+    assert_same(read_dataset(path), old)
+    assert [p.name for p in tmp_path.iterdir()] == ["d.h5"]
