@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import smile_bench
+from smile_bench.agents import Context
+from smile_bench.datasets.expert import load_expert
+from smile_bench.envs import get_family
+from smile_bench.errors import AgentError, UnknownNameError
+from smile_bench.protocol import evaluation
+from smile_bench.protocol.metatest import load_meta_test
+
+FAMILY = "SmileAntGoal-v0"
+
+
+class Constant:
+    """Answers the same action in every slot, after a change that a test makes."""
+
+    def __init__(self, change: Any = lambda actions: actions) -> None:
+        self.change = change
+        self.contexts: list[Context] = []
+
+    def adapt(self, contexts: Sequence[Context]) -> Constant:
+        self.contexts = list(contexts)
+        return self
+
+    def act(self, observations: NDArray[np.float64]) -> Any:
+        return self.change(np.full((len(observations), 8), 0.1))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Episodes of three steps, for tests of what goes on around them."""
+    frozen = load_meta_test(FAMILY)
+    monkeypatch.setattr(evaluation, "load_meta_test", lambda _: frozen)
+    # The horizon is part of the version, which is therefore held as it was.
+    monkeypatch.setattr(type(frozen[0]), "version", frozen[0].version)
+    object.__setattr__(get_family(FAMILY), "horizon", 3)
+    yield
+    object.__setattr__(get_family(FAMILY), "horizon", 100)
+
+
+def test_the_expert_scores_one() -> None:
+    result = smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
+    assert result.score == pytest.approx(1.0, abs=0.02)
+    assert result.metric < 0.08
+    assert result.privileged
+
+
+def test_an_episode_is_what_the_scalar_environment_makes_of_it() -> None:
+    # The protocol's number for an episode, found again by gym.make and nothing else.
+    result = smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
+    meta_test, _ = load_meta_test(FAMILY)
+    expert, episode = load_expert(FAMILY), 37
+    task = int(meta_test.tasks[episode])
+    env = gym.make(FAMILY, split="test", task=task)
+    observation, _ = env.reset(options={"state": meta_test.initial_states[episode]})
+    parameters = get_family(FAMILY).table("test")[[task]]
+    truncated = False
+    while not truncated:
+        action = expert.act(observation[None], parameters)[0]
+        observation, _, _, truncated, info = env.step(action)
+    # A network's last bits depend on the size of its batch, and walking amplifies them.
+    assert info["min_distance"] == pytest.approx(result.episodes["min_distance"][episode], abs=0.05)
+
+
+@pytest.mark.usefixtures("short")
+def test_contexts_are_the_frozen_demonstrations() -> None:
+    agent = Constant()
+    smile_bench.evaluate(agent, FAMILY)
+    meta_test, _ = load_meta_test(FAMILY)
+    test = smile_bench.load_dataset(FAMILY).test
+    for episode in (0, 100, 255):
+        task, d = meta_test.tasks[episode], meta_test.demonstrations[episode, 0]
+        np.testing.assert_array_equal(
+            agent.contexts[episode].observations[0], test.observations[task, d]
+        )
+        assert agent.contexts[episode].shots == 1
+
+
+@pytest.mark.usefixtures("short")
+def test_a_state_only_agent_never_sees_an_action() -> None:
+    agent = Constant()
+    agent.state_only = True  # type: ignore[attr-defined]
+    result = smile_bench.evaluate(agent, FAMILY)
+    assert all(context.actions is None for context in agent.contexts)
+    assert result.state_only
+
+
+@pytest.mark.usefixtures("short")
+def test_an_evaluation_is_the_same_each_time() -> None:
+    one, other = (smile_bench.evaluate(Constant(), FAMILY) for _ in range(2))
+    np.testing.assert_array_equal(one.episodes["min_distance"], other.episodes["min_distance"])
+
+
+def broken(**changes: Any) -> list[Any]:
+    return [pytest.param(*value, id=name) for name, value in changes.items()]
+
+
+def with_nan(actions: NDArray[np.float64]) -> NDArray[np.float64]:
+    actions[5, 2] = np.nan
+    return actions
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    broken(
+        nan=(with_nan, r"NaN or infinity at step 0 in slots \[5\]"),
+        shape=(lambda a: a[:, :7], r"shape \(256, 7\) at step 0"),
+        slots=(lambda a: a[:3], r"shape \(3, 8\)"),
+        range=(lambda a: a + 1.5, r"an action of 1\.6 at step 0"),
+        kind=(lambda a: "left", "array of numbers"),
+    ),
+)
+def test_actions_that_can_not_be_applied_are_one_clear_error(change: Any, message: str) -> None:
+    with pytest.raises(AgentError, match=message):
+        smile_bench.evaluate(Constant(change), FAMILY)
+
+
+def test_what_is_no_agent_is_named() -> None:
+    with pytest.raises(AgentError, match="no method adapt"):
+        smile_bench.evaluate(object(), FAMILY)  # type: ignore[arg-type]
+
+
+def test_an_unknown_family_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        smile_bench.evaluate(Constant(), "SmileAntGoals-v0")
+
+
+def test_a_number_of_shots_that_the_family_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="evaluated with 1 demonstrations"):
+        smile_bench.evaluate(Constant(), FAMILY, shots=3)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from smile_bench.datasets import load_dataset
+from smile_bench.envs import all_families, get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import ProtocolError
+from smile_bench.protocol import metatest
+from smile_bench.protocol.metatest import draw_meta_test, load_meta_test
+
+FAMILY = "SmileAntGoal-v0"
+VERSION = "v0-3748cf8282787c3d"
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The frozen files in a folder that a test may damage."""
+    for path in metatest.protocol_folder().iterdir():
+        shutil.copy(path, tmp_path / path.name)
+    monkeypatch.setattr(metatest, "protocol_folder", lambda: tmp_path)
+    load_meta_test.cache_clear()
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    load_meta_test.cache_clear()
+
+
+def test_the_frozen_set_is_the_published_one() -> None:
+    # If this fails, scores are no longer comparable: a new protocol version is needed.
+    assert load_meta_test(FAMILY)[0].version == VERSION
+
+
+def test_it_belongs_to_the_shipped_dataset() -> None:
+    assert load_meta_test(FAMILY)[0].dataset == load_dataset(FAMILY).digest()
+
+
+@pytest.mark.parametrize("name", all_families())
+def test_drawn_sets_cover_tasks_shots_and_others_evenly(name: str) -> None:
+    family = get_family(name)
+    number, each = len(family.table("test")), family.evaluation_episodes
+    rng = np.random.default_rng(0)
+    states = rng.standard_normal((number * each, family.state_size))
+    drawn = draw_meta_test(family, states, "digest", rng)
+    assert (np.bincount(drawn.tasks) == each).all()
+    assert (drawn.others != drawn.tasks).all()
+    assert drawn.others.min() >= 0
+    assert drawn.others.max() < number
+    for task in range(number):
+        mine = drawn.tasks == task
+        assert len(np.unique(drawn.others[mine])) == min(each, number - 1)
+        counts = np.bincount(drawn.shots[mine])[list(family.context_sizes)]
+        assert counts.max() - counts.min() <= 1
+    for row in drawn.demonstrations:
+        assert len(set(row)) == len(row) == max(family.context_sizes)
+    assert drawn.demonstrations.max() < family.recipe.demonstrations
+
+
+@pytest.mark.parametrize("array", ["tasks", "others", "demonstrations", "shots", "initial_states"])
+def test_every_altered_array_is_noticed(copied: Path, array: str) -> None:
+    path = copied / f"{FAMILY}.safetensors"
+    tensors = load_file(path)
+    tensors[array] = tensors[array].copy()
+    tensors[array].flat[3] += 1
+    dataset = load_dataset(FAMILY).digest()
+    save_file(tensors, path, {"family": FAMILY, "dataset": dataset})
+    with pytest.raises(ProtocolError, match="was changed"):
+        load_meta_test(FAMILY)
+
+
+def test_truncated_files_are_one_clear_error(copied: Path) -> None:
+    path = copied / f"{FAMILY}.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ProtocolError, match="damaged"):
+        load_meta_test(FAMILY)
+
+
+def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
+    for path in copied.iterdir():
+        path.unlink()
+    with pytest.raises(ProtocolError, match="no frozen protocol yet"):
+        load_meta_test(FAMILY)
+
+
+def test_initial_states_are_states_of_the_family() -> None:
+    meta_test, _ = load_meta_test(FAMILY)
+    family = get_family(FAMILY)
+    simulator = Simulator(family, len(meta_test.tasks), threads=1)
+    simulator.reset(meta_test.initial_states)
+    assert (meta_test.initial_states[:, :2] == 0).all()
+    assert np.abs(simulator.qpos[:, 2] - 0.75).max() <= 0.1
+    assert len(np.unique(meta_test.initial_states[:, 5])) == len(meta_test.tasks)
+
+
+def test_the_references_are_apart_on_every_task() -> None:
+    _, references = load_meta_test(FAMILY)
+    assert (references.expert["min_distance"] < 0.08).all()
+    assert (references.blind["min_distance"] > 1.0).all()
