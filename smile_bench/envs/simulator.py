@@ -146,6 +146,8 @@ class Simulator:
         self.qvel: FloatArray = self._batch.bind("qvel")
         """Live velocities (N, nv)."""
         self._control = self._batch.bind("ctrl")
+        # Of each kind of warning MuJoCo keeps the last subject and the count.
+        self._warnings: NDArray[np.int32] = self._batch.warning[:, :, 1]
         self.parameters: FloatArray = np.zeros((num_envs, len(family.parameter_names)))
         self.episode: FloatArray = np.zeros((num_envs, family.episode_size))
         self.memory: FloatArray = np.zeros((num_envs, family.memory_size))
@@ -228,11 +230,14 @@ class Simulator:
         if moving is None:
             self._batch.step(nstep=frame_skip)
             self.steps += 1
+            steps = self.steps
         else:
             self._batch.step(np.flatnonzero(moving), nstep=frame_skip)
             self.steps += moving
-        if self._batch.warning.any():
-            require_stable(self.family, self._batch.warning, self.steps)
+            # A mean over the steps of an episode that has not begun would divide by zero.
+            steps = np.maximum(self.steps, 1)
+        if np.count_nonzero(self._warnings):
+            require_stable(self.family, self._warnings, self.steps)
         outcome = self.family.judge(
             ControlStep(
                 before,
@@ -241,7 +246,7 @@ class Simulator:
                 self.parameters,
                 self.episode,
                 self.memory,
-                self.steps,
+                steps,
             )
         )
         # A copy, because the next reset writes into it and infos may share its memory.

@@ -202,7 +202,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         if ended is not None:
             rewards[ended], truncations[ended] = 0.0, False
             info = self._merge(info, self._begin(ended), ended)
-        self._ended, self._some_ended = truncations, bool(truncations.any())
+        self._ended, self._some_ended = truncations, bool(np.count_nonzero(truncations))
         if self._some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
             info = self._final(info, simulator.observe(), truncations)
             info = self._merge(info, self._begin(truncations), truncations)

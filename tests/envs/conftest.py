@@ -1,0 +1,15 @@
+"""What the tests of the environments share."""
+
+from __future__ import annotations
+
+import pytest
+
+from smile_bench import all_families
+from smile_bench.envs.family import Family
+
+
+@pytest.fixture(params=list(all_families().values()), ids=lambda family: family.id)
+def family(request: pytest.FixtureRequest) -> Family:
+    """Each family in turn."""
+    family: Family = request.param
+    return family
