@@ -30,9 +30,26 @@ class ExpertTraining(Training, Protocol):
         """The expert as it stands; ``recipe`` joins what the training knows of itself."""
 
 
+def _walker(practice: str, seed: int, iterations: int) -> PPOConfig:
+    return PPOConfig(
+        family="SmileWalkerDynamics-v0",
+        practice=practice,
+        seed=seed,
+        iterations=iterations,
+        rollouts=8,
+        envs=86,
+        horizon=64,
+        epochs=8,
+        minibatches=11,
+        reward_scale=0.02,
+        initial_std=0.5,
+        minimum_scale=0.1,
+    )
+
+
 EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
     "SmileAntGoal-v0": lambda seed: PPO(
-        PPOConfig(family="SmileAntGoal-v0", seed=seed, iterations=300)
+        PPOConfig(family="SmileAntGoal-v0", practice="reach-goal", seed=seed, iterations=300)
     ),
     "SmileHalfCheetahVelocity-v0": lambda seed: SACExpert(
         SACExpertConfig(
@@ -42,6 +59,7 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
             sac=SACConfig(discount=0.98, target_entropy=-6.0, entropy_weight=0.1, policy_every=2),
         )
     ),
+    "SmileWalkerDynamics-v0": lambda seed: PPO(_walker("walk-dynamics", seed, iterations=1000)),
 }
 """Family id to its expert's training for a seed."""
 

@@ -1,14 +1,14 @@
-"""Proximal policy optimisation of the ant's goal-conditioned experts.
+"""Proximal policy optimisation (Schulman et al. 2017) of experts that see the task.
 
-Many episodes in lockstep, one update phase after each; the goal is drawn anew for every episode
-and is part of the expert's privileged input.
+Many episodes in lockstep, an update phase after every few control steps. What is practised, and
+for which reward, the configuration names.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
-from smile_bench.baselines.expert_tasks import GoalReward, circle_goals, goal_reward
+from smile_bench.baselines.practices import PRACTICES
 from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_family
 from smile_bench.envs.family import FloatArray
@@ -42,13 +42,17 @@ class PPOConfig:
     """Settings of a training."""
 
     family: str
+    practice: str
+    """Which tasks and rewards, a name of ``PRACTICES``."""
     seed: int = 0
     iterations: int = 160
-    """Rollout and update phases."""
+    """Each begins with fresh episodes."""
+    rollouts: int = 1
+    """Rollouts per iteration, an update phase after each; episodes go on across them."""
     envs: int = 128
-    """Episodes per iteration."""
+    """Episodes in lockstep."""
     horizon: int = 100
-    """Control steps per episode."""
+    """Control steps per rollout; what runs at the iteration's end is truncated, not terminated."""
     hidden: int = 128
     """Width of the two hidden layers of policy and value."""
     learning_rate: float = 3e-4
@@ -66,7 +70,8 @@ class PPOConfig:
     """Below this it grows by half."""
     reward_scale: float = 0.1
     initial_std: float = 0.6
-    reward: GoalReward = field(default_factory=GoalReward)
+    minimum_scale: float = 1e-3
+    """Features that vary less are divided by this; for those that are constant at first."""
     threads: int = 1
     """Native threads of the simulator."""
 
@@ -92,6 +97,7 @@ class ActorCritic(nn.Module):
         self.policy = mlp(features, config.hidden, actions, 0.01)
         self.value = mlp(features, config.hidden, 1, 1.0)
         self.log_std = nn.Parameter(torch.full((actions,), math.log(config.initial_std)))
+        self.minimum_scale = config.minimum_scale
         self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
         self.register_buffer("var", torch.ones(features, dtype=torch.float64))
         self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
@@ -112,7 +118,7 @@ class ActorCritic(nn.Module):
     @property
     def scale(self) -> Tensor:
         """Standard deviations, bounded away from 0."""
-        return self.var.sqrt().clamp_min(1e-3)
+        return self.var.sqrt().clamp_min(self.minimum_scale)
 
     def normalise(self, features: Tensor) -> Tensor:
         """Z-scored features, clipped."""
@@ -121,7 +127,7 @@ class ActorCritic(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """One iteration's data; T steps of N episodes."""
+    """A rollout's data; T steps in N environments."""
 
     features: Tensor
     """Normalised, (T, N, F)."""
@@ -129,33 +135,31 @@ class Rollout:
     log_probs: Tensor
     advantages: Tensor
     returns: Tensor
-    metric: float
-    """Mean over episodes of the smallest distance to the goal, exploration included."""
+    metrics: list[float]
+    """The family's metric, exploration included, of the episodes that terminated and, as it stands
+    at the rollout's end, of those that go on."""
+    reward: float
+    """Mean reward of a step, unscaled."""
+    terminations: int
 
 
 class PPO:
-    """A training that can be saved at any iteration and resumed to the same numbers.
+    """A training that can be saved after any iteration and resumed to the same numbers.
 
-    Args:
-        config: settings.
-        draw_goals: how tasks are drawn, ``(rng, n) -> (n, 2)``.
+    Iterations start from fresh episodes, so the simulator's state is no part of a checkpoint.
     """
 
-    def __init__(
-        self,
-        config: PPOConfig,
-        draw_goals: Callable[[np.random.Generator, int], FloatArray] = circle_goals,
-    ) -> None:
+    def __init__(self, config: PPOConfig) -> None:
         self.config = config
-        self.draw_goals = draw_goals
         self.family = get_family(config.family)
+        self.practice = PRACTICES[config.practice]
         self.simulator = Simulator(self.family, config.envs, threads=config.threads)
         self.rng = np.random.default_rng(config.seed)
         self.iteration = 0
         self.learning_rate = config.learning_rate
         neutral = self.family.privileged(
             np.zeros((1, self.family.observation_size)),
-            np.zeros((1, len(self.family.parameter_names))),
+            np.ones((1, len(self.family.parameter_names))),
         )
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
@@ -166,8 +170,8 @@ class PPO:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The configuration as data."""
-        return asdict(self.config)
+        """The configuration and the practice as data."""
+        return {**asdict(self.config), "practice_settings": asdict(self.practice)}
 
     @property
     def iterations(self) -> int:
@@ -180,11 +184,23 @@ class PPO:
         Returns:
             What to log: the metric of the rollout, losses, KL, learning rate.
         """
-        rollout = self._rollout()
-        log = self._update(rollout)
+        config, simulator = self.config, self.simulator
+        progress = self.iteration / config.iterations
+        simulator.set_tasks(self.practice.draw_tasks(self.rng, config.envs, progress))
+        simulator.reset(self._starts(range(config.envs)))
+        rollouts = []
+        for _ in range(config.rollouts):
+            rollouts.append(self._rollout())
+            log = self._update(rollouts[-1])
         self.iteration += 1
-        steps = self.iteration * self.config.envs * self.config.horizon
-        return {"charts/metric": rollout.metric, "charts/env_steps": float(steps), **log}
+        steps = self.iteration * config.envs * config.horizon * config.rollouts
+        return {
+            "charts/metric": float(np.mean(rollouts[-1].metrics)),
+            "charts/reward": float(np.mean([rollout.reward for rollout in rollouts])),
+            "charts/terminations": float(sum(rollout.terminations for rollout in rollouts)),
+            "charts/env_steps": float(steps),
+            **log,
+        }
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
         """The policy's mean as an expert to store."""
@@ -221,37 +237,42 @@ class PPO:
         unpack_generator(self.rng, state["rng"])
 
     def _rollout(self) -> Rollout:
-        config, simulator = self.config, self.simulator
-        goals = self.draw_goals(self.rng, config.envs)
-        simulator.set_tasks(goals)
-        starts = [simulator.draw_start(self.rng, goal) for goal in goals]
-        simulator.reset(np.stack(starts))
-        raw, actions, rewards = [], [], []
-        nearest = np.full(config.envs, np.inf)
+        config, simulator, practice = self.config, self.simulator, self.practice
+        parameters = simulator.parameters
+        raw, actions, rewards, continues = [], [], [], []
+        metrics: list[float] = []
         std = self.model.log_std.detach().exp().numpy()
         with torch.no_grad():
             for _ in range(config.horizon):
-                features = torch.from_numpy(self.family.privileged(simulator.observe(), goals))
+                features = self._features()
                 mean = self.model.policy(self.model.normalise(features)).numpy()
                 noise = self.rng.standard_normal(mean.shape, np.float32)
                 action = mean + std * noise
                 before = simulator.qpos.copy()
                 clipped = np.clip(action, -1.0, 1.0)
                 outcome = simulator.step(clipped)
-                reward = goal_reward(
-                    config.reward, self.family.body.dt, before, simulator.qpos, clipped, goals
-                )
-                nearest = np.minimum(nearest, -outcome.info["reward_dist"])
+                movement = practice.movement(before, simulator.qpos)
+                reward = practice.reward(movement, clipped, parameters)
+                terminated = practice.terminated(simulator.observe())
+                metric = outcome.info[self.family.metric.name]
+                if terminated.any():
+                    ended = np.flatnonzero(terminated)
+                    metrics.extend(metric[ended].tolist())
+                    simulator.reset(self._starts(ended), ended)
                 raw.append(features)
                 actions.append(torch.from_numpy(action))
-                rewards.append(torch.from_numpy(config.reward_scale * reward).float())
-            raw.append(torch.from_numpy(self.family.privileged(simulator.observe(), goals)))
+                rewards.append(torch.from_numpy(reward).float())
+                continues.append(torch.from_numpy(~terminated).float())
+            terminations = len(metrics)
+            metrics.extend(metric[~terminated].tolist())
+            raw.append(self._features())
             features = self.model.normalise(torch.stack(raw))
             values = self.model.value(features).squeeze(-1)
-            acts = torch.stack(actions)
-            means = self.model.policy(features[:-1])
-            log_probs = self._log_prob(means, acts)
-            advantages = self._advantages(torch.stack(rewards), values)
+            acts, earned = torch.stack(actions), torch.stack(rewards)
+            log_probs = self._log_prob(self.model.policy(features[:-1]), acts)
+            advantages = self._advantages(
+                config.reward_scale * earned, values, torch.stack(continues)
+            )
             self.model.absorb(torch.cat(raw[:-1]))
         return Rollout(
             features=features[:-1],
@@ -259,23 +280,35 @@ class PPO:
             log_probs=log_probs,
             advantages=advantages,
             returns=advantages + values[:-1],
-            metric=float(nearest.mean()),
+            metrics=metrics,
+            reward=float(earned.mean()),
+            terminations=terminations,
         )
+
+    def _starts(self, ids: Iterable[int]) -> FloatArray:
+        parameters = self.simulator.parameters
+        return np.stack([self.simulator.draw_start(self.rng, parameters[i]) for i in ids])
+
+    def _features(self) -> Tensor:
+        simulator = self.simulator
+        return torch.from_numpy(self.family.privileged(simulator.observe(), simulator.parameters))
 
     def _log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
         z = (actions - means) * torch.exp(-self.model.log_std)
         return (-0.5 * z.square() - self.model.log_std).sum(-1)
 
-    def _advantages(self, rewards: Tensor, values: Tensor) -> Tensor:
+    def _advantages(self, rewards: Tensor, values: Tensor, continues: Tensor) -> Tensor:
         """Generalised advantages (T, N) from rewards (T, N) and values (T + 1, N).
 
-        The horizon is a truncation: the last value stands for what would follow.
+        ``continues`` (T, N) is 0 where an episode terminated. The horizon is a truncation: the
+        last value stands for what would follow.
         """
         advantages = torch.zeros_like(rewards)
         running = torch.zeros_like(rewards[0])
         for t in reversed(range(len(rewards))):
-            delta = rewards[t] + self.config.discount * values[t + 1] - values[t]
-            running = delta + self.config.discount * self.config.gae * running
+            discount = self.config.discount * continues[t]
+            delta = rewards[t] + discount * values[t + 1] - values[t]
+            running = delta + discount * self.config.gae * running
             advantages[t] = running
         return advantages
 

@@ -20,7 +20,7 @@ class RunningNormaliser:
         floor: features that vary less are divided by this.
     """
 
-    def __init__(self, size: int, floor: float = 1e-2) -> None:
+    def __init__(self, size: int, floor: float) -> None:
         self.floor = floor
         self.mean: FloatArray = np.zeros(size)
         self.variance: FloatArray = np.ones(size)

@@ -17,10 +17,10 @@ from smile_bench.baselines.checkpoint import (
     save_checkpoint,
     unpack_generator,
 )
+from smile_bench.baselines.practices import PRACTICES
 from smile_bench.baselines.replay import ReplayBuffer
 from smile_bench.baselines.running_normaliser import RunningNormaliser
 from smile_bench.baselines.sac import SAC, Batch, SACConfig
-from smile_bench.baselines.sac_tasks import PRACTICES
 from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_family
 from smile_bench.envs.family import FloatArray
@@ -51,6 +51,8 @@ class SACExpertConfig:
     capacity: int = 1_000_000
     """Transitions in the replay buffer."""
     reward_scale: float = 1.0
+    minimum_scale: float = 1e-2
+    """Features that vary less are divided by this; for those that are constant at first."""
     decay_from: float = 0.5
     """Share of the training after which the learning rates fall linearly ..."""
     decay_to: float = 0.02
@@ -84,13 +86,13 @@ class SACExpert:
                 "observation": observations,
                 "action": actions,
                 "next_observation": observations,
-                "velocity": 1,
+                "movement": self.practice.movement_size,
                 "continues": 1,
                 "task": 1,
             },
         )
         neutral = self.family.privileged(np.zeros((1, observations)), np.ones((1, parameters)))
-        self.normaliser = RunningNormaliser(neutral.shape[1])
+        self.normaliser = RunningNormaliser(neutral.shape[1], config.minimum_scale)
         self.sac = SAC(neutral.shape[1], actions, config.sac, self.generator)
 
     @property
@@ -125,16 +127,17 @@ class SACExpert:
         seen = [observations]
         for _ in range(config.steps):
             actions = self._explore(observations, drawn, uniform=explore)
+            before = simulator.qpos.copy()
             outcome = simulator.step(actions)
             next_observations = simulator.observe()
-            velocity = outcome.info["x_velocity"]
-            rewards += float(self.practice.reward(velocity, actions, drawn).mean())
+            movement = self.practice.movement(before, simulator.qpos)
+            rewards += float(self.practice.reward(movement, actions, drawn).mean())
             terminated = self.practice.terminated(next_observations)
             self.replay.add(
                 observation=observations,
                 action=actions,
                 next_observation=next_observations,
-                velocity=velocity,
+                movement=movement,
                 continues=~terminated,
                 task=task,
             )
@@ -242,7 +245,7 @@ class SACExpert:
             parameters[relabel] = practice.draw_tasks(
                 self.rng, int(relabel.sum()), self.iteration / self.config.iterations
             )
-        rewards = practice.reward(rows["velocity"][:, 0], rows["action"], parameters)
+        rewards = practice.reward(rows["movement"], rows["action"], parameters)
         columns = (
             self._features(rows["observation"], parameters),
             torch.from_numpy(rows["action"]),

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
-from smile_bench.baselines.expert_tasks import GoalReward, circle_goals, goal_reward
 from smile_bench.baselines.ppo import PPO, PPOConfig
+from smile_bench.baselines.practices import PRACTICES, ReachGoal
 from smile_bench.baselines.training import run
 
-CONFIG = PPOConfig(
-    family="SmileAntGoal-v0", iterations=3, envs=4, horizon=10, hidden=16, epochs=2, minibatches=2
+SMALL: dict[str, Any] = {
+    "iterations": 3,
+    "envs": 4,
+    "horizon": 10,
+    "hidden": 16,
+    "epochs": 2,
+    "minibatches": 2,
+}
+CONFIG = PPOConfig(family="SmileAntGoal-v0", practice="reach-goal", **SMALL)
+WALKER = PPOConfig(
+    family="SmileWalkerDynamics-v0", practice="walk-dynamics", rollouts=6, initial_std=2.0, **SMALL
 )
 
 
@@ -18,8 +29,9 @@ def parameters(training: PPO) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in training.model.state_dict().values()])
 
 
-def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None:
-    whole, first, second = PPO(CONFIG), PPO(CONFIG), PPO(CONFIG)
+@pytest.mark.parametrize("config", [CONFIG, WALKER], ids=["ant", "walker"])
+def test_a_resumed_training_equals_the_uninterrupted_one(config: PPOConfig, tmp_path: Path) -> None:
+    whole, first, second = PPO(config), PPO(config), PPO(config)
     run(whole, tmp_path / "whole")
     run(first, tmp_path / "cut", stop_after=1)
     run(second, tmp_path / "cut")
@@ -32,19 +44,23 @@ def test_advantages_are_the_sum_of_discounted_errors() -> None:
     rng = np.random.default_rng(0)
     rewards = torch.from_numpy(rng.standard_normal((5, 2))).float()
     values = torch.from_numpy(rng.standard_normal((6, 2))).float()
+    continues = torch.ones(5, 2)
+    continues[2, 1] = 0.0
     discount, decay = CONFIG.discount, CONFIG.discount * CONFIG.gae
     expected = np.zeros((5, 2))
     for t in range(5):
         for k in range(t, 5):
-            delta = rewards[k] + discount * values[k + 1] - values[k]
-            expected[t] += decay ** (k - t) * delta.numpy()
-    np.testing.assert_allclose(training._advantages(rewards, values), expected, atol=1e-5)
+            alive = continues[t:k].prod(0)
+            delta = rewards[k] + discount * continues[k] * values[k + 1] - values[k]
+            expected[t] += decay ** (k - t) * (alive * delta).numpy()
+    actual = training._advantages(rewards, values, continues)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_the_running_statistics_are_those_of_all_data() -> None:
     model = PPO(CONFIG).model
     x = torch.from_numpy(np.random.default_rng(0).normal(3.0, 2.0, (600, 33)))
-    for piece in x.split([100, 300, 200]):
+    for piece in (x[:100], x[100:400], x[400:]):
         model.absorb(piece)
     torch.testing.assert_close(model.mean, x.mean(0), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(model.var, x.var(0, unbiased=False), rtol=1e-4, atol=1e-4)
@@ -55,7 +71,8 @@ def test_the_stored_expert_acts_as_the_policy_s_mean() -> None:
     training.step()
     expert = training.expert({})
     rng = np.random.default_rng(0)
-    observations, goals = rng.standard_normal((6, 29)), circle_goals(rng, 6)
+    observations = rng.standard_normal((6, 29))
+    goals = PRACTICES["reach-goal"].draw_tasks(rng, 6, 0.0)
     features = torch.from_numpy(training.family.privileged(observations, goals))
     with torch.no_grad():
         mean = training.model.policy(training.model.normalise(features)).clamp(-1, 1).numpy()
@@ -66,15 +83,45 @@ def test_the_shaped_reward_is_its_formula() -> None:
     before, after = np.zeros((1, 15)), np.zeros((1, 15))
     after[0, 0] = 1.0
     goals, actions = np.array([[2.0, 0.0]]), np.full((1, 8), 0.5)
-    shape = GoalReward(progress=2.0, bonus=3.0, width=0.5, cost=0.1, alive=0.7)
+    practice = ReachGoal(progress=2.0, bonus=3.0, width=0.5, cost=0.1, alive=0.7)
     expected = 2.0 * (2.0 - 1.0) / 0.05 + 3.0 * np.exp(-1.0 / 0.5) - 0.1 * 8 * 0.25 + 0.7
-    np.testing.assert_allclose(
-        goal_reward(shape, 0.05, before, after, actions, goals), expected, rtol=1e-12
-    )
+    movement = practice.movement(before, after)
+    np.testing.assert_allclose(practice.reward(movement, actions, goals), expected, rtol=1e-12)
 
 
 def test_goals_lie_all_around_the_circle() -> None:
-    goals = circle_goals(np.random.default_rng(0), 1000)
+    goals = PRACTICES["reach-goal"].draw_tasks(np.random.default_rng(0), 1000, 0.0)
     np.testing.assert_allclose(np.linalg.norm(goals, axis=1), 2.0)
     counts, _ = np.histogram(np.arctan2(goals[:, 1], goals[:, 0]), bins=8)
     assert counts.min() > 80
+
+
+def test_walkers_fall_and_start_anew() -> None:
+    log = PPO(WALKER).step()
+    assert log["charts/terminations"] > 0
+    observations = np.zeros((4, 17))
+    observations[:, 0], observations[:, 1] = (1.25, 0.7, 2.1, 1.25), (0.9, 0.0, 0.0, -1.1)
+    fallen = PRACTICES["walk-dynamics"].terminated(observations)
+    assert fallen.tolist() == [False, True, True, True]
+
+
+def test_walker_dynamics_widen_to_the_tables() -> None:
+    practice, rng = PRACTICES["walk-dynamics"], np.random.default_rng(0)
+    tables = PPO(WALKER).family.tasks
+    every = np.concatenate([*tables.values(), np.ones((1, 65))])
+    assert (practice.draw_tasks(rng, 86, 0.0) == 1.0).all()
+    np.testing.assert_array_equal(practice.draw_tasks(rng, 86, 1.0), every)
+    assert (PRACTICES["walk-unmodified"].draw_tasks(rng, 3, 1.0) == 1.0).all()
+
+
+def test_walker_reward_is_the_family_s() -> None:
+    training = PPO(WALKER)
+    simulator, practice = training.simulator, training.practice
+    rng = np.random.default_rng(0)
+    simulator.set_tasks(practice.draw_tasks(rng, simulator.num_envs, 1.0))
+    simulator.reset(training._starts(range(simulator.num_envs)))
+    actions, before = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6)), simulator.qpos.copy()
+    outcome = simulator.step(actions)
+    movement = practice.movement(before, simulator.qpos)
+    ours = practice.reward(movement, actions, simulator.parameters)
+    np.testing.assert_allclose(ours, outcome.rewards)
