@@ -1,9 +1,11 @@
-"""Training the experts that ship with the families: one stored configuration each."""
+"""Training the experts and base policies that ship with the families: one configuration each."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +22,7 @@ from smile_bench.envs import get_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ExpertError
 
-__all__ = ["EXPERT_TRAININGS", "expert_metrics", "train_expert"]
+__all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "expert_metrics", "train_expert"]
 
 
 class ExpertTraining(Training, Protocol):
@@ -51,6 +53,18 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
     "SmileAntGoal-v0": lambda seed: PPO(
         PPOConfig(family="SmileAntGoal-v0", practice="reach-goal", seed=seed, iterations=300)
     ),
+    # The goal's environment: what the expert sees of either family is body, goal and offset.
+    "SmileAntLinearClassification-v0": lambda seed: PPO(
+        PPOConfig(
+            family="SmileAntGoal-v0",
+            practice="reach-target",
+            seed=seed,
+            iterations=250,
+            envs=256,
+            horizon=50,
+            discount=0.97,
+        )
+    ),
     "SmileHalfCheetahVelocity-v0": lambda seed: SACExpert(
         SACExpertConfig(
             family="SmileHalfCheetahVelocity-v0",
@@ -63,9 +77,19 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
 }
 """Family id to its expert's training for a seed."""
 
+BASE_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
+    "SmileWalkerDynamics-v0": lambda seed: PPO(_walker("walk-unmodified", seed, iterations=100)),
+}
+"""Family id to the training of its base policy, which knows the unmodified body only."""
+
 
 def train_expert(
-    family: str, directory: Path, *, seed: int = 0, stop_after: int | None = None
+    family: str,
+    directory: Path,
+    *,
+    seed: int = 0,
+    base: bool = False,
+    stop_after: int | None = None,
 ) -> Path | None:
     """Train a family's expert, or go on with a training, and store the expert.
 
@@ -73,6 +97,7 @@ def train_expert(
         family: the family's id.
         directory: where checkpoints, logs and, in the end, the weights go.
         seed: of the training.
+        base: train the family's base policy instead.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
@@ -83,25 +108,34 @@ def train_expert(
         ExpertError: the family's expert is not trained here.
     """
     declared = get_family(family)
-    if family not in EXPERT_TRAININGS:
+    trainings, kind = (BASE_TRAININGS, "base policy") if base else (EXPERT_TRAININGS, "expert")
+    if family not in trainings:
         raise ExpertError(
-            f"{family} has no expert training. Families with one: "
-            f"{', '.join(sorted(EXPERT_TRAININGS))}."
+            f"{family} has no training of its {kind}. Families with one: "
+            f"{', '.join(sorted(trainings))}."
         )
     torch.set_num_threads(1)
-    training = EXPERT_TRAININGS[family](seed)
+    training = trainings[family](seed)
     seconds = run(training, directory, stop_after=stop_after)
     if training.iteration < training.iterations:
         return None
     recipe = {
-        "command": f"smile-bench experts train {family} --seed {seed}",
+        "command": f"smile-bench experts train {family}{' --base' * base} --seed {seed}",
         "seconds": round(seconds),
         "machine": platform.machine(),
         "versions": {name: metadata.version(name) for name in ("mujoco", "torch", "numpy")},
     }
-    path = directory / f"{declared.recipe.expert}.safetensors"
-    write_expert(path, training.expert(recipe))
+    expert = training.expert(recipe)
+    path = directory / f"{declared.recipe.expert}{'-base' * base}.safetensors"
+    write_expert(path, _blinded(expert) if base else expert)
     return path
+
+
+def _blinded(expert: Expert) -> Expert:
+    """The expert without the weights that read the task, which follows the observation."""
+    first = expert.weights[0].copy()
+    first[:, get_family(expert.family).observation_size :] = 0.0
+    return replace(expert, weights=(first, *expert.weights[1:]))
 
 
 def expert_metrics(expert: Expert, split: str, *, episodes: int = 8, seed: int = 0) -> Any:

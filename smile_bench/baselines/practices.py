@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from smile_bench.envs import SPLITS, get_family
 from smile_bench.envs.body import ANT, HALF_CHEETAH, WALKER
-from smile_bench.envs.families import half_cheetah_velocity, walker_dynamics
+from smile_bench.envs.families import (
+    ant_linear_classification,
+    half_cheetah_velocity,
+    walker_dynamics,
+)
 from smile_bench.envs.families.ant_goal import RADIUS, distance
 from smile_bench.envs.family import FloatArray
 
-__all__ = ["PRACTICES", "Practice", "ReachGoal", "TrackVelocity", "WalkDynamics"]
+__all__ = ["PRACTICES", "Practice", "ReachGoal", "ReachTarget", "TrackVelocity", "WalkDynamics"]
 
 BoolArray = NDArray[np.bool_]
 
@@ -100,6 +104,26 @@ class ReachGoal(Practice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReachTarget(ReachGoal):
+    """Ant linear classification: one of the two targets, and quickly.
+
+    The family's episodes are short: torques cost little, and standing still earns nothing.
+    """
+
+    bonus: float = 2.0
+    width: float = 0.5
+    cost: float = 0.005
+    alive: float = 0.0
+    jitter: float = 0.1
+    """Standard deviation in metres of where a target stands."""
+
+    def draw_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
+        """Goals (n, 2) around the targets."""
+        targets = ant_linear_classification.TARGETS[rng.integers(2, size=n)]
+        return targets + self.jitter * rng.standard_normal((n, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrackVelocity(Practice):
     """Half-cheetah velocity: the family's own reward, any target from 0 to a little beyond 3."""
 
@@ -170,6 +194,7 @@ class WalkDynamics(Practice):
 
 PRACTICES: dict[str, Practice] = {
     "reach-goal": ReachGoal(),
+    "reach-target": ReachTarget(),
     "track-velocity": TrackVelocity(),
     "walk-dynamics": WalkDynamics(),
     "walk-unmodified": WalkDynamics(spread=0.0),
