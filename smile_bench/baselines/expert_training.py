@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import replace
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -125,7 +124,7 @@ def train_expert(
         "machine": platform.machine(),
         "versions": {name: metadata.version(name) for name in ("mujoco", "torch", "numpy")},
     }
-    expert = training.expert(recipe)
+    expert = replace(training.expert(recipe), family=declared.id)
     path = directory / f"{declared.recipe.expert}{'-base' * base}.safetensors"
     write_expert(path, _blinded(expert) if base else expert)
     return path
