@@ -73,8 +73,9 @@ def _worst(values: Sequence[float], higher_is_better: bool) -> float:
 def _train_expert(arguments: argparse.Namespace) -> int:
     from smile_bench.baselines.expert_training import train_expert
 
-    directory = Path(arguments.directory or f"runs/expert-{arguments.family}-{arguments.seed}")
-    path = train_expert(arguments.family, directory, seed=arguments.seed)
+    kind = "base" if arguments.base else "expert"
+    directory = Path(arguments.directory or f"runs/{kind}-{arguments.family}-{arguments.seed}")
+    path = train_expert(arguments.family, directory, seed=arguments.seed, base=arguments.base)
     print(f"wrote {path}")
     return 0
 
@@ -130,6 +131,9 @@ def build_parser() -> argparse.ArgumentParser:
     experts_commands = experts.add_subparsers(required=True, metavar="command")
     train_expert = experts_commands.add_parser("train", help="train a family's expert")
     train_expert.add_argument("family")
+    train_expert.add_argument(
+        "--base", action="store_true", help="the base policy, which knows the unmodified body only"
+    )
     _add_run_options(train_expert)
     train_expert.set_defaults(run=_train_expert)
     return parser

@@ -20,7 +20,7 @@ from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import ExpertError
 
-__all__ = ["Expert", "load_expert", "read_expert", "write_expert"]
+__all__ = ["Expert", "load_base_policy", "load_expert", "read_expert", "write_expert"]
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -132,18 +132,31 @@ def load_expert(family: str | Family) -> Expert:
         ExpertError: the family has no expert yet, or its file is damaged.
     """
     family = get_family(family)
+    return _load(family, family.recipe.expert, "trained expert")
+
+
+@cache
+def load_base_policy(family: str | Family) -> Expert:
+    """The base policy that ships with a family: it knows the unmodified body and no task.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family has no base policy, or its file is damaged.
+    """
+    family = get_family(family)
+    return _load(family, f"{family.recipe.expert}-base", "base policy")
+
+
+def _load(family: Family, name: str, kind: str) -> Expert:
     path = Path(str(resources.files("smile_bench.datasets") / "experts"))
-    file = path / f"{family.recipe.expert}.safetensors"
+    file = path / f"{name}.safetensors"
     if not file.exists():
+        there = sorted(found.stem for found in path.glob("*.safetensors"))
         raise ExpertError(
-            f"{family.id} has no trained expert in this version of smile-bench "
-            f"(looked for {file.name}). Families with one: {', '.join(_trained(path))}."
+            f"{family.id} has no {kind} in this version of smile-bench "
+            f"(looked for {file.name}). Those there: {', '.join(there) or 'none'}."
         )
     expert = read_expert(file)
     if expert.family != family.id:
         raise ExpertError(f"{file.name} holds an expert of {expert.family}, not of {family.id}.")
     return expert
-
-
-def _trained(path: Path) -> list[str]:
-    return sorted(read_expert(file).family for file in path.glob("*.safetensors")) or ["none"]
