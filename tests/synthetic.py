@@ -43,12 +43,16 @@ def demonstrations(
     )
 
 
-def dataset(*, subsample: int = 1, seed: int = 0, **sizes: int) -> Dataset:
+def dataset(
+    *, subsample: int = 1, seed: int = 0, tasks: int = 3, each: int = 4, length: int = 5
+) -> Dataset:
     """A random dataset of ant goal."""
     return Dataset(
         family=FAMILY,
         splits={
-            split: demonstrations(split, subsample=subsample, seed=seed, **sizes)
+            split: demonstrations(
+                split, subsample=subsample, seed=seed, tasks=tasks, each=each, length=length
+            )
             for split in SPLITS
         },
         attributes={"seed": seed, "recipe": {"subsample": subsample}},

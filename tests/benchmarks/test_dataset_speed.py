@@ -45,7 +45,7 @@ def test_context_batches(benchmark: Any, tmp_path: Path, monkeypatch: pytest.Mon
 
     def ours() -> int:
         context = train.contexts(*draw())
-        return context.observations.shape[0] * context.observations.shape[2]
+        return BATCH * int(context.observations.shape[2])
 
     def theirs() -> int:
         tasks, which = draw()
@@ -54,7 +54,7 @@ def test_context_batches(benchmark: Any, tmp_path: Path, monkeypatch: pytest.Mon
         observations = np.stack([e.observations[:-1] for e in episodes])
         np.stack([e.actions for e in episodes])
         np.stack([e.infos["next_observations"][1:] for e in episodes])
-        return observations.shape[0] * observations.shape[1]
+        return BATCH * int(observations.shape[1])
 
     # The same demonstrations on both sides, before any timing.
     np.testing.assert_array_equal(exported[17].observations[:-1], train.observations[1, 1])

@@ -99,7 +99,7 @@ def test_a_family_without_an_expert_is_named(
     from smile_bench.datasets import expert
 
     expert.load_expert.cache_clear()
-    monkeypatch.setattr(expert.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ExpertError, match="no trained expert"):
         build_dataset(SMALL, tmp_path / "x.h5")
 
@@ -107,9 +107,9 @@ def test_a_family_without_an_expert_is_named(
 def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smile_bench.datasets import build
+    from smile_bench.datasets import build, files
 
-    real = build.write_atomically
+    real = files.write_atomically
 
     def full(path: Path, content: bytes | str) -> None:
         if path.name.startswith("validation"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smile_bench.datasets import Dataset, files
+from smile_bench.datasets import Dataset
 from smile_bench.datasets.format import read_dataset, write_dataset
 from smile_bench.envs import SPLITS
 from smile_bench.errors import DatasetError
@@ -179,7 +179,7 @@ def test_a_failed_write_leaves_the_old_file(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DatasetError, match="no space is left"):
         write_dataset(path, synthetic.dataset(seed=2))
     monkeypatch.undo()

@@ -47,4 +47,4 @@ def test_another_minari_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
     Other.storage.metadata = metadata  # type: ignore[attr-defined]
     with pytest.raises(DatasetError, match="not exported by smile-bench"):
-        from_minari(Other)  # type: ignore[arg-type]
+        from_minari(Other)
