@@ -44,7 +44,7 @@ def _walker(practice: str, seed: int, iterations: int) -> PPOConfig:
         minibatches=11,
         reward_scale=0.02,
         initial_std=0.5,
-        minimum_scale=0.1,
+        task_scale=0.7,
     )
 
 

@@ -70,8 +70,11 @@ class PPOConfig:
     """Below this it grows by half."""
     reward_scale: float = 0.1
     initial_std: float = 0.6
-    minimum_scale: float = 1e-3
-    """Features that vary less are divided by this; for those that are constant at first."""
+    task_scale: float | None = None
+    """Divides the features of the task, which follow the observation; None z-scores them too.
+
+    Where tasks widen in the course of training, z-scoring would magnify the first ones' small
+    differences."""
     threads: int = 1
     """Native threads of the simulator."""
 
@@ -86,21 +89,30 @@ def mlp(inputs: int, hidden: int, outputs: int, last_gain: float) -> nn.Sequenti
 
 
 class ActorCritic(nn.Module):
-    """Gaussian policy and value function on normalised features."""
+    """Gaussian policy and value function on normalised features.
+
+    Args:
+        features: F, how many.
+        observed: how many of them, the first ones, are the observation.
+        actions: length of an action.
+        config: settings.
+    """
 
     mean: Tensor
     var: Tensor
     count: Tensor
 
-    def __init__(self, features: int, actions: int, config: PPOConfig) -> None:
+    def __init__(self, features: int, observed: int, actions: int, config: PPOConfig) -> None:
         super().__init__()
         self.policy = mlp(features, config.hidden, actions, 0.01)
         self.value = mlp(features, config.hidden, 1, 1.0)
         self.log_std = nn.Parameter(torch.full((actions,), math.log(config.initial_std)))
-        self.minimum_scale = config.minimum_scale
         self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
         self.register_buffer("var", torch.ones(features, dtype=torch.float64))
         self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
+        self.task_scale = config.task_scale
+        self.task = slice(observed, None)
+        self._fix_task_scale()
 
     def absorb(self, features: Tensor) -> None:
         """Merge a batch (n, F) into the running mean and variance."""
@@ -114,11 +126,16 @@ class ActorCritic(nn.Module):
         self.mean.add_(delta * n / total)
         self.var.copy_(new_var)
         self.count.copy_(total)
+        self._fix_task_scale()
+
+    def _fix_task_scale(self) -> None:
+        if self.task_scale is not None:
+            self.mean[self.task], self.var[self.task] = 0.0, self.task_scale**2
 
     @property
     def scale(self) -> Tensor:
         """Standard deviations, bounded away from 0."""
-        return self.var.sqrt().clamp_min(self.minimum_scale)
+        return self.var.sqrt().clamp_min(1e-3)
 
     def normalise(self, features: Tensor) -> Tensor:
         """Z-scored features, clipped."""
@@ -163,7 +180,8 @@ class PPO:
         )
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            self.model = ActorCritic(neutral.shape[1], self.family.body.actions, config)
+            observed, actions = self.family.observation_size, self.family.body.actions
+            self.model = ActorCritic(neutral.shape[1], observed, actions, config)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,12 @@ def test_walker_reward_is_the_family_s() -> None:
     movement = practice.movement(before, simulator.qpos)
     ours = practice.reward(movement, actions, simulator.parameters)
     np.testing.assert_allclose(ours, outcome.rewards)
+
+
+def test_the_task_s_features_keep_a_given_scale() -> None:
+    training = PPO(replace(WALKER, task_scale=0.7))
+    training.step()
+    scale = training.model.scale
+    assert torch.allclose(scale[17:], torch.tensor(0.7, dtype=torch.float64))
+    assert (training.model.mean[17:] == 0.0).all()
+    assert not torch.allclose(scale[:17], torch.ones(17, dtype=torch.float64))
