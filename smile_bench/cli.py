@@ -66,6 +66,20 @@ def _build_dataset(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _verify_datasets(arguments: argparse.Namespace) -> int:
+    from smile_bench.datasets import load_dataset
+    from smile_bench.datasets.loading import shipped_families
+    from smile_bench.datasets.verify import verify_dataset
+
+    failed = 0
+    for family in [arguments.family] if arguments.family else shipped_families():
+        dataset = load_dataset(family, arguments.path)
+        for check in verify_dataset(dataset):
+            failed += not check.passed
+            print(f"{'ok  ' if check.passed else 'FAIL'} {family}  {check.name}: {check.detail}")
+    return 1 if failed else 0
+
+
 def _worst(values: Sequence[float], higher_is_better: bool) -> float:
     return min(values) if higher_is_better else max(values)
 
@@ -126,6 +140,11 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("--output", help="HDF5 file to write, by default FAMILY.h5 here")
     build.add_argument("--manifest", action="store_true", help="enter it in its folder's manifest")
     build.set_defaults(run=_build_dataset)
+
+    verify = datasets_commands.add_parser("verify", help="check datasets, and replay them")
+    verify.add_argument("family", nargs="?", help="by default every one that ships")
+    verify.add_argument("--path", help="a file built locally")
+    verify.set_defaults(run=_verify_datasets)
 
     experts = commands.add_parser("experts", help="the experts")
     experts_commands = experts.add_subparsers(required=True, metavar="command")

@@ -39,6 +39,11 @@ def demonstrations(
         rewards=rng.standard_normal(shape).astype(np.float32),
         timesteps=np.broadcast_to(subsample * np.arange(length), shape).astype(np.int32),
         initial_states=rng.standard_normal((tasks, each, declared.state_size)),
+        replay_actions=None
+        if subsample == 1
+        else rng.uniform(-1, 1, (tasks, declared.horizon, declared.body.actions)).astype(
+            np.float32
+        ),
         metrics={metric.name: rng.random((tasks, each)) for metric in declared.metrics},
     )
 

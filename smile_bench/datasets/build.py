@@ -210,9 +210,12 @@ def _roll_out(
         for size in (family.observation_size, family.body.actions, family.observation_size)
     )
     rewards = np.empty((episodes, kept), np.float32)
+    firsts = slice(None, None, config.demonstrations)
+    replay = np.empty((len(table), family.horizon, family.body.actions), np.float32)
     observation = simulator.observe()
     for t in range(family.horizon):
         action = expert.act(observation, parameters)
+        replay[:, t] = action[firsts]
         outcome = simulator.step(action)
         after = simulator.observe()
         keep, slot = np.flatnonzero(t % config.subsample == offsets), t // config.subsample
@@ -229,7 +232,8 @@ def _roll_out(
         **{f"metrics/{m.name}": outcome.info[m.name] for m in family.metrics},
     }
     shape = (len(table), config.demonstrations)
-    return {name: array.reshape(*shape, *array.shape[1:]) for name, array in arrays.items()}
+    arrays = {name: array.reshape(*shape, *array.shape[1:]) for name, array in arrays.items()}
+    return arrays | ({"replay_actions": replay} if config.subsample > 1 else {})
 
 
 def _join(parts: Path, family: Family, blocks: list[Block], split: str) -> Demonstrations:

@@ -50,6 +50,9 @@ class Demonstrations:
     """(N, D, S): positions, velocities, what the episode drew."""
     metrics: Mapping[str, NDArray[np.float64]]
     """Each of the family's metrics over the whole episode, (N, D)."""
+    replay_actions: NDArray[np.float32] | None = None
+    """Where transitions are subsampled, every action (N, horizon, nu) of each task's first
+    demonstration: what it takes to replay it."""
 
     @property
     def tasks(self) -> int:
@@ -108,6 +111,8 @@ class Demonstrations:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by its name in the file."""
         named = {name: getattr(self, name) for name in ARRAYS}
+        if self.replay_actions is not None:
+            named["replay_actions"] = self.replay_actions
         return named | {f"metrics/{name}": values for name, values in self.metrics.items()}
 
 

@@ -153,8 +153,10 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
         "timesteps": (n, d, t),
         "initial_states": (n, d, family.state_size),
     }
+    if "replay_actions" in group:
+        shapes["replay_actions"] = (n, family.horizon, body.actions)
     metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
-    types = ARRAYS | dict.fromkeys(metrics, np.float64)
+    types = ARRAYS | {"replay_actions": np.float32} | dict.fromkeys(metrics, np.float64)
     arrays = {}
     for name, shape in (shapes | metrics).items():
         item = group[name]

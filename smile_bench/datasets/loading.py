@@ -14,7 +14,7 @@ from smile_bench.datasets.format import read_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import DatasetError
 
-__all__ = ["add_to_manifest", "data_folder", "load_dataset", "read_manifest"]
+__all__ = ["add_to_manifest", "data_folder", "load_dataset", "read_manifest", "shipped_families"]
 
 
 def data_folder() -> Path:
@@ -79,6 +79,11 @@ def load_dataset(family: str | Family, path: str | Path | None = None) -> Datase
     if dataset.family != family.id:
         raise DatasetError(f"{file} holds demonstrations of {dataset.family}, not of {family.id}.")
     return dataset
+
+
+def shipped_families() -> list[str]:
+    """The families whose dataset ships, by id."""
+    return sorted(Path(name).stem for name in read_manifest(data_folder()))
 
 
 def _sha256(path: Path) -> str:

@@ -45,15 +45,16 @@ def to_minari(dataset: Dataset, dataset_id: str) -> MinariDataset:
         for task in range(part.tasks):
             for d in range(part.demonstrations):
                 buffers.append(_episode(minari, part, task, d, len(buffers)))
-                episode_metadata.append(
-                    {
-                        "split": split,
-                        "task": task,
-                        "task_parameters": part.task_parameters[task],
-                        "initial_state": part.initial_states[task, d],
-                        **{name: values[task, d] for name, values in part.metrics.items()},
-                    }
-                )
+                note = {
+                    "split": split,
+                    "task": task,
+                    "task_parameters": part.task_parameters[task],
+                    "initial_state": part.initial_states[task, d],
+                    **{name: values[task, d] for name, values in part.metrics.items()},
+                }
+                if part.replay_actions is not None and d == 0:
+                    note["replay_actions"] = part.replay_actions[task]
+                episode_metadata.append(note)
     space = gym.spaces.Box(-np.inf, np.inf, (family.observation_size,), np.float32)
     exported = minari.create_dataset_from_buffers(
         dataset_id,
@@ -99,6 +100,7 @@ def from_minari(exported: MinariDataset) -> Dataset:
             return array.reshape(tasks, -1, *array.shape[1:])
 
         parameters = stack([note["task_parameters"] for note, _ in rows], np.float64)
+        replays = [note["replay_actions"] for note, _ in rows if "replay_actions" in note]
         arrays = {
             "observations": stack([e["observations"][:-1] for _, e in rows], np.float32),
             "actions": stack([e["actions"] for _, e in rows], np.float32),
@@ -113,6 +115,7 @@ def from_minari(exported: MinariDataset) -> Dataset:
             family=family.id,
             split=split,
             task_parameters=parameters[:, 0],
+            replay_actions=np.asarray(replays, np.float32) if replays else None,
             metrics={
                 metric.name: stack([note[metric.name] for note, _ in rows], np.float64)
                 for metric in family.metrics
