@@ -65,16 +65,17 @@ class AntGoal(Family):
 
     def judge(self, step: ControlStep) -> Outcome:
         away = distance(step.qpos, step.parameters)
-        cost = CONTROL_COST * np.square(step.actions).sum(axis=1)
         nearest = np.minimum(step.memory[:, 0], away)
+        closeness = -away
+        control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
         info = {
             **ant_positions(step.qpos),
             **ant_velocities(step, self.body.dt),
-            "reward_dist": -away,
-            "reward_ctrl": -cost,
+            "reward_dist": closeness,
+            "reward_ctrl": control,
             "min_distance": nearest,
         }
-        return Outcome(-away - cost, info, nearest[:, None])
+        return Outcome(closeness + control, info, nearest[:, None])
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float

@@ -30,17 +30,17 @@ class HalfCheetahVelocity(Family):
 
     def judge(self, step: ControlStep) -> Outcome:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
-        error = np.abs(velocity - step.parameters[:, 0])
-        cost = CONTROL_COST * np.square(step.actions).sum(axis=1)
-        memory = step.memory + error[:, None]
+        forward = -np.abs(velocity - step.parameters[:, 0])
+        control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
+        memory = step.memory - forward[:, None]
         info = {
             **self.positions(step.qpos),
             "x_velocity": velocity,
-            "reward_forward": -error,
-            "reward_ctrl": -cost,
+            "reward_forward": forward,
+            "reward_ctrl": control,
             "velocity_error": memory[:, 0] / step.steps,
         }
-        return Outcome(-error - cost, info, memory)
+        return Outcome(forward + control, info, memory)
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float

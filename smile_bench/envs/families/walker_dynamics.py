@@ -56,14 +56,14 @@ class WalkerDynamics(Family):
 
     def judge(self, step: ControlStep) -> Outcome:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
-        cost = CONTROL_COST * np.square(step.actions).sum(axis=1)
-        reward = velocity + SURVIVE_REWARD - cost
+        control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
+        reward = velocity + SURVIVE_REWARD + control
         memory = step.memory + reward[:, None]
         info = {
             **self.positions(step.qpos),
             "x_velocity": velocity,
             "reward_forward": velocity.copy(),
-            "reward_ctrl": -cost,
+            "reward_ctrl": control,
             "reward_survive": np.full(len(reward), SURVIVE_REWARD),
             "episode_return": memory[:, 0].copy(),
         }
