@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         if arguments.save:
             folder = Path(arguments.save) / family.id / name.replace(":", ".")
             print(f"  written to {result.save(folder)}")
+    return 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        # Before MuJoCo looks for a way to draw; a window system is not needed for films.
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    from smile_bench.baselines import load_agent
+    from smile_bench.envs import get_family
+    from smile_bench.protocol.video import record, write_film
+
+    family = get_family(arguments.family)
+    agents = {name: load_agent(name, family.id) for name in arguments.agent}
+    frames = record(family, agents, arguments.task, seconds=arguments.seconds)
+    path = Path(arguments.output or f"{family.id}-{arguments.task}.gif")
+    write_film(path, frames)
+    print(f"wrote {path}: {len(frames)} frames")
     return 0
 
 
@@ -123,6 +141,14 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--shots", type=int, help="demonstrations in every context")
     evaluate.add_argument("--save", help="folder to write result.json files below")
     evaluate.set_defaults(run=_evaluate)
+
+    render = commands.add_parser("render", help="film agents in a meta-test episode")
+    render.add_argument("family")
+    render.add_argument("--task", type=int, default=0, help="index in the test split")
+    render.add_argument("--agent", nargs="+", default=["expert"], help="side by side")
+    render.add_argument("--seconds", type=float, help="simulated time, by default the episode")
+    render.add_argument("--output", help=".gif or .mp4 file to write")
+    render.set_defaults(run=_render)
 
     train = commands.add_parser("train", help="train a reference agent")
     train.add_argument("--agent", required=True)

@@ -24,7 +24,7 @@ from smile_bench.errors import AgentError, ProtocolError
 from smile_bench.protocol.metatest import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result, normalised_scores
 
-__all__ = ["evaluate", "meta_test_contexts", "run_episodes"]
+__all__ = ["adapt", "evaluate", "meta_test_contexts", "run_episodes"]
 
 
 def evaluate(
@@ -66,7 +66,7 @@ def evaluate(
         )
     sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
     began = time.perf_counter()
-    policy = _adapt(agent, family, meta_test, dataset, sizes)
+    policy = adapt(agent, family, meta_test, dataset, sizes)
     adapted = time.perf_counter()
     parameters = family.table("test")[meta_test.tasks]
     episodes, acting = run_episodes(
@@ -143,13 +143,18 @@ def run_episodes(
     return {metric.name: outcome.info[metric.name] for metric in family.metrics}, acting
 
 
-def _adapt(
+def adapt(
     agent: Agent | PrivilegedAgent,
     family: Family,
     meta_test: MetaTest,
     dataset: Dataset,
     sizes: NDArray[np.int64],
 ) -> Policy:
+    """Let an agent adapt to the contexts, or a reference to the tasks, of every episode.
+
+    Raises:
+        AgentError: it is no agent, or does not return a policy.
+    """
     table = family.table("test")
     if isinstance(agent, PrivilegedAgent):
         return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.others])

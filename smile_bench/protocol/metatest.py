@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -74,6 +74,11 @@ class MetaTest:
             total.update(f"{array.dtype.str} {array.shape}\n".encode())
             total.update(np.ascontiguousarray(array).data)
         return f"{PROTOCOL}-{total.hexdigest()[:16]}"
+
+    def select(self, episodes: NDArray[np.int64]) -> MetaTest:
+        """The same with some of the episodes only; its version is of no protocol."""
+        chosen: dict[str, Any] = {name: a[episodes] for name, a in self.arrays().items()}
+        return replace(self, **chosen)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The frozen arrays by name."""
