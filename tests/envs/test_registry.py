@@ -58,13 +58,13 @@ def test_unknown_environment_id() -> None:
 def test_import_is_light() -> None:
     heavy = "{'torch', 'mujoco', 'h5py', 'glfw', 'imageio'}"
     printed = run(
-        "import time, numpy, gymnasium; start = time.perf_counter(); import smile_bench, sys; "
-        f"print(time.perf_counter() - start, {heavy} & set(sys.modules))"
+        "import time, numpy, gymnasium; start = time.process_time(); import smile_bench, sys; "
+        f"print(time.process_time() - start, {heavy} & set(sys.modules))"
     )
     seconds, modules = printed.split(" ", 1)
     assert modules == "set()"
-    # Far above what it takes, far below what any of those would add on a busy machine.
-    assert float(seconds) < 2.0
+    # Processor time, so that a busy machine does not matter.
+    assert float(seconds) < 0.5
 
 
 @pytest.mark.parametrize("make", ["make", "make_vec"])
