@@ -98,6 +98,19 @@ def _verify_datasets(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _dataset_card(arguments: argparse.Namespace) -> int:
+    from smile_bench.datasets import load_dataset
+    from smile_bench.datasets.card import write_card
+    from smile_bench.datasets.loading import data_folder
+
+    dataset = load_dataset(arguments.family, arguments.path)
+    file = Path(arguments.path) if arguments.path else data_folder() / f"{dataset.family}.h5"
+    path = Path(arguments.output or f"{dataset.family}.md")
+    write_card(dataset, path, size=file.stat().st_size)
+    print(f"wrote {path} and {path.with_suffix('.png')}")
+    return 0
+
+
 def _worst(values: Sequence[float], higher_is_better: bool) -> float:
     return min(values) if higher_is_better else max(values)
 
@@ -171,6 +184,12 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument("family", nargs="?", help="by default every one that ships")
     verify.add_argument("--path", help="a file built locally")
     verify.set_defaults(run=_verify_datasets)
+
+    card = datasets_commands.add_parser("card", help="describe a dataset from its metadata")
+    card.add_argument("family")
+    card.add_argument("--path", help="a file built locally")
+    card.add_argument("--output", help=".md file to write; the plot goes beside it")
+    card.set_defaults(run=_dataset_card)
 
     experts = commands.add_parser("experts", help="the experts")
     experts_commands = experts.add_subparsers(required=True, metavar="command")
