@@ -42,7 +42,9 @@ def _walker(practice: str, seed: int, iterations: int) -> PPOConfig:
         horizon=64,
         epochs=8,
         minibatches=11,
-        reward_scale=0.02,
+        reward_scale=0.1,
+        kl_high=0.025,
+        kl_low=0.012,
         initial_std=0.5,
         task_scale=0.7,
     )
@@ -77,7 +79,7 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
 """Family id to its expert's training for a seed."""
 
 BASE_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
-    "SmileWalkerDynamics-v0": lambda seed: PPO(_walker("walk-unmodified", seed, iterations=100)),
+    "SmileWalkerDynamics-v0": lambda seed: PPO(_walker("walk-unmodified", seed, iterations=60)),
 }
 """Family id to the training of its base policy, which knows the unmodified body only."""
 
