@@ -115,6 +115,25 @@ def _worst(values: Sequence[float], higher_is_better: bool) -> float:
     return min(values) if higher_is_better else max(values)
 
 
+def _evaluate_expert(arguments: argparse.Namespace) -> int:
+    from smile_bench.baselines.expert_training import expert_metrics
+    from smile_bench.datasets.expert import load_expert, read_expert
+    from smile_bench.envs import SPLITS, get_family
+
+    family = get_family(arguments.family)
+    expert = read_expert(Path(arguments.weights)) if arguments.weights else load_expert(family)
+    for split in SPLITS:
+        values = expert_metrics(expert, split, episodes=arguments.episodes)
+        means = values.mean(axis=1)
+        worst = _worst(means, family.metric.higher_is_better)
+        print(
+            f"{split:10} {family.metric.name}: mean {means.mean():.4f}, worst task {worst:.4f}, "
+            f"worst episode {_worst(values.ravel(), family.metric.higher_is_better):.4f}"
+        )
+        print("  " + " ".join(f"{mean:.3f}" for mean in means))
+    return 0
+
+
 def _train_expert(arguments: argparse.Namespace) -> int:
     from smile_bench.baselines.expert_training import train_expert
 
@@ -193,6 +212,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     experts = commands.add_parser("experts", help="the experts")
     experts_commands = experts.add_subparsers(required=True, metavar="command")
+    evaluate_expert = experts_commands.add_parser("evaluate", help="an expert's metric per task")
+    evaluate_expert.add_argument("family")
+    evaluate_expert.add_argument("--episodes", type=int, default=16, help="per task")
+    evaluate_expert.add_argument("--weights", help="by default those that ship")
+    evaluate_expert.set_defaults(run=_evaluate_expert)
     train_expert = experts_commands.add_parser("train", help="train a family's expert")
     train_expert.add_argument("family")
     train_expert.add_argument(
