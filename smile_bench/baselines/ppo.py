@@ -70,6 +70,10 @@ class PPOConfig:
     """Below this it grows by half."""
     reward_scale: float = 0.1
     initial_std: float = 0.6
+    minimum_std: float = 0.0
+    """The policy's standard deviation does not shrink below this; keeps it exploring."""
+    entropy: float = 0.0
+    """Weight of the policy's entropy in nats in the objective."""
     task_scale: float | None = None
     """Divides the features of the task, which follow the observation; None z-scores them too.
 
@@ -348,10 +352,14 @@ class PPO:
                 clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
                 policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
                 value_loss = (self.model.value(x).squeeze(-1) - returns[index]).square().mean()
+                entropy = self.model.log_std.sum()  # up to a constant
                 self.optimizer.zero_grad()
-                (policy_loss + 0.5 * value_loss).backward()
+                (policy_loss + 0.5 * value_loss - config.entropy * entropy).backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 self.optimizer.step()
+                if config.minimum_std > 0.0:
+                    with torch.no_grad():
+                        self.model.log_std.clamp_(min=math.log(config.minimum_std))
                 kls.append(float((ratio.detach() - 1.0 - ratio_log.detach()).mean()))
                 value_losses.append(float(value_loss.detach()))
         kl = float(np.mean(kls[-config.minibatches :]))

@@ -159,7 +159,7 @@ class WalkDynamics(Practice):
 
     spread: float = 1.0
     """0 practises the unmodified walker only, as the base policy does."""
-    widening: float = 0.06
+    widening: float = 0.08
     """Share of the training over which the dynamics widen."""
     height: tuple[float, float] = (0.8, 2.0)
     """Heights of the torso, in metres, that are no fall."""

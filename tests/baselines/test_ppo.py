@@ -135,3 +135,13 @@ def test_the_task_s_features_keep_a_given_scale() -> None:
     assert torch.allclose(scale[17:], torch.tensor(0.7, dtype=torch.float64))
     assert (training.model.mean[17:] == 0.0).all()
     assert not torch.allclose(scale[:17], torch.ones(17, dtype=torch.float64))
+
+
+def test_the_policy_keeps_exploring() -> None:
+    training = PPO(
+        replace(WALKER, initial_std=0.3, minimum_std=0.3, entropy=-1.0, learning_rate=0.1)
+    )
+    training.step()
+    assert float(training.model.log_std.detach().exp().min()) == pytest.approx(0.3)
+    curious = PPO(replace(WALKER, initial_std=0.3, entropy=10.0))
+    assert curious.step()["charts/std"] > 0.3
