@@ -7,10 +7,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smile_bench.errors import SmileError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["build_parser", "main"]
+
+EXTRAS = {"torch": "baselines", "tensorboard": "baselines"}
+"""Modules that some commands need, and the extra that installs each."""
 
 
 def _families(arguments: argparse.Namespace) -> int:
@@ -111,13 +119,12 @@ def _dataset_card(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _worst(values: Sequence[float], higher_is_better: bool) -> float:
-    return min(values) if higher_is_better else max(values)
+def _worst(values: NDArray[np.float64], higher_is_better: bool) -> float:
+    return float(values.min() if higher_is_better else values.max())
 
 
 def _evaluate_expert(arguments: argparse.Namespace) -> int:
-    from smile_bench.baselines.expert_training import expert_metrics
-    from smile_bench.datasets.expert import load_expert, read_expert
+    from smile_bench.datasets.expert import expert_metrics, load_expert, read_expert
     from smile_bench.envs import SPLITS, get_family
 
     family = get_family(arguments.family)
@@ -239,6 +246,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except SmileError as error:
         print(f"smile-bench: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        print(
+            f"smile-bench: this needs {error.name}: install it with "
+            f"`pip install 'smile-bench[{EXTRAS[error.name]}]'`",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("smile-bench: interrupted; what was finished is kept", file=sys.stderr)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,23 @@ def test_evaluate_scores_someone_s_agent_and_writes_the_result(
 def test_an_error_that_the_user_can_mend_is_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if "train" in arguments:
+        pytest.importorskip("torch")
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("smile-bench: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("smile_bench.baselines.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["train", "--agent", "meta-bc", "--family", FAMILY]) == 2
+    assert "smile-bench[baselines]" in capsys.readouterr().err
 
 
 def test_a_dataset_is_built_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

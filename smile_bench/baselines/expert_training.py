@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from smile_bench.baselines.ppo import PPO, PPOConfig
@@ -18,10 +17,9 @@ from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
 from smile_bench.baselines.training import Training, run
 from smile_bench.datasets.expert import Expert, write_expert
 from smile_bench.envs import get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ExpertError
 
-__all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "expert_metrics", "train_expert"]
+__all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "train_expert"]
 
 
 class ExpertTraining(Training, Protocol):
@@ -151,17 +149,3 @@ def _blinded(expert: Expert) -> Expert:
     first = expert.weights[0].copy()
     first[:, get_family(expert.family).observation_size :] = 0.0
     return replace(expert, weights=(first, *expert.weights[1:]))
-
-
-def expert_metrics(expert: Expert, split: str, *, episodes: int = 8, seed: int = 0) -> Any:
-    """The expert's primary metric per task of a split, (tasks, episodes)."""
-    family = get_family(expert.family)
-    table = family.table(split)
-    parameters = np.repeat(table, episodes, axis=0)
-    simulator = Simulator(family, len(parameters))
-    simulator.set_tasks(parameters)
-    rng = np.random.default_rng(seed)
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
-    for _ in range(family.horizon):
-        outcome = simulator.step(expert.act(simulator.observe(), parameters))
-    return outcome.info[family.metric.name].reshape(len(table), episodes)

@@ -18,9 +18,17 @@ from threadpoolctl import ThreadpoolController
 
 from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family, get_family
+from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ExpertError
 
-__all__ = ["Expert", "load_base_policy", "load_expert", "read_expert", "write_expert"]
+__all__ = [
+    "Expert",
+    "expert_metrics",
+    "load_base_policy",
+    "load_expert",
+    "read_expert",
+    "write_expert",
+]
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -145,6 +153,22 @@ def load_base_policy(family: str | Family) -> Expert:
     """
     family = get_family(family)
     return _load(family, f"{family.recipe.expert}-base", "base policy")
+
+
+def expert_metrics(
+    expert: Expert, split: str, *, episodes: int = 8, seed: int = 0
+) -> NDArray[np.float64]:
+    """The expert's primary metric per task of a split, (tasks, episodes)."""
+    family = get_family(expert.family)
+    table = family.table(split)
+    parameters = np.repeat(table, episodes, axis=0)
+    simulator = Simulator(family, len(parameters))
+    simulator.set_tasks(parameters)
+    rng = np.random.default_rng(seed)
+    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
+    for _ in range(family.horizon):
+        outcome = simulator.step(expert.act(simulator.observe(), parameters))
+    return outcome.info[family.metric.name].reshape(len(table), episodes)
 
 
 def _load(family: Family, name: str, kind: str) -> Expert:

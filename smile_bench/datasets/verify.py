@@ -21,8 +21,9 @@ __all__ = ["Check", "made_here", "replay_difference", "verify_dataset"]
 
 TOLERANCE = 1e-3
 """How far replayed observations may lie from stored ones on another machine type or MuJoCo
-version, over the first ``ELSEWHERE_STEPS`` control steps: contacts amplify last bits."""
-ELSEWHERE_STEPS = 10
+version, over the first ``ELSEWHERE_STEPS`` control steps. Contacts amplify last bits: ant goal's,
+made with MuJoCo 4.0, differ under 3.17 by up to 3e-4 after three steps and by 0.8 after ten."""
+ELSEWHERE_STEPS = 3
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from smile_bench.baselines import expert_training
 from smile_bench.baselines.expert_training import (
     BASE_TRAININGS,
     EXPERT_TRAININGS,
-    expert_metrics,
     train_expert,
 )
 from smile_bench.baselines.ppo import PPO
 from smile_bench.baselines.sac_expert import SACExpert
-from smile_bench.datasets.expert import read_expert
+from smile_bench.datasets.expert import expert_metrics, read_expert
 from smile_bench.errors import ExpertError, UnknownNameError
 
 WALKER, CHEETAH = "SmileWalkerDynamics-v0", "SmileHalfCheetahVelocity-v0"

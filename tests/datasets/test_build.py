@@ -13,6 +13,7 @@ import pytest
 from smile_bench.datasets import load_dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
+from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
 from smile_bench.envs import SPLITS, get_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
@@ -135,18 +136,14 @@ def test_shipped_demonstrations_replay_to_the_stored_observations(split: str) ->
     simulator = Simulator(family, 8)
     simulator.set_tasks(part.task_parameters[tasks])
     simulator.reset(part.initial_states[tasks, which])
-    import platform
-    from importlib import metadata
-
-    made = dataset.attributes
-    exact = (
-        made["versions"]["mujoco"] == metadata.version("mujoco")
-        and made["machine"] == platform.machine()
-    )
-    tolerance = 0.0 if exact else 1e-3
-    for t in range(family.horizon if exact else 10):
+    exact = made_here(dataset)
+    tolerance = 0.0 if exact else TOLERANCE
+    for t in range(family.horizon if exact else ELSEWHERE_STEPS):
         np.testing.assert_allclose(
-            simulator.observe().astype(np.float32), part.observations[tasks, which, t], tolerance
+            simulator.observe().astype(np.float32),
+            part.observations[tasks, which, t],
+            tolerance,
+            tolerance,
         )
         outcome = simulator.step(part.actions[tasks, which, t])
         np.testing.assert_allclose(

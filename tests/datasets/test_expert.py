@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smile_bench.datasets.expert import Expert, load_expert, read_expert, write_expert
+from smile_bench.datasets.expert import (
+    Expert,
+    expert_metrics,
+    load_expert,
+    read_expert,
+    write_expert,
+)
 from smile_bench.envs import get_family
 from smile_bench.errors import ExpertError
 
@@ -71,8 +77,6 @@ def test_damaged_or_missing_weights_are_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_the_shipped_ant_expert_reaches_every_goal() -> None:
-    from smile_bench.baselines.expert_training import expert_metrics
-
     expert = load_expert("SmileAntGoal-v0")
     for split in ("train", "test"):
         # The bar of the benchmark: 0.08 m on every goal.
