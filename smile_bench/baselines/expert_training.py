@@ -34,6 +34,7 @@ _WALKER = PPOConfig(
     practice="walk-dynamics",
     iterations=500,
     rollouts=4,
+    episode=1000,
     envs=172,
     horizon=128,
     hidden=192,

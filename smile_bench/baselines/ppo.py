@@ -7,13 +7,13 @@ for which reward, the configuration names.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_bench.baselines.checkpoint import (
@@ -46,13 +46,16 @@ class PPOConfig:
     """Which tasks and rewards, a name of ``PRACTICES``."""
     seed: int = 0
     iterations: int = 160
-    """Each begins with fresh episodes."""
+    """Each has one draw of tasks."""
     rollouts: int = 1
     """Rollouts per iteration, an update phase after each; episodes go on across them."""
+    episode: int | None = None
+    """Control steps after which, at the next rollout, an episode is truncated; episodes then go on
+    across iterations, each at another point of its course. None begins all anew with each."""
     envs: int = 128
     """Episodes in lockstep."""
     horizon: int = 100
-    """Control steps per rollout; what runs at the iteration's end is truncated, not terminated."""
+    """Control steps per rollout."""
     hidden: int = 128
     """Width of the two hidden layers of policy and value."""
     learning_rate: float = 3e-4
@@ -165,10 +168,7 @@ class Rollout:
 
 
 class PPO:
-    """A training that can be saved after any iteration and resumed to the same numbers.
-
-    Iterations start from fresh episodes, so the simulator's state is no part of a checkpoint.
-    """
+    """A training that can be saved after any iteration and resumed to the same numbers."""
 
     def __init__(self, config: PPOConfig) -> None:
         self.config = config
@@ -177,6 +177,10 @@ class PPO:
         self.simulator = Simulator(self.family, config.envs, threads=config.threads)
         self.rng = np.random.default_rng(config.seed)
         self.iteration = 0
+        self.states: FloatArray | None = None
+        """Where the episodes stand between iterations, (N, S), if they go on across them."""
+        self.ages = np.zeros(config.envs, np.int64)
+        """Control steps since each episode began, (N,)."""
         self.learning_rate = config.learning_rate
         neutral = self.family.privileged(
             np.zeros((1, self.family.observation_size)),
@@ -209,11 +213,15 @@ class PPO:
         config, simulator = self.config, self.simulator
         progress = self.iteration / config.iterations
         simulator.set_tasks(self.practice.draw_tasks(self.rng, config.envs, progress))
-        simulator.reset(self._starts(range(config.envs)))
+        self._begin()
         rollouts = []
         for _ in range(config.rollouts):
+            if config.episode is not None:
+                self._restart(np.flatnonzero(self.ages >= config.episode))
             rollouts.append(self._rollout())
             log = self._update(rollouts[-1])
+        if config.episode is not None:
+            self.states = np.hstack((simulator.qpos, simulator.qvel, simulator.episode))
         self.iteration += 1
         steps = self.iteration * config.envs * config.horizon * config.rollouts
         return {
@@ -242,6 +250,9 @@ class PPO:
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
         tensors = pack_module("model", self.model) | pack_optimizer("optimizer", self.optimizer)
+        if self.states is not None:
+            tensors["states"] = torch.from_numpy(self.states)
+            tensors["ages"] = torch.from_numpy(self.ages)
         state = {
             "config": self.settings,
             "iteration": self.iteration,
@@ -255,8 +266,28 @@ class PPO:
         tensors, state = load_checkpoint(path)
         unpack_module("model", self.model, tensors)
         unpack_optimizer("optimizer", self.optimizer, tensors)
+        if "states" in tensors:
+            self.states, self.ages = tensors["states"].numpy(), tensors["ages"].numpy()
         self.iteration, self.learning_rate = state["iteration"], state["learning_rate"]
         unpack_generator(self.rng, state["rng"])
+
+    def _begin(self) -> None:
+        """Put the episodes where they stood, under the tasks of this iteration, or begin anew."""
+        config = self.config
+        if self.states is not None:
+            self.simulator.reset(self.states)
+            return
+        self._restart(np.arange(config.envs))
+        if config.episode is not None:
+            # Truncations, and with them starts, then come at all times.
+            self.ages = self.rng.integers(config.episode, size=config.envs)
+
+    def _restart(self, ids: NDArray[np.int64]) -> None:
+        if len(ids):
+            parameters = self.simulator.parameters[ids]
+            starts = [self.simulator.draw_start(self.rng, row) for row in parameters]
+            self.simulator.reset(np.stack(starts), ids)
+            self.ages[ids] = 0
 
     def _rollout(self) -> Rollout:
         config, simulator, practice = self.config, self.simulator, self.practice
@@ -277,10 +308,9 @@ class PPO:
                 reward = practice.reward(movement, clipped, parameters)
                 terminated = practice.terminated(simulator.observe())
                 metric = outcome.info[self.family.metric.name]
-                if terminated.any():
-                    ended = np.flatnonzero(terminated)
-                    metrics.extend(metric[ended].tolist())
-                    simulator.reset(self._starts(ended), ended)
+                metrics.extend(metric[terminated].tolist())
+                self.ages += 1
+                self._restart(np.flatnonzero(terminated))
                 raw.append(features)
                 actions.append(torch.from_numpy(action))
                 rewards.append(torch.from_numpy(reward).float())
@@ -306,10 +336,6 @@ class PPO:
             reward=float(earned.mean()),
             terminations=terminations,
         )
-
-    def _starts(self, ids: Iterable[int]) -> FloatArray:
-        parameters = self.simulator.parameters
-        return np.stack([self.simulator.draw_start(self.rng, parameters[i]) for i in ids])
 
     def _features(self) -> Tensor:
         simulator = self.simulator

@@ -24,13 +24,14 @@ CONFIG = PPOConfig(family="SmileAntGoal-v0", practice="reach-goal", **SMALL)
 WALKER = PPOConfig(
     family="SmileWalkerDynamics-v0", practice="walk-dynamics", rollouts=6, initial_std=2.0, **SMALL
 )
+LASTING = replace(WALKER, rollouts=2, episode=15, initial_std=0.1)
 
 
 def parameters(training: PPO) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in training.model.state_dict().values()])
 
 
-@pytest.mark.parametrize("config", [CONFIG, WALKER], ids=["ant", "walker"])
+@pytest.mark.parametrize("config", [CONFIG, WALKER, LASTING], ids=["ant", "walker", "lasting"])
 def test_a_resumed_training_equals_the_uninterrupted_one(config: PPOConfig, tmp_path: Path) -> None:
     whole, first, second = PPO(config), PPO(config), PPO(config)
     run(whole, tmp_path / "whole")
@@ -120,7 +121,8 @@ def test_walker_reward_is_the_family_s() -> None:
     simulator, practice = training.simulator, training.practice
     rng = np.random.default_rng(0)
     simulator.set_tasks(practice.draw_tasks(rng, simulator.num_envs, 1.0))
-    simulator.reset(training._starts(range(simulator.num_envs)))
+    starts = [simulator.draw_start(rng, row) for row in simulator.parameters]
+    simulator.reset(np.stack(starts))
     actions, before = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6)), simulator.qpos.copy()
     outcome = simulator.step(actions)
     movement = practice.movement(before, simulator.qpos)
@@ -145,3 +147,16 @@ def test_the_policy_keeps_exploring() -> None:
     assert float(training.model.log_std.detach().exp().min()) == pytest.approx(0.3)
     curious = PPO(replace(WALKER, initial_std=0.3, entropy=10.0))
     assert curious.step()["charts/std"] > 0.3
+
+
+def test_episodes_go_on_across_iterations() -> None:
+    training = PPO(LASTING)
+    training.step()
+    assert training.states is not None
+    positions, ages = training.states[:, 0].copy(), training.ages.copy()
+    young = ages < LASTING.episode if LASTING.episode else ages < 0
+    assert young.sum() > 0
+    training._begin()
+    np.testing.assert_array_equal(training.simulator.qpos[:, 0], positions)
+    np.testing.assert_array_equal(training.ages, ages)
+    assert training.ages.max() < 15 + 10
