@@ -104,8 +104,8 @@ def draw_meta_test(
     """
     number, each = len(family.table("test")), family.evaluation_episodes
     tasks = np.repeat(np.arange(number), each)
-    # A derangement an episode: any test task but the own, evenly.
-    shift = np.concatenate([rng.permutation(np.arange(each) % (number - 1)) for _ in range(number)])
+    # Any test task but the own, each as often as any other, in random order.
+    shift = np.concatenate([np.resize(rng.permutation(number - 1), each) for _ in range(number)])
     order = rng.random((len(tasks), family.recipe.demonstrations)).argsort(axis=1)
     sizes = np.array(family.context_sizes)
     return MetaTest(

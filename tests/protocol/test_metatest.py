@@ -58,6 +58,8 @@ def test_drawn_sets_cover_tasks_shots_and_others_evenly(name: str) -> None:
         assert len(np.unique(drawn.others[mine])) == min(each, number - 1)
         counts = np.bincount(drawn.shots[mine])[list(family.context_sizes)]
         assert counts.max() - counts.min() <= 1
+    # Others are no neighbours: every distance between task and other comes up.
+    assert len(np.unique((drawn.others - drawn.tasks) % number)) == number - 1
     for row in drawn.demonstrations:
         assert len(set(row)) == len(row) == max(family.context_sizes)
     assert drawn.demonstrations.max() < family.recipe.demonstrations
