@@ -153,14 +153,15 @@ class WalkDynamics(Practice):
     """Walker dynamics: every task of the tables and the unmodified walker, in turn.
 
     The dynamics widen from the unmodified walker's to the tables': the log multipliers grow
-    linearly to ``spread`` times the tables' over the first ``widening`` of the training. A fall
-    ends an episode, as in Gymnasium's ``Walker2d-v5``.
+    linearly from 0 to ``spread`` times the tables' over a part of the training. A fall ends an
+    episode, as in Gymnasium's ``Walker2d-v5``.
     """
 
     spread: float = 1.0
     """0 practises the unmodified walker only, as the base policy does."""
-    widening: float = 0.08
-    """Share of the training over which the dynamics widen."""
+    widening: tuple[float, float] = (0.06, 0.36)
+    """Progress at which the dynamics begin to widen, and at which they are the tables'. A gait that
+    still falls on one body does not carry over to others, so they begin late."""
     height: tuple[float, float] = (0.8, 2.0)
     """Heights of the torso, in metres, that are no fall."""
     angle: float = 1.0
@@ -173,7 +174,7 @@ class WalkDynamics(Practice):
         family = get_family(walker_dynamics.FAMILY.id)
         tables = [family.table(split) for split in SPLITS]
         tasks = np.concatenate((*tables, family.neutral_parameters[None]))
-        widened = min(1.0, progress / self.widening) if self.widening > 0.0 else 1.0
+        widened = float(np.interp(progress, self.widening, (0.0, 1.0)))
         return np.resize(tasks, (n, tasks.shape[1])) ** (self.spread * widened)
 
     def reward(

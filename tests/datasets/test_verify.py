@@ -8,6 +8,7 @@ import pytest
 from smile_bench import load_dataset
 from smile_bench.datasets import Dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
+from smile_bench.datasets.loading import shipped_families
 from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import get_family
 
@@ -29,8 +30,9 @@ def changed(dataset: Dataset, split: str, **arrays: object) -> Dataset:
     return replace(dataset, splits={**dataset.splits, split: part})
 
 
-def test_what_ships_verifies() -> None:
-    assert failures(load_dataset(FAMILY)) == []
+@pytest.mark.parametrize("family", shipped_families())
+def test_what_ships_verifies(family: str) -> None:
+    assert failures(load_dataset(family)) == []
 
 
 def test_a_subsampled_dataset_replays_from_its_replay_actions(subsampled: Dataset) -> None:

@@ -12,10 +12,14 @@ from smile_bench.envs import all_families, get_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ProtocolError
 from smile_bench.protocol import metatest
-from smile_bench.protocol.metatest import draw_meta_test, load_meta_test
+from smile_bench.protocol.metatest import draw_meta_test, load_meta_test, protocol_folder
 
 FAMILY = "SmileAntGoal-v0"
-VERSION = "v0-3748cf8282787c3d"
+VERSIONS = {
+    "SmileAntGoal-v0": "v0-3748cf8282787c3d",
+    "SmileAntLinearClassification-v0": "v0-0713fb7618fd3c12",
+    "SmileHalfCheetahVelocity-v0": "v0-3d8ce3336b476faa",
+}
 
 
 @pytest.fixture
@@ -33,13 +37,19 @@ def _fresh_cache() -> None:
     load_meta_test.cache_clear()
 
 
-def test_the_frozen_set_is_the_published_one() -> None:
+def test_every_frozen_family_is_published() -> None:
+    assert sorted(path.stem for path in protocol_folder().glob("*.json")) == sorted(VERSIONS)
+
+
+@pytest.mark.parametrize("family", VERSIONS)
+def test_the_frozen_set_is_the_published_one(family: str) -> None:
     # If this fails, scores are no longer comparable: a new protocol version is needed.
-    assert load_meta_test(FAMILY)[0].version == VERSION
+    assert load_meta_test(family)[0].version == VERSIONS[family]
 
 
-def test_it_belongs_to_the_shipped_dataset() -> None:
-    assert load_meta_test(FAMILY)[0].dataset == load_dataset(FAMILY).digest()
+@pytest.mark.parametrize("family", VERSIONS)
+def test_it_belongs_to_the_shipped_dataset(family: str) -> None:
+    assert load_meta_test(family)[0].dataset == load_dataset(family).digest()
 
 
 @pytest.mark.parametrize("name", all_families())
@@ -101,7 +111,24 @@ def test_initial_states_are_states_of_the_family() -> None:
     assert len(np.unique(meta_test.initial_states[:, 5])) == len(meta_test.tasks)
 
 
-def test_the_references_are_apart_on_every_task() -> None:
-    _, references = load_meta_test(FAMILY)
-    assert (references.expert["min_distance"] < 0.08).all()
-    assert (references.blind["min_distance"] > 1.0).all()
+@pytest.mark.parametrize(
+    ("family", "metric", "expert", "blind"),
+    [
+        ("SmileAntGoal-v0", "min_distance", 0.08, 1.0),
+        ("SmileHalfCheetahVelocity-v0", "velocity_error", 0.1, 0.3),
+        ("SmileAntLinearClassification-v0", "no_op", 0.1, None),
+    ],
+)
+def test_the_references_are_apart_on_every_task(
+    family: str, metric: str, expert: float, blind: float | None
+) -> None:
+    _, references = load_meta_test(family)
+    assert (references.expert[metric] < expert).all()
+    if blind is not None:
+        assert (references.blind[metric] > blind).all()
+
+
+def test_the_task_blind_classifier_guesses() -> None:
+    _, references = load_meta_test("SmileAntLinearClassification-v0")
+    assert (references.expert["success"] > 0.9).all()
+    assert references.blind["success"].mean() == pytest.approx(0.5, abs=0.05)
