@@ -123,7 +123,7 @@ class ActorCritic(nn.Module):
         if self.task_scale is not None:
             # What has been learnt before the tasks differ is not upset when they begin to.
             for network in (self.policy, self.value):
-                nn.init.zeros_(network[0].weight[:, self.task])
+                nn.init.zeros_(network.get_parameter("0.weight")[:, self.task])
 
     def absorb(self, features: Tensor) -> None:
         """Merge a batch (n, F) into the running mean and variance."""

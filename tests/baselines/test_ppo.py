@@ -160,3 +160,14 @@ def test_episodes_go_on_across_iterations() -> None:
     np.testing.assert_array_equal(training.simulator.qpos[:, 0], positions)
     np.testing.assert_array_equal(training.ages, ages)
     assert training.ages.max() < 15 + 10
+
+
+def test_what_is_learnt_before_the_tasks_differ_ignores_them() -> None:
+    config = replace(WALKER, practice="walk-unmodified", task_scale=0.7)
+    training = PPO(config)
+    training.step()
+    expert = training.expert({})
+    observations = np.random.default_rng(0).standard_normal((4, 17))
+    np.testing.assert_array_equal(
+        expert.act(observations, np.ones((4, 65))), expert.act(observations, np.full((4, 65), 3.0))
+    )
