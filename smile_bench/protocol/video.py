@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.agents import Agent, Policy, PrivilegedAgent, checked_actions, is_state_only
 from smile_bench.datasets import load_dataset
-from smile_bench.datasets.files import replacing
+from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family
 from smile_bench.envs.rendering import BatchRenderer
 from smile_bench.envs.simulator import Simulator
@@ -23,6 +23,7 @@ __all__ = ["RenderError", "record", "write_film"]
 
 FORMATS = (".gif", ".mp4")
 FRAMES_PER_SECOND = 20
+GIF_COLOURS = 64
 
 
 class RenderError(SmileError, RuntimeError):
@@ -65,7 +66,7 @@ def record(
 
 
 def write_film(path: Path, frames: list[NDArray[np.uint8]]) -> None:
-    """Write frames as GIF or, with imageio's ffmpeg, MP4; whole or not at all.
+    """Write frames as GIF or MP4, whole or not at all.
 
     Raises:
         RenderError: another ending, or what writes it is not installed.
@@ -73,23 +74,50 @@ def write_film(path: Path, frames: list[NDArray[np.uint8]]) -> None:
     if path.suffix not in FORMATS:
         raise RenderError(f"a film is written as {' or '.join(FORMATS)}, not {path.suffix!r}.")
     try:
-        import imageio.v3 as iio
-    except ModuleNotFoundError as error:
+        content = _gif(frames) if path.suffix == ".gif" else _mp4(frames)
+    except ImportError as error:
         raise RenderError(
-            "writing films needs imageio: `pip install 'smile-bench[render]'`."
+            f"writing {path.suffix} needs {error.name or error}: "
+            "`pip install 'smile-bench[render]'`."
         ) from error
-    options: dict[str, Any] = {"extension": path.suffix}
-    if path.suffix == ".gif":
-        options |= {"duration": 1000 / FRAMES_PER_SECOND, "loop": 0}
-    else:
-        options |= {"fps": FRAMES_PER_SECOND, "codec": "libx264"}
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(iio.imwrite("<bytes>", np.stack(frames), **options))
-    except (ImportError, OSError) as error:
-        raise RenderError(
-            f"can not write {path}: {error}. A GIF needs Pillow, an MP4 imageio-ffmpeg."
-        ) from error
+    write_atomically(path, content)
+
+
+def _gif(frames: list[NDArray[np.uint8]]) -> bytes:
+    from PIL import Image
+
+    # One palette and no dithering: what does not move stays the same, and costs nothing.
+    sample = np.concatenate(frames[:: max(1, len(frames) // 8)])
+    palette = Image.fromarray(sample).quantize(GIF_COLOURS)
+    pictures = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        for frame in frames
+    ]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=1000 // FRAMES_PER_SECOND,
+        loop=0,
+    )
+    return buffer.getvalue()
+
+
+def _mp4(frames: list[NDArray[np.uint8]]) -> bytes:
+    import imageio.v3 as iio
+    import imageio_ffmpeg  # noqa: F401 (what imageio writes it with)
+
+    content: bytes = iio.imwrite(
+        "<bytes>",
+        np.stack(frames),
+        extension=".mp4",
+        plugin="FFMPEG",
+        fps=FRAMES_PER_SECOND,
+        codec="libx264",
+    )
+    return content
 
 
 def _film(

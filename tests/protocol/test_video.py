@@ -18,11 +18,17 @@ def frames() -> list[np.ndarray]:
 
 def test_a_gif_has_every_frame(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
-    pytest.importorskip("imageio")
     write_film(tmp_path / "film.gif", frames())
     with image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 4
         assert film.size == (32, 24)
+
+
+def test_an_mp4_is_one(tmp_path: Path) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    larger = [np.repeat(np.repeat(frame, 4, axis=0), 4, axis=1) for frame in frames()]
+    write_film(tmp_path / "film.mp4", larger)
+    assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_another_ending_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
