@@ -159,7 +159,7 @@ class WalkDynamics(Practice):
 
     spread: float = 1.0
     """0 practises the unmodified walker only, as the base policy does."""
-    widening: tuple[float, float] = (0.06, 0.36)
+    widening: tuple[float, float] = (0.06, 0.21)
     """Progress at which the dynamics begin to widen, and at which they are the tables'. A gait that
     still falls on one body does not carry over to others, so they begin late."""
     height: tuple[float, float] = (0.8, 2.0)
