@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.datasets.contexts import Context
@@ -44,7 +45,8 @@ class Policy(Protocol):
             observations: (slots, observation_size), as the environments give them.
 
         Returns:
-            Actions (slots, nu) in [-1, 1].
+            Actions (slots, nu) in [-1, 1]; where the family's actions are discrete, indices
+            (slots,) or one-hot rows (slots, n).
         """
 
 
@@ -128,7 +130,9 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
         array = np.asarray(actions, np.float64)
     except (TypeError, ValueError) as error:
         raise AgentError(f"act must return an array of numbers: {error}") from error
-    shape = (slots, family.body.actions)
+    if isinstance(family.action_space, spaces.Discrete):
+        return _checked_choices(family, array, slots, step)
+    shape = (slots, family.action_size)
     if array.shape != shape:
         raise AgentError(
             f"act returned actions of shape {array.shape} at step {step}; for {slots} "
@@ -147,6 +151,35 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
             "[-1, 1]. Squash or clip them in the policy."
         )
     return np.clip(array, -1.0, 1.0).astype(np.float32)
+
+
+def _checked_choices(
+    family: Family, array: NDArray[np.float64], slots: int, step: int
+) -> Float32Array:
+    """Choices among n actions as one-hot rows (slots, n), from indices (slots,) or such rows."""
+    n = family.action_size
+    eye = np.eye(n, dtype=np.float32)
+    if array.shape == (slots,):
+        if not np.isin(array, np.arange(n)).all():
+            bad = array[~np.isin(array, np.arange(n))][:8].tolist()
+            raise AgentError(
+                f"act returned {bad} at step {step}; actions of {family.id} are the integers 0 to "
+                f"{n - 1}."
+            )
+        chosen: Float32Array = eye[array.astype(np.int64)]
+        return chosen
+    if array.shape != (slots, n):
+        raise AgentError(
+            f"act returned actions of shape {array.shape} at step {step}; for {slots} observations "
+            f"of {family.id} it must return integers ({slots},) or one-hot rows ({slots}, {n})."
+        )
+    rows: Float32Array = eye[np.argmax(array, axis=1)]
+    if not np.array_equal(rows, array):
+        raise AgentError(
+            f"act returned rows at step {step} that are not one-hot; {family.id} has {n} discrete "
+            "actions. Return the chosen index, or 1 for it and 0 for the others."
+        )
+    return rows
 
 
 def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, NDArray[np.bool_]]:

@@ -19,7 +19,6 @@ from smile_bench.agents import (
 )
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import AgentError
 
 __all__ = ["check_agent"]
@@ -91,14 +90,14 @@ def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
 def _observations(family: Family, slots: int) -> NDArray[np.float64]:
     """Observations (STEPS, slots, O) of random actions on meta-train tasks."""
     rng = np.random.default_rng(0)
-    simulator = Simulator(family, slots, threads=1)
+    simulator = family.make_simulator(slots, threads=1)
     table = family.table("train")
     simulator.set_tasks(table[np.arange(slots) % len(table)])
     simulator.reset(np.stack([simulator.draw_start(rng, row) for row in simulator.parameters]))
     observations = []
     for _ in range(STEPS):
         observations.append(simulator.observe())
-        simulator.step(rng.uniform(-1.0, 1.0, (slots, family.body.actions)))
+        simulator.step(family.random_actions(rng, slots))
     return np.stack(observations)
 
 

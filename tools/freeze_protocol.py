@@ -14,7 +14,6 @@ from smile_bench.agents import PrivilegedAgent
 from smile_bench.baselines import load_agent
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.protocol.evaluation import run_episodes
 from smile_bench.protocol.metatest import (
     References,
@@ -32,7 +31,7 @@ def freeze(family_id: str) -> None:
     family = get_family(family_id)
     rng = np.random.default_rng(SEED)
     parameters = np.repeat(family.table("test"), family.evaluation_episodes, axis=0)
-    simulator = Simulator(family, len(parameters))
+    simulator = family.make_simulator(len(parameters))
     states = np.stack([simulator.draw_start(rng, row) for row in parameters])
     meta_test = draw_meta_test(family, states, load_dataset(family).digest(), rng)
 

@@ -17,7 +17,7 @@ from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
 from smile_bench.baselines.training import Training, run
 from smile_bench.datasets.expert import Expert, write_expert
-from smile_bench.envs import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ExpertError
 
@@ -106,7 +106,7 @@ def train_expert(
         UnknownNameError: no such family.
         ExpertError: the family's expert is not trained here.
     """
-    declared = get_family(family)
+    declared = get_mujoco_family(family)
     trainings, kind = (BASE_TRAININGS, "base policy") if base else (EXPERT_TRAININGS, "expert")
     if family not in trainings:
         raise ExpertError(
@@ -133,13 +133,13 @@ def train_expert(
 def _blinded(expert: Expert) -> Expert:
     """The expert without the weights that read the task, which follows the observation."""
     first = expert.weights[0].copy()
-    first[:, get_family(expert.family).observation_size :] = 0.0
+    first[:, get_mujoco_family(expert.family).observation_size :] = 0.0
     return replace(expert, weights=(first, *expert.weights[1:]))
 
 
 def expert_metrics(expert: Expert, split: str, *, episodes: int = 8, seed: int = 0) -> Any:
     """The expert's primary metric per task of a split, (tasks, episodes)."""
-    family = get_family(expert.family)
+    family = get_mujoco_family(expert.family)
     table = family.table(split)
     parameters = np.repeat(table, episodes, axis=0)
     simulator = Simulator(family, len(parameters))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.envs import SPLITS, get_family
+from smile_bench.envs import SPLITS, get_mujoco_family
 from smile_bench.envs.body import ANT, HALF_CHEETAH, WALKER
 from smile_bench.envs.families import (
     ant_linear_classification,
@@ -170,7 +170,7 @@ class WalkDynamics(Practice):
 
     def draw_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
         """Multipliers (n, 65); no randomness, so that all tasks get the same share."""
-        family = get_family(walker_dynamics.FAMILY.id)
+        family = get_mujoco_family(walker_dynamics.FAMILY.id)
         tables = [family.table(split) for split in SPLITS]
         tasks = np.concatenate((*tables, family.neutral_parameters[None]))
         widened = min(1.0, progress / self.widening) if self.widening > 0.0 else 1.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.datasets.expert import Expert, load_expert
+from smile_bench.datasets.expert import load_expert
+from smile_bench.envs.family import ToldPolicy
 
 __all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
 
@@ -16,12 +17,14 @@ __all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
 class ExpertPolicy:
     """The expert acting for tasks (slots, P)."""
 
-    expert: Expert
+    expert: ToldPolicy
     parameters: NDArray[np.float64]
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    """For experts that draw their actions."""
 
     def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Actions (slots, nu) for observations (slots, observation_size)."""
-        return self.expert.act(observations, self.parameters)
+        return self.expert.act(observations, self.parameters, self.rng)
 
 
 class ExpertAgent:

@@ -17,7 +17,8 @@ from safetensors.numpy import save
 from threadpoolctl import ThreadpoolController
 
 from smile_bench.datasets.files import write_atomically
-from smile_bench.envs import Family, get_family
+from smile_bench.envs import Family, get_family, get_mujoco_family
+from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import ExpertError
 
 __all__ = ["Expert", "load_base_policy", "load_expert", "read_expert", "write_expert"]
@@ -49,17 +50,28 @@ class Expert:
     recipe: Mapping[str, Any]
     """How it was trained: command, configuration, versions, steps."""
 
-    def act(self, observations: FloatArray, parameters: FloatArray) -> Float32Array:
+    @property
+    def arrays(self) -> tuple[Float32Array, ...]:
+        """Weights, biases and normalisation."""
+        return (*self.weights, *self.biases, self.mean, self.scale)
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
         """Choose actions.
 
         Args:
             observations: (N, observation_size).
             parameters: task parameters (N, P).
+            rng: not used; the policy is deterministic.
 
         Returns:
             Actions (N, nu) in [-1, 1].
         """
-        features = get_family(self.family).privileged(observations, parameters)
+        features = get_mujoco_family(self.family).privileged(observations, parameters)
         z = (features - self.mean) / self.scale
         x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
         last = len(self.weights) - 1
@@ -124,15 +136,16 @@ def read_expert(path: Path) -> Expert:
 
 
 @cache
-def load_expert(family: str | Family) -> Expert:
-    """The expert that ships with a family.
+def load_expert(family: str | Family) -> ToldPolicy:
+    """The expert that ships with a family, or that the family computes.
 
     Raises:
         UnknownNameError: no such family.
         ExpertError: the family has no expert yet, or its file is damaged.
     """
     family = get_family(family)
-    return _load(family, family.recipe.expert, "trained expert")
+    computed = family.computed_expert()
+    return computed or _load(family, family.recipe.expert, "trained expert")
 
 
 @cache

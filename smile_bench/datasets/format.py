@@ -143,18 +143,17 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
     if observations.ndim != 4:
         raise DatasetError(f"{path}: {split}/observations has {observations.ndim} axes, not 4.")
     n, d, t, _ = observations.shape
-    body = family.body
     shapes = {
         "task_parameters": (n, len(family.parameter_names)),
         "observations": (n, d, t, family.observation_size),
-        "actions": (n, d, t, body.actions),
+        "actions": (n, d, t, family.action_size),
         "next_observations": (n, d, t, family.observation_size),
         "rewards": (n, d, t),
         "timesteps": (n, d, t),
         "initial_states": (n, d, family.state_size),
     }
     if "replay_actions" in group:
-        shapes["replay_actions"] = (n, family.horizon, body.actions)
+        shapes["replay_actions"] = (n, family.horizon, family.action_size)
     metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
     types = ARRAYS | {"replay_actions": np.float32} | dict.fromkeys(metrics, np.float64)
     arrays = {}

@@ -19,7 +19,6 @@ from smile_bench.agents import (
 )
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.envs import Family, get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import AgentError, ProtocolError
 from smile_bench.protocol.metatest import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result, normalised_scores
@@ -130,7 +129,7 @@ def run_episodes(
     Raises:
         AgentError: an action that can not be applied.
     """
-    simulator = Simulator(family, len(parameters), threads=threads)
+    simulator = family.make_simulator(len(parameters), threads=threads)
     simulator.set_tasks(parameters)
     simulator.reset(initial_states)
     acting = 0.0

@@ -63,9 +63,7 @@ class MetaTest:
             "family": family.id,
             "horizon": family.horizon,
             "metrics": [metric.name for metric in family.metrics],
-            "model": family.body.sha256,
-            "gear": family.body.gear,
-            "frame_skip": family.body.frame_skip,
+            **family.physics,
             "dataset": self.dataset,
         }
         total.update(json.dumps(facts, sort_keys=True).encode())

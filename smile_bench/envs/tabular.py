@@ -1,0 +1,361 @@
+"""Exact tools for finite Markov decision processes with a finite horizon, many tasks at once.
+
+B tasks share states, actions and horizon and differ in transition probabilities and rewards.
+Throughout, r(s, a) is what a step in state s with action a earns, T the number of steps, and arrays
+have the axes (task, step, state, action) in this order. Written after chapters 10 and 11.2 of the
+CS285 lecture notes; "causal" is Ziebart's maximum causal entropy (2010).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.errors import InputError
+
+__all__ = [
+    "MDP",
+    "Messages",
+    "Solution",
+    "hard_values",
+    "messages",
+    "reachable",
+    "require_reachable",
+    "soft_values",
+    "visitation",
+]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+TOLERANCE = 1e-9
+"""How far probabilities may be from summing to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class MDP:
+    """Dynamics of B tasks: P(s' | s, a) = Σ_m mixing[a, m] · [moves[s, m] = s'].
+
+    A move m leads from each state to one other; an action is a distribution over moves. A grid has
+    its five moves and mixes them by the slip; any tensor fits with one move for each next state
+    (:meth:`from_tensor`).
+
+    Raises:
+        InputError: shapes that do not fit, moves out of range, or mixing rows that are negative,
+            not finite or do not sum to 1.
+    """
+
+    moves: IntArray
+    """Where each move leads, (S, M)."""
+    mixing: FloatArray
+    """Probability of each move, (B, S, A, M), or (B, 1, A, M) where states do not differ."""
+
+    def __post_init__(self) -> None:
+        states, moves = self.moves.shape
+        if self.mixing.ndim != 4 or self.mixing.shape[1] not in (1, states):
+            raise InputError(
+                f"mixing must have shape (tasks, {states} or 1, actions, {moves}), got "
+                f"{self.mixing.shape}."
+            )
+        if self.mixing.shape[3] != moves:
+            raise InputError(f"mixing has {self.mixing.shape[3]} moves, but there are {moves}.")
+        if self.moves.min() < 0 or self.moves.max() >= states:
+            raise InputError(f"moves must lead to states 0 to {states - 1}.")
+        residual = np.abs(self.mixing.sum(axis=3) - 1.0)
+        if not np.isfinite(self.mixing).all() or self.mixing.min() < 0.0:
+            raise InputError("transition probabilities must be finite and not negative.")
+        if residual.max() > TOLERANCE:
+            where = np.unravel_index(int(residual.argmax()), residual.shape)
+            raise InputError(
+                f"transition probabilities must sum to 1; those of (task, state, action) "
+                f"{tuple(int(i) for i in where)} miss it by {residual.max():.3g}."
+            )
+
+    @classmethod
+    def from_tensor(cls, transitions: FloatArray) -> MDP:
+        """Dynamics from transition tensors (B, S, A, S)."""
+        transitions = np.asarray(transitions, np.float64)
+        if transitions.ndim != 4 or transitions.shape[1] != transitions.shape[3]:
+            raise InputError(
+                f"a transition tensor has shape (tasks, states, actions, states), got "
+                f"{transitions.shape}."
+            )
+        states = transitions.shape[1]
+        return cls(np.tile(np.arange(states), (states, 1)), transitions)
+
+    @property
+    def tasks(self) -> int:
+        """B."""
+        return len(self.mixing)
+
+    @property
+    def states(self) -> int:
+        """S."""
+        return len(self.moves)
+
+    @property
+    def actions(self) -> int:
+        """A."""
+        return int(self.mixing.shape[2])
+
+    @cached_property
+    def tensor(self) -> FloatArray:
+        """P(s' | s, a) in full, (B, S, A, S)."""
+        lands = np.eye(self.states)[self.moves]
+        return np.einsum("bsam,smz->bsaz", np.broadcast_to(self.mixing, self._full), lands)
+
+    def moved(self, values: FloatArray) -> FloatArray:
+        """Values (B, S) where each move leads, (B, S, M)."""
+        return np.take(values, self.moves.reshape(-1), axis=1).reshape(-1, *self.moves.shape)
+
+    def mixed(self, moved: FloatArray) -> FloatArray:
+        """Averages of (B, S, M) over the moves of each action, (B, S, A)."""
+        if self.mixing.shape[1] == 1:
+            return np.matmul(moved, self.mixing[:, 0].transpose(0, 2, 1))
+        return np.matmul(self.mixing, moved[..., None])[..., 0]
+
+    def expected(self, values: FloatArray) -> FloatArray:
+        """E[v(s') | s, a], (B, S, A), of values (B, S)."""
+        return self.mixed(self.moved(values))
+
+    def push(self, flow: FloatArray) -> FloatArray:
+        """Σ_{s, a} flow(s, a) P(s' | s, a), (B, S), of flows (B, S, A)."""
+        if self.mixing.shape[1] == 1:
+            by_move = np.matmul(flow, self.mixing[:, 0])
+        else:
+            by_move = np.matmul(flow[..., None, :], self.mixing)[..., 0, :]
+        return self.land(by_move)
+
+    def land(self, by_move: FloatArray) -> FloatArray:
+        """Σ_{s, m} by_move(s, m) [moves(s, m) = s'], (B, S), of (B, S, M)."""
+        size = self.tasks * self.states
+        landed = np.bincount(self._targets, by_move.reshape(-1), minlength=size)
+        return landed.reshape(self.tasks, self.states)
+
+    @cached_property
+    def _targets(self) -> IntArray:
+        first = self.states * np.arange(self.tasks)[:, None, None]
+        return np.asarray(first + self.moves[None]).reshape(-1)
+
+    @property
+    def _full(self) -> tuple[int, int, int, int]:
+        return (self.tasks, self.states, self.actions, self.moves.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Values and policy of B tasks."""
+
+    q: FloatArray
+    """Q_t(s, a), (B, T, S, A)."""
+    v: FloatArray
+    """V_t(s), (B, T + 1, S); V_T = 0."""
+    policy: FloatArray
+    """π_t(a | s), (B, T, S, A)."""
+
+
+def soft_values(
+    mdp: MDP, rewards: FloatArray, horizon: int, *, causal: bool = True
+) -> Solution:
+    """Soft value iteration backwards from the horizon, and its soft-optimal policy.
+
+    V_t(s) = log Σ_a exp Q_t(s, a) and π_t = exp(Q_t − V_t). Causal, Q = r + E[V_{t+1}(s')]: the best
+    trade of return and entropy under the true dynamics (notes 11.3.2). Otherwise Q = r + log
+    E[exp V_{t+1}(s')] = log β, the backward messages of the notes' section 11.2.2, which take luck
+    for skill where dynamics are random. Both agree where dynamics are deterministic.
+
+    Args:
+        mdp: dynamics of B tasks.
+        rewards: r(s, a), (B, S, A) or (B, S, 1).
+        horizon: T.
+        causal: which of the two.
+
+    Raises:
+        InputError: rewards of another shape or not finite, or a horizon below 1.
+    """
+    _require_rewards(mdp, rewards, horizon)
+    q = np.empty((horizon, mdp.tasks, mdp.states, mdp.actions))
+    v = np.zeros((horizon + 1, mdp.tasks, mdp.states))
+    policy = np.empty_like(q)
+    for t in range(horizon - 1, -1, -1):
+        ahead = mdp.expected(v[t + 1]) if causal else _log_expected(mdp, v[t + 1])
+        np.add(rewards, ahead, out=q[t])
+        top = q[t].max(axis=2, keepdims=True)
+        np.exp(q[t] - top, out=policy[t])
+        total = policy[t].sum(axis=2, keepdims=True)
+        policy[t] /= total
+        v[t] = (top + np.log(total))[..., 0]
+    return Solution(q.swapaxes(0, 1), v.swapaxes(0, 1), policy.swapaxes(0, 1))
+
+
+def hard_values(mdp: MDP, rewards: FloatArray, horizon: int) -> Solution:
+    """Value iteration backwards from the horizon, and a deterministic optimal policy.
+
+    Ties go to the lowest action. Arguments and errors as :func:`soft_values`.
+    """
+    _require_rewards(mdp, rewards, horizon)
+    q = np.empty((horizon, mdp.tasks, mdp.states, mdp.actions))
+    v = np.zeros((horizon + 1, mdp.tasks, mdp.states))
+    for t in range(horizon - 1, -1, -1):
+        np.add(rewards, mdp.expected(v[t + 1]), out=q[t])
+        v[t] = q[t].max(axis=2)
+    policy = np.eye(mdp.actions)[q.argmax(axis=3)]
+    return Solution(q.swapaxes(0, 1), v.swapaxes(0, 1), policy.swapaxes(0, 1))
+
+
+def visitation(mdp: MDP, policy: FloatArray, start: FloatArray) -> FloatArray:
+    """State-action visitation p(s_t, a_t) of a policy under the true dynamics, (B, T, S, A).
+
+    Args:
+        mdp: dynamics of B tasks.
+        policy: π_t(a | s), (B, T, S, A).
+        start: distribution of s_1, (B, S).
+
+    Raises:
+        InputError: shapes that do not fit, or no distribution.
+    """
+    start = _require_start(mdp, start)
+    if policy.ndim != 4 or policy.shape[::2] != (mdp.tasks, mdp.states):
+        raise InputError(f"a policy has shape (tasks, steps, states, actions), got {policy.shape}.")
+    flows = np.empty((policy.shape[1], mdp.tasks, mdp.states, mdp.actions))
+    state = start
+    for t in range(len(flows)):
+        np.multiply(state[..., None], policy[:, t], out=flows[t])
+        state = mdp.push(flows[t])
+    return flows.swapaxes(0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Messages:
+    """The forward and backward messages of trajectories p(τ) exp(Σ r) / Z (notes 11.2.2)."""
+
+    log_alpha: FloatArray
+    """log α_t(s), (B, T, S): weight of all ways to be in s at t."""
+    log_beta: FloatArray
+    """log β_t(s, a), (B, T, S, A): weight of all ways on from (s, a)."""
+    log_beta_state: FloatArray
+    """log β_t(s) = log Σ_a β_t(s, a), (B, T, S)."""
+    log_partition: FloatArray
+    """log Z, (B,)."""
+
+    @property
+    def policy(self) -> FloatArray:
+        """p(a_t | s_t, O) = β_t(s, a) / β_t(s), (B, T, S, A) (notes 11.2.5)."""
+        return np.exp(self.log_beta - self.log_beta_state[..., None])
+
+    @property
+    def visitation(self) -> FloatArray:
+        """μ_t(s, a) = α_t(s) β_t(s, a) / Z, (B, T, S, A) (notes 11.2.6)."""
+        log_mass = self.log_alpha[..., None] + self.log_beta
+        return np.exp(log_mass - self.log_partition[:, None, None, None])
+
+
+def messages(
+    mdp: MDP, rewards: FloatArray, start: FloatArray, horizon: int, *, tilt_start: bool = True
+) -> Messages:
+    """Forward and backward messages, and the log-partition, of Algorithm 37.
+
+    Args:
+        mdp: dynamics of B tasks.
+        rewards: r(s, a), (B, S, A) or (B, S, 1).
+        start: distribution of s_1, (B, S).
+        horizon: T.
+        tilt_start: as the notes, where Z runs over all trajectories and those from better starts
+            weigh more. If False, starts are given: each trajectory is normalised among those that
+            share its start, and log Z is the mean of log Z(s_1).
+
+    Raises:
+        InputError: shapes that do not fit, or no distribution.
+    """
+    start = _require_start(mdp, start)
+    backward = soft_values(mdp, rewards, horizon, causal=False)
+    first = backward.v[:, 0]
+    log_alpha = np.full((horizon, mdp.tasks, mdp.states), -np.inf)
+    seen = start > 0.0
+    if tilt_start:
+        log_alpha[0][seen] = np.log(start[seen])
+        partition = _log_sum(np.where(seen, log_alpha[0] + first, -np.inf))
+    else:
+        partition = (start * first).sum(axis=1)
+        shifted = first - partition[:, None]
+        log_alpha[0][seen] = np.log(start[seen]) - shifted[seen]
+    for t in range(horizon - 1):
+        weight = log_alpha[t][..., None] + rewards
+        top = weight.max(axis=(1, 2))
+        pushed = mdp.push(
+            np.broadcast_to(np.exp(weight - top[:, None, None]), backward.q[:, 0].shape)
+        )
+        with np.errstate(divide="ignore"):  # A state that can not be reached: log 0.
+            log_alpha[t + 1] = np.log(pushed) + top[:, None]
+    return Messages(log_alpha.swapaxes(0, 1), backward.q, backward.v[:, :-1], partition)
+
+
+def reachable(mdp: MDP, start: FloatArray, horizon: int) -> NDArray[np.bool_]:
+    """Which states can be visited within T steps from a start with probability > 0, (B, S)."""
+    flow = _require_start(mdp, start) > 0.0
+    for _ in range(horizon - 1):
+        spread = np.repeat(flow[..., None].astype(np.float64), mdp.actions, axis=2)
+        flow = flow | (mdp.push(spread) > 0.0)
+    return flow
+
+
+def require_reachable(mdp: MDP, start: FloatArray, states: IntArray, horizon: int) -> None:
+    """Refuse goals that no policy can reach.
+
+    Args:
+        mdp: dynamics of B tasks.
+        start: distribution of s_1, (B, S).
+        states: the goal of each task, (B,).
+        horizon: T.
+
+    Raises:
+        InputError: naming the tasks and states.
+    """
+    there = reachable(mdp, start, horizon)[np.arange(mdp.tasks), states]
+    if not there.all():
+        bad = np.flatnonzero(~there)
+        pairs = ", ".join(f"state {states[i]} of task {i}" for i in bad[:5].tolist())
+        raise InputError(
+            f"{pairs} can not be reached from the start within {horizon} steps, whatever the "
+            "policy: choose another goal, a longer horizon or other starts."
+        )
+
+
+def _log_expected(mdp: MDP, values: FloatArray) -> FloatArray:
+    """log E[exp v(s') | s, a], (B, S, A), of values (B, S)."""
+    moved = mdp.moved(values)
+    top = moved.max(axis=2, keepdims=True)
+    return np.asarray(np.log(mdp.mixed(np.exp(moved - top))) + top)
+
+
+def _log_sum(values: FloatArray) -> FloatArray:
+    """log Σ exp over the last axis."""
+    top = values.max(axis=-1, keepdims=True)
+    return np.asarray(np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0])
+
+
+def _require_rewards(mdp: MDP, rewards: FloatArray, horizon: int) -> None:
+    shape = (mdp.tasks, mdp.states)
+    if rewards.ndim != 3 or rewards.shape[:2] != shape or rewards.shape[2] not in (1, mdp.actions):
+        raise InputError(
+            f"rewards must have shape {(*shape, mdp.actions)} or {(*shape, 1)}, got "
+            f"{rewards.shape}."
+        )
+    if not np.isfinite(rewards).all():
+        raise InputError("rewards must be finite; forbid a state with a large negative number.")
+    if horizon < 1:
+        raise InputError(f"the horizon must be at least 1, got {horizon}.")
+
+
+def _require_start(mdp: MDP, start: FloatArray) -> FloatArray:
+    start = np.asarray(start, np.float64)
+    if start.shape != (mdp.tasks, mdp.states):
+        raise InputError(
+            f"start must have shape {(mdp.tasks, mdp.states)}, got {start.shape}."
+        )
+    if start.min() < 0.0 or np.abs(start.sum(axis=1) - 1.0).max() > TOLERANCE:
+        raise InputError("start must be a distribution over states for every task.")
+    return start
