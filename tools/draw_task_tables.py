@@ -36,9 +36,9 @@ def ant_linear_classification(rng: np.random.Generator, tasks: int) -> NDArray[n
 def grid_goal(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
     """Slips and weights (tasks, 8): one of five places is the goal, the others lure or repel."""
     slips = rng.uniform(0.0, 0.3, (tasks, 1))
-    places = rng.uniform(-1.0, 0.5, (tasks, 5))
-    places[np.arange(tasks), rng.integers(5, size=tasks)] = rng.uniform(1.5, 2.5, tasks)
-    ground = rng.uniform(-2.0, 0.0, (tasks, 2))
+    places = rng.uniform(-2.0, 1.0, (tasks, 5))
+    places[np.arange(tasks), rng.integers(5, size=tasks)] = rng.uniform(3.0, 5.0, tasks)
+    ground = rng.uniform(-4.0, 0.0, (tasks, 2))
     return np.round(np.concatenate((slips, places, ground), axis=1), 6)
 
 
