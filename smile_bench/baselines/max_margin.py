@@ -55,6 +55,8 @@ def solve_qp(
         ) from error
     settings = clarabel.DefaultSettings()
     settings.verbose = False
+    # Its scaling of rows and columns can keep a small degenerate programme from converging.
+    settings.equilibrate_enable = False
     cones: list[Any] = [clarabel.ZeroConeT(equalities)] if equalities else []
     cones.append(clarabel.NonnegativeConeT(len(bounds) - equalities))
     upper = sparse.csc_matrix(np.triu(quadratic))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -62,6 +63,13 @@ class MetaBCConfig:
     """Decayed to 0 along a cosine."""
     weight_decay: float = 1e-4
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+    @classmethod
+    def sized(cls, family: str, seed: int) -> MetaBCConfig:
+        """The settings for a family: fewer updates of less where actions are a few choices."""
+        if isinstance(get_family(family).action_space, spaces.Discrete):
+            return cls(family=family, seed=seed, updates=800, hidden=128)
+        return cls(family=family, seed=seed)
 
 
 class MetaBCNetwork(nn.Module):

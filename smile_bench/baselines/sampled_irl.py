@@ -43,12 +43,12 @@ FloatArray = NDArray[np.float64]
 class SampledConfig:
     """Settings of the three agents."""
 
-    iterations: int = 120
-    samples: int = 12
+    iterations: int = 50
+    samples: int = 4
     """Trajectories drawn from each demonstration's start, per iteration."""
-    learning_rate: float = 0.1
+    learning_rate: float = 0.3
     """Of Adam on the weights; falls to 0 along a cosine."""
-    policy_step: float = 0.3
+    policy_step: float = 0.5
     """How far the policy moves towards the soft-optimal one per iteration."""
     deviation: float = 3.0
     """σ of the prior N(0, σ²) on each weight."""
