@@ -52,24 +52,24 @@ class Evidence:
     @property
     def shots(self) -> IntArray:
         """Demonstrations of each task, (B,)."""
-        return self.present.sum(axis=1)
+        return np.asarray(self.present.sum(axis=1))
 
     @cached_property
     def shares(self) -> FloatArray:
         """Weight of each demonstration in means over those of its task, (B, K)."""
-        return self.present / self.shots[:, None]
+        return np.asarray(self.present / self.shots[:, None])
 
     @cached_property
     def start(self) -> FloatArray:
         """Distribution of the demonstrations' first cells, (B, S)."""
         firsts = np.eye(self.family.cells)[self.cells[:, :, 0]]
-        return np.einsum("bk,bks->bs", self.shares, firsts)
+        return np.asarray(np.einsum("bk,bks->bs", self.shares, firsts))
 
     @cached_property
     def visits(self) -> FloatArray:
         """Mean number of steps of a demonstration taken in each cell, (B, S)."""
         each = np.eye(self.family.cells)[self.cells].sum(axis=2)
-        return np.einsum("bk,bks->bs", self.shares, each)
+        return np.asarray(np.einsum("bk,bks->bs", self.shares, each))
 
     @cached_property
     def counts(self) -> FloatArray:
@@ -183,7 +183,7 @@ class PlannedPolicy:
         else:
             drawn = self.rng.random(len(cells))[:, None] > chances.cumsum(axis=1)
             chosen = np.minimum(drawn.sum(axis=1), len(MOVES) - 1)
-        return np.eye(len(MOVES), dtype=np.float32)[chosen]
+        return np.asarray(np.eye(len(MOVES), dtype=np.float32)[chosen])
 
 
 def _decoded(

@@ -24,10 +24,15 @@ FloatArray = NDArray[np.float64]
 
 ACCURACY = 1e-6
 """Primal and dual residual and relative duality gap that a quadratic programme must reach."""
+SAME = 1e-9
+"""Feature expectations closer than this are of one policy."""
 
 
 def solve_qp(
-    quadratic: FloatArray, linear: FloatArray, constraints: FloatArray, bounds: FloatArray,
+    quadratic: FloatArray,
+    linear: FloatArray,
+    constraints: FloatArray,
+    bounds: FloatArray,
     equalities: int,
 ) -> tuple[FloatArray, FloatArray]:
     """min ½ x'Px + q'x subject to Ax ≤ b, the first rows with equality.
@@ -130,16 +135,16 @@ def match_features(
     Warns:
         ConvergenceWarning: the iterations ran out; with the margin that is left.
     """
-    weights, margins = target.copy(), []
-    expectations, flows = np.empty((0, len(target))), []
+    weights, margins, flows = target.copy(), list[float](), list[FloatArray]()
+    expectations = np.empty((0, len(target)))
     while True:
         rewards = (features @ weights)[None, :, None]
         flow = visitation(mdp, hard_values(mdp, rewards, horizon).policy, start)[0]
         reached = flow.sum(axis=(0, 2)) @ features
-        # Planning for w finds nothing beyond the hull: μ_E is as near as any policy can bring it.
-        stuck = bool(margins) and weights @ (reached - (target - weights)) < tolerance**2
-        if stuck:
-            break
+        if margins:
+            known = np.abs(expectations - reached).max(axis=1).min() < SAME
+            if known or weights @ (reached - (target - weights)) < tolerance**2:
+                break  # Nothing lies beyond the hull: no policy brings μ_E nearer.
         expectations = np.concatenate((expectations, reached[None]))
         flows.append(flow)
         mixture = nearest_mixture(expectations, target)
@@ -191,8 +196,14 @@ class FeatureMatching:
             # A little weight on every start, so that the mixture has an answer everywhere.
             start = 0.98 * evidence.start[i : i + 1] + 0.02 * even
             found = match_features(
-                mdp, family.features, evidence.counts[i], start, family.horizon,
-                tolerance=0.05, iterations=25, warn=False,
+                mdp,
+                family.features,
+                evidence.counts[i],
+                start,
+                family.horizon,
+                tolerance=0.05,
+                iterations=25,
+                warn=False,
             )
             mass = found.visits.sum(axis=2, keepdims=True)
             rewards = family.rewards(found.weights[None])

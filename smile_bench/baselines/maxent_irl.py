@@ -134,7 +134,7 @@ class MaxEntIRL:
             evidence.start,
             self.family.horizon,
             causal=self.causal,
-            penalty=1.0 / (evidence.shots * self.deviation**2),
+            penalty=np.asarray(1.0 / (evidence.shots * self.deviation**2), np.float64),
             tolerance=self.tolerance,
         )
         return evidence.mdp, found.points

@@ -110,8 +110,7 @@ class _Sampled(ABC):
         """Estimated dynamics, weights (slots, K) and the last policy (slots, T, S, A)."""
         evidence = read_contexts(contexts, self.family)
         config, family = self.config, self.family
-        # One stream a slot's content would be dearer: draws are shared, so that slots with the same
-        # context may differ; see ``stochastic``.
+        # One stream for all slots, so that a slot's draws depend on its place: ``stochastic``.
         rng = np.random.default_rng(config.seed)
         slots = len(contexts)
         weights = np.zeros(evidence.counts.shape)
@@ -176,7 +175,7 @@ class GuidedCostLearning(_Sampled):
         drawn, features, returns = self._drawn(evidence, policy, weights, rng)
         shares = importance_shares(log_weights(returns, drawn.log_chances))
         expected = np.einsum("bg,bgm,bgmk->bk", evidence.shares, shares, features)
-        return evidence.counts - expected
+        return np.asarray(evidence.counts - expected)
 
 
 class GanIRL(_Sampled):
@@ -236,7 +235,8 @@ class PlainDiscriminator(_Sampled):
     ) -> FloatArray:
         made = visitation(evidence.mdp, policy, evidence.start).sum(axis=(1, 3))
         chance = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
-        return (evidence.visits * (1.0 - chance) - made * chance) @ self.family.features
+        difference = evidence.visits * (1.0 - chance) - made * chance
+        return np.asarray(difference @ self.family.features)
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
         """Train both and act by the policy.

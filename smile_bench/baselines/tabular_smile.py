@@ -195,9 +195,7 @@ def _initial(
     }
 
 
-def _forward(
-    weights: dict[str, FloatArray], encoded: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _forward(weights: dict[str, FloatArray], encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Codes (B, hidden) and rewards of the cells (B, S)."""
     code = np.tanh(encoded @ weights["encoder"] + weights["encoder_bias"])
     return code, code @ weights["reward"] + weights["reward_bias"]

@@ -65,9 +65,7 @@ def log_weights(returns: FloatArray, log_chances_: FloatArray) -> FloatArray:
     return returns - log_chances_
 
 
-def improve(
-    mdp: MDP, policy: FloatArray, rewards: FloatArray, step: float
-) -> FloatArray:
+def improve(mdp: MDP, policy: FloatArray, rewards: FloatArray, step: float) -> FloatArray:
     """Move a policy towards the soft-optimal one for rewards: π^(1 − step) · π_soft^step, normed.
 
     One step of mirror descent on the divergence to the soft-optimal policy; exact at step 1.

@@ -428,7 +428,7 @@ class MujocoFamily(Family):
         """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
         return np.concatenate((observations, parameters), axis=1)
 
-    def change_model(  # noqa: B027 (most families leave the model as it is)
+    def change_model(
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
     ) -> None:
         """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""

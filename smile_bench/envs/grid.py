@@ -102,8 +102,10 @@ class GridFamily(Family):
         there = places[:, None] + OFFSETS
         inside = ((there >= 0) & (there < (height, width))).all(axis=2)
         flat = np.where(inside, there[..., 0] * width + there[..., 1], 0)
-        open_cell = np.isin(flat, self.free) & inside & np.isin(np.arange(self.cells), self.free)[:, None]
-        return np.where(open_cell, flat, np.arange(self.cells)[:, None])
+        open_cell = (
+            np.isin(flat, self.free) & inside & np.isin(np.arange(self.cells), self.free)[:, None]
+        )
+        return np.asarray(np.where(open_cell, flat, np.arange(self.cells)[:, None]))
 
     def mdp(self, slips: FloatArray) -> MDP:
         """The dynamics of tasks with slip probabilities (B,).
@@ -184,7 +186,7 @@ class GridFamily(Family):
             )
         if ((given < 0) | (given >= n)).any():
             raise InputError(f"actions must be integers from 0 to {n - 1}, got {given.tolist()}.")
-        return np.eye(n)[given]
+        return np.asarray(np.eye(n)[given])
 
     def computed_expert(self) -> ToldPolicy:
         """The soft-optimal policy of the true task."""
@@ -248,7 +250,7 @@ class GridExpert:
         chances = np.stack([self._policies[key][t, s] for key, t, s in triples])
         drawn = rng.random(len(chances))[:, None] > chances.cumsum(axis=1)
         moves = np.minimum(drawn.sum(axis=1), len(MOVES) - 1)
-        return np.eye(len(MOVES), dtype=np.float32)[moves]
+        return np.asarray(np.eye(len(MOVES), dtype=np.float32)[moves])
 
 
 def slip_noise(seeds: NDArray[np.uint64], steps: IntArray) -> FloatArray:
@@ -287,7 +289,7 @@ class GridSimulator:
     @property
     def time(self) -> FloatArray:
         """Seconds (N,) since each episode began."""
-        return self.steps * self.family.control_seconds
+        return self.steps.astype(np.float64) * self.family.control_seconds
 
     def set_tasks(self, parameters: FloatArray) -> None:
         """Give every environment its task (N, P); episodes must be reset afterwards.

@@ -84,7 +84,9 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         self.task = self._fixed_task or found.task(split, 0)
         """The task of the current episode."""
         shape = (found.observation_size,)
-        self.observation_space = spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
+        self.observation_space = spaces.Box(
+            -OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64
+        )
         self.action_space = cast("spaces.Space[np.int64]", found.action_space)
         self.simulator = GridSimulator(found, 1)
         self._renderer = found.make_renderer(width, height)
@@ -138,7 +140,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         observation = self.simulator.observe()[0]
         return observation, outcome.rewards[0], False, False, self._first(outcome.info)
 
-    def render(self) -> NDArray[np.uint8] | str | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | str | None:
         """The episode as a picture (height, width, 3), as text, or None without a render mode."""
         if self.render_mode is None:
             return None

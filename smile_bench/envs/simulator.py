@@ -38,7 +38,9 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def compile_task(family: MujocoFamily, nominal: mujoco.MjModel, parameters: FloatArray) -> mujoco.MjModel:
+def compile_task(
+    family: MujocoFamily, nominal: mujoco.MjModel, parameters: FloatArray
+) -> mujoco.MjModel:
     """The MuJoCo model of a task with parameters (P,), a copy of the family's nominal model."""
     model = copy.copy(nominal)
     family.change_model(model, nominal, parameters)
@@ -54,7 +56,9 @@ def require_states(family: Family, states: Any, batch: tuple[int, ...]) -> Float
     return family.require_states(states, batch)
 
 
-def split_state(family: MujocoFamily, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def split_state(
+    family: MujocoFamily, states: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Split initial states (..., S) into positions, velocities and what the episode drew."""
     nq, nv = family.body.positions, family.body.velocities
     return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]

@@ -33,6 +33,8 @@ IntArray = NDArray[np.int64]
 
 TOLERANCE = 1e-9
 """How far probabilities may be from summing to 1."""
+UNDERFLOW = 1e-250
+"""Below this, a sum of exponentials has lost its digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +159,11 @@ class Solution:
     """π_t(a | s), (B, T, S, A)."""
 
 
-def soft_values(
-    mdp: MDP, rewards: FloatArray, horizon: int, *, causal: bool = True
-) -> Solution:
+def soft_values(mdp: MDP, rewards: FloatArray, horizon: int, *, causal: bool = True) -> Solution:
     """Soft value iteration backwards from the horizon, and its soft-optimal policy.
 
-    V_t(s) = log Σ_a exp Q_t(s, a) and π_t = exp(Q_t − V_t). Causal, Q = r + E[V_{t+1}(s')]: the best
-    trade of return and entropy under the true dynamics (notes 11.3.2). Otherwise Q = r + log
+    V_t(s) = log Σ_a exp Q_t(s, a) and π_t = exp(Q_t − V_t). Causal, Q = r + E[V_{t+1}(s')]: the
+    best trade of return and entropy under the true dynamics (notes 11.3.2). Otherwise Q = r + log
     E[exp V_{t+1}(s')] = log β, the backward messages of the notes' section 11.2.2, which take luck
     for skill where dynamics are random. Both agree where dynamics are deterministic.
 
@@ -328,7 +328,15 @@ def _log_expected(mdp: MDP, values: FloatArray) -> FloatArray:
     """log E[exp v(s') | s, a], (B, S, A), of values (B, S)."""
     moved = mdp.moved(values)
     top = moved.max(axis=2, keepdims=True)
-    return np.asarray(np.log(mdp.mixed(np.exp(moved - top))) + top)
+    mixed = mdp.mixed(np.exp(moved - top))
+    if mixed.min() > UNDERFLOW:
+        return np.asarray(np.log(mixed) + top)
+    # The best move is one that some action never makes, and all others vanish beside it: shift each
+    # action by the best of its own.
+    own = np.where(mdp.mixing > 0.0, moved[:, :, None], -np.inf)
+    own_top = own.max(axis=3)
+    shares = (mdp.mixing * np.exp(own - own_top[..., None])).sum(axis=3)
+    return np.asarray(np.log(shares) + own_top)
 
 
 def _log_sum(values: FloatArray) -> FloatArray:
@@ -353,9 +361,7 @@ def _require_rewards(mdp: MDP, rewards: FloatArray, horizon: int) -> None:
 def _require_start(mdp: MDP, start: FloatArray) -> FloatArray:
     start = np.asarray(start, np.float64)
     if start.shape != (mdp.tasks, mdp.states):
-        raise InputError(
-            f"start must have shape {(mdp.tasks, mdp.states)}, got {start.shape}."
-        )
+        raise InputError(f"start must have shape {(mdp.tasks, mdp.states)}, got {start.shape}.")
     if start.min() < 0.0 or np.abs(start.sum(axis=1) - 1.0).max() > TOLERANCE:
         raise InputError("start must be a distribution over states for every task.")
     return start

@@ -107,7 +107,9 @@ def _film(
     simulator.set_tasks(family.table("test")[[task]])
     simulator.reset(episode.initial_states)
     steps = (
-        family.horizon if seconds is None else min(family.horizon, round(seconds / family.control_seconds))
+        family.horizon
+        if seconds is None
+        else min(family.horizon, round(seconds / family.control_seconds))
     )
     every = max(1, round(1.0 / (family.control_seconds * FRAMES_PER_SECOND)))
     renderer = family.make_renderer(*size)
