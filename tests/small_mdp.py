@@ -60,7 +60,7 @@ def returns(
 def deterministic_policies() -> FloatArray:
     """Every deterministic time-dependent policy, (n, T, S, A)."""
     choices = itertools.product(range(ACTIONS), repeat=HORIZON * STATES)
-    return np.eye(ACTIONS)[np.array(list(choices)).reshape(-1, HORIZON, STATES)]
+    return np.asarray(np.eye(ACTIONS)[np.array(list(choices)).reshape(-1, HORIZON, STATES)])
 
 
 def value(mdp: MDP, rewards_: FloatArray, policy: FloatArray, start_: FloatArray) -> float:

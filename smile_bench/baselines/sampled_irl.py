@@ -1,4 +1,4 @@
-"""Sample-based inverse RL on a grid: guided cost learning and IRL as a GAN (CS285 notes 11.3, 11.4).
+"""Sample-based inverse RL on a grid: guided cost learning, IRL as a GAN (CS285 notes 11.3, 11.4).
 
 Policy and reward take turns: the policy moves a little towards the soft-optimal one for the current
 reward, trajectories are drawn from it in the estimated dynamics, and the reward takes one step. All
@@ -179,7 +179,7 @@ class GuidedCostLearning(_Sampled):
 
 
 class GanIRL(_Sampled):
-    """IRL as a GAN: the discriminator is a density, its logit r(τ) − log Z − Σ log π (notes 11.4.6).
+    """IRL as a GAN: the discriminator is a density, D's logit r(τ) − log Z − Σ log π (11.4.6).
 
     log Z is learned for each demonstration's start, beside the weights.
 

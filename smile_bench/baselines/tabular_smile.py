@@ -3,7 +3,7 @@
 SMILe (Seyed Ghasemipour et al. 2019) meta-trains an encoder, a discriminator and a policy that are
 conditioned on a context's code. Here states are one-hot, so that the reward of a code is one number
 a cell; the discriminator has the density form (CS285 notes 11.4.6), and instead of a policy network
-that soft actor-critic trains, the policy is the exact causal soft-optimal one for the code's reward.
+that soft actor-critic trains, the policy is the exact soft-optimal one for the code's reward.
 What is kept is what makes SMILe a meta-learner: encoder and reward are trained across meta-train
 tasks, and a new task costs one pass through them.
 """

@@ -116,8 +116,8 @@ class MDP:
     def mixed(self, moved: FloatArray) -> FloatArray:
         """Averages of (B, S, M) over the moves of each action, (B, S, A)."""
         if self.mixing.shape[1] == 1:
-            return np.matmul(moved, self.mixing[:, 0].transpose(0, 2, 1))
-        return np.matmul(self.mixing, moved[..., None])[..., 0]
+            return np.asarray(np.matmul(moved, self.mixing[:, 0].transpose(0, 2, 1)))
+        return np.asarray(np.matmul(self.mixing, moved[..., None])[..., 0])
 
     def expected(self, values: FloatArray) -> FloatArray:
         """E[v(s') | s, a], (B, S, A), of values (B, S)."""
@@ -135,7 +135,7 @@ class MDP:
         """Σ_{s, m} by_move(s, m) [moves(s, m) = s'], (B, S), of (B, S, M)."""
         size = self.tasks * self.states
         landed = np.bincount(self._targets, by_move.reshape(-1), minlength=size)
-        return landed.reshape(self.tasks, self.states)
+        return landed.reshape(self.tasks, self.states).astype(np.float64)
 
     @cached_property
     def _targets(self) -> IntArray:

@@ -106,7 +106,8 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.single_action_space = self.family.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.simulator = self.family.make_simulator(num_envs, threads=threads)
+        self.simulator: Any = self.family.make_simulator(num_envs, threads=threads)
+        """The batched simulator; which it is depends on the family's physics."""
         self._all: BoolArray = np.ones(num_envs, np.bool_)
         self._all.setflags(write=False)
         self._ended: BoolArray = np.zeros(num_envs, np.bool_)

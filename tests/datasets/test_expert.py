@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smile_bench.datasets.expert import Expert, load_expert, read_expert, write_expert
-from smile_bench.envs import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.errors import ExpertError
 
 
@@ -33,7 +33,7 @@ def small_expert(squash: str = "clip", activation: str = "tanh") -> Expert:
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_the_network_is_what_its_formula_says(squash: str, activation: str) -> None:
     expert = small_expert(squash, activation)
-    family = get_family(expert.family)
+    family = get_mujoco_family(expert.family)
     rng = np.random.default_rng(1)
     observations, goals = rng.standard_normal((7, 29)), rng.standard_normal((7, 2))
     x = np.concatenate((observations, goals, goals - observations[:, :2]), axis=1)
@@ -74,6 +74,7 @@ def test_the_shipped_ant_expert_reaches_every_goal() -> None:
     from smile_bench.baselines.expert_training import expert_metrics
 
     expert = load_expert("SmileAntGoal-v0")
+    assert isinstance(expert, Expert)
     for split in ("train", "test"):
         # The bar of the benchmark: 0.08 m on every goal.
         assert expert_metrics(expert, split, episodes=2).mean(axis=1).max() <= 0.08

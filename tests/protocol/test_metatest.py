@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from smile_bench.datasets import load_dataset
-from smile_bench.envs import all_families, get_family
+from smile_bench.envs import all_families, get_family, get_mujoco_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ProtocolError
 from smile_bench.protocol import metatest
@@ -92,7 +92,7 @@ def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
 def test_initial_states_are_states_of_the_family() -> None:
     meta_test, _ = load_meta_test(FAMILY)
     family = get_family(FAMILY)
-    simulator = Simulator(family, len(meta_test.tasks), threads=1)
+    simulator = Simulator(get_mujoco_family(family), len(meta_test.tasks), threads=1)
     simulator.reset(meta_test.initial_states)
     assert (meta_test.initial_states[:, :2] == 0).all()
     assert np.abs(simulator.qpos[:, 2] - 0.75).max() <= 0.1
