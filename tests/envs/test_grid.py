@@ -193,7 +193,7 @@ def test_bad_actions_are_refused_and_nothing_moves(action: Any) -> None:
 
 def test_bad_construction() -> None:
     with pytest.raises(UnknownNameError, match="unknown render_mode"):
-        make(render_mode="human")
+        SmileGridEnv(ID, render_mode="human")
     with pytest.raises(UnknownNameError, match="is no grid"):
         SmileGridEnv("SmileAntGoal-v0")
     with pytest.raises(UnknownNameError, match="has no MuJoCo body"):
