@@ -59,7 +59,7 @@ def test_body(family: Family, rows: dict[str, str]) -> None:
 def test_pictures_are_there_and_small(family: Family) -> None:
     picture = PAGE.parent / "images" / f"{family.id}.png"
     assert f"](images/{picture.name})" in PAGE.read_text(encoding="utf-8")
-    assert 5_000 < picture.stat().st_size < 150_000
+    assert 2_000 < picture.stat().st_size < 150_000
 
 
 def test_examples_run() -> None:
