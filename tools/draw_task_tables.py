@@ -39,7 +39,7 @@ def grid_goal(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
     places = rng.uniform(-2.0, 1.0, (tasks, 5))
     places[np.arange(tasks), rng.integers(5, size=tasks)] = rng.uniform(3.0, 5.0, tasks)
     ground = rng.uniform(-4.0, 0.0, (tasks, 2))
-    return np.round(np.concatenate((slips, places, ground), axis=1), 6)
+    return np.asarray(np.round(np.concatenate((slips, places, ground), axis=1), 6), np.float64)
 
 
 def main() -> int:

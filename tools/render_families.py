@@ -162,9 +162,9 @@ def walker_dynamics() -> Image.Image:
 
 def grid_goal() -> Image.Image:
     """The grid in the colours of a task's rewards, and the agent."""
-    env = gym.make(
-        "SmileGridGoal-v0", split="test", task=3, render_mode="rgb_array", width=960, height=720
-    )
+    size = {"width": SUPERSAMPLING * WIDTH, "height": SUPERSAMPLING * HEIGHT}
+    family, mode = "SmileGridGoal-v0", "rgb_array"
+    env = gym.make(family, split="test", task=3, render_mode=mode, **size)
     env.reset(options={"state": [3 * 8 + 4, 0]})
     pixels = cast("NDArray[np.uint8]", env.render())
     env.close()

@@ -1,9 +1,9 @@
 # %% [markdown]
 """# From maximum entropy to SMILe
 
-Inverse reinforcement learning in a world so small that every quantity is known: an 8 × 8 grid whose
-moves slip, with a reward that is one hidden weight a kind of cell. We are shown a few demonstrations
-and ask what they say about the reward, in four ways that lead from one to the next:
+Inverse reinforcement learning in a world so small that every quantity is known: an 8 × 8 grid
+whose moves slip, with a reward that is one hidden weight a kind of cell. We are shown a few
+demonstrations and ask what they say about the reward, in four ways that lead from one to the next:
 
 1. *Feature matching* wants a policy that visits what the expert visits; many rewards allow it.
 2. *Maximum entropy* picks one: the reward under which the demonstrations are likeliest.
@@ -42,8 +42,8 @@ TASK, SHOTS = 3, 8
 # %% [markdown]
 """## The task, and what we are shown
 
-The expert follows the soft-optimal policy of the true weights, π_t(a | s) = exp(Q_t(s, a) − V_t(s)),
-computed backwards from the horizon. Its visitation is exact, too, so that we can compare what eight
+The expert follows the soft-optimal policy of the true weights,
+π_t(a | s) = exp(Q_t(s, a) − V_t(s)), computed backwards from the horizon. Its visitation is exact, too, so that we can compare what eight
 demonstrations show with what infinitely many would.
 """
 
@@ -66,8 +66,8 @@ print("  the expert, exactly    ", "  ".join(f"{x:5.2f}" for x in expected[0]))
 
 Find weights by which the expert beats every policy found so far; add the best policy for those
 weights; repeat. The margin shrinks to the distance between the demonstrations' feature expectations
-and those that any policy can have. The *mixture* of policies is what comes out. The weights are not:
-when the match is good, μ_E − μ̄ points nowhere in particular.
+and those that any policy can have. The *mixture* of policies is what comes out. The weights are
+not: when the match is good, μ_E − μ̄ points nowhere in particular.
 """
 
 # %%
@@ -115,8 +115,8 @@ _, adversarial, _ = GanIRL(FAMILY.id).infer([context])
 """## SMILe: the reward as a function of the context
 
 Everything so far started from nothing for each task. SMILe trains an encoder of contexts and a
-discriminator conditioned on its code across meta-train tasks; a new task costs one pass. Here states
-are one-hot and the policy is exact, so that what is left of SMILe is the amortised reward.
+discriminator conditioned on its code across meta-train tasks; a new task costs one pass. Here
+states are one-hot and the policy is exact, so that what is left of SMILe is the amortised reward.
 """
 
 # %%
@@ -127,8 +127,8 @@ _, by_cell = smile.infer([context])
 # %% [markdown]
 """## True and recovered rewards
 
-A constant added to the reward of every cell changes no policy: rewards are compared after their mean
-over the free cells is taken away. A kind of cell that the expert stays clear of is known to be bad,
+A constant added to the reward of every cell changes no policy: rewards are compared after their
+mean over the free cells is taken away. A kind of cell that the expert stays clear of is known to be bad,
 but hardly how bad.
 """
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smile_bench.agents import Context
 from smile_bench.baselines.ascent import Ascent, maximise
 from smile_bench.baselines.grid_evidence import PlannedPolicy, read_contexts, require_grid
-from smile_bench.envs.tabular import MDP, hard_values, messages, soft_values, visitation
+from smile_bench.envs.tabular import MDP, hard_values, message_visits, soft_values, visitation
 
 __all__ = ["MaxEntIRL", "log_likelihood", "maxent_weights"]
 
@@ -53,11 +53,9 @@ def log_likelihood(
     if causal:
         solved = soft_values(mdp, rewards, horizon)
         partition = (start * solved.v[:, 0]).sum(axis=1)
-        visits = visitation(mdp, solved.policy, start)
+        summed = visitation(mdp, solved.policy, start).sum(axis=1)
     else:
-        both = messages(mdp, rewards, start, horizon, tilt_start=False)
-        partition, visits = both.log_partition, both.visitation
-    summed = visits.sum(axis=1)
+        partition, summed = message_visits(mdp, rewards, start, horizon)
     if features.shape[1] == 1:
         summed = summed.sum(axis=2, keepdims=True)
     expected = np.tensordot(summed, features, axes=((1, 2), (0, 1)))

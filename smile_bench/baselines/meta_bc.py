@@ -68,7 +68,7 @@ class MetaBCConfig:
     def sized(cls, family: str, seed: int) -> MetaBCConfig:
         """The settings for a family: fewer updates of less where actions are a few choices."""
         if isinstance(get_family(family).action_space, spaces.Discrete):
-            return cls(family=family, seed=seed, updates=800, hidden=128)
+            return cls(family=family, seed=seed, updates=600, hidden=128)
         return cls(family=family, seed=seed)
 
 

@@ -159,7 +159,8 @@ def test_rendering() -> None:
     assert picture[12, 25].tolist() == [70, 70, 75]
     pictures = gym.make_vec(ID, num_envs=2, render_mode="rgb_array", width=32, height=32)
     pictures.reset(seed=0)
-    assert [p.shape for p in pictures.render() or ()] == [(32, 32, 3)] * 2
+    drawn: Any = pictures.render()
+    assert [picture.shape for picture in drawn] == [(32, 32, 3)] * 2
 
 
 @pytest.mark.parametrize(

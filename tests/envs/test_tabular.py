@@ -10,6 +10,7 @@ from smile_bench.envs.grid import GridFamily
 from smile_bench.envs.tabular import (
     MDP,
     hard_values,
+    message_visits,
     messages,
     reachable,
     require_reachable,
@@ -44,6 +45,17 @@ def test_messages_sum_to_the_partition_at_every_step(tilt: bool) -> None:
     np.testing.assert_allclose(np.log(mass), found.log_partition[:, None] * np.ones(3), atol=1e-12)
     np.testing.assert_allclose(found.policy.sum(axis=3), 1.0, atol=1e-12)
     np.testing.assert_allclose(found.visitation.sum(axis=(2, 3)), 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 400.0])
+def test_scaled_messages_equal_those_in_logarithms(scale: float) -> None:
+    # With rewards of hundreds β spans more than floats do: the fallback is taken.
+    mdp, rewards = small.dynamics(3, tasks=4), scale * small.rewards(3, tasks=4)
+    start = small.start(tasks=4)
+    partition, visits = message_visits(mdp, rewards, start, small.HORIZON)
+    both = messages(mdp, rewards, start, small.HORIZON, tilt_start=False)
+    np.testing.assert_allclose(partition, both.log_partition, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(visits, both.visitation.sum(axis=1), atol=1e-9)
 
 
 def test_given_starts_keep_their_distribution() -> None:
