@@ -162,7 +162,7 @@ def walker_dynamics() -> Image.Image:
 
 def grid_goal() -> Image.Image:
     """The grid in the colours of a task's rewards, and the agent."""
-    size = {"width": SUPERSAMPLING * WIDTH, "height": SUPERSAMPLING * HEIGHT}
+    size: dict[str, Any] = {"width": SUPERSAMPLING * WIDTH, "height": SUPERSAMPLING * HEIGHT}
     family, mode = "SmileGridGoal-v0", "rgb_array"
     env = gym.make(family, split="test", task=3, render_mode=mode, **size)
     env.reset(options={"state": [3 * 8 + 4, 0]})

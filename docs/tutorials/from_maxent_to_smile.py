@@ -42,9 +42,9 @@ TASK, SHOTS = 3, 8
 # %% [markdown]
 """## The task, and what we are shown
 
-The expert follows the soft-optimal policy of the true weights,
-π_t(a | s) = exp(Q_t(s, a) − V_t(s)), computed backwards from the horizon. Its visitation is exact, too, so that we can compare what eight
-demonstrations show with what infinitely many would.
+The expert follows the soft-optimal policy of the true weights, π_t(a | s) = exp(Q_t(s, a) −
+V_t(s)), computed backwards from the horizon. Its visitation is exact, too, so that we can compare
+what eight demonstrations show with what infinitely many would.
 """
 
 # %%
@@ -128,8 +128,8 @@ _, by_cell = smile.infer([context])
 """## True and recovered rewards
 
 A constant added to the reward of every cell changes no policy: rewards are compared after their
-mean over the free cells is taken away. A kind of cell that the expert stays clear of is known to be bad,
-but hardly how bad.
+mean over the free cells is taken away. A kind of cell that the expert stays clear of is known to be
+bad, but hardly how bad.
 """
 
 # %%
