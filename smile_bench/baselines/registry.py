@@ -14,7 +14,7 @@ from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, UnknownNameError, suggestion
 
-__all__ = ["AGENTS", "load_agent", "weights_path"]
+__all__ = ["AGENTS", "GRID_AGENTS", "load_agent", "weights_path"]
 
 
 def weights_path(name: str, family: str) -> Path:
@@ -78,6 +78,18 @@ AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
     "tabular-smile": _load_tabular_smile,
 }
 """Agent name to its loader for a family id."""
+
+GRID_AGENTS = (
+    "feature-matching",
+    "max-margin-irl",
+    "maxent-irl",
+    "causal-maxent-irl",
+    "guided-cost-learning",
+    "gan-irl",
+    "gan-plain",
+    "tabular-smile",
+)
+"""Those that need a gridworld family and refuse others."""
 
 
 def load_agent(name: str, family: str) -> Agent | PrivilegedAgent:
