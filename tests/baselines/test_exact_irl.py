@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
-from smile_bench.baselines.max_margin import match_features
+from smile_bench.baselines.max_margin import match_features, nearest_mixture, solve_qp
 from smile_bench.baselines.maxent_irl import log_likelihood, maxent_weights
 from smile_bench.baselines.sampled_irl import density_gradient, density_logits, importance_shares
 from smile_bench.baselines.tabular_smile import discriminator_step
 from smile_bench.baselines.trajectory_samples import improve, log_chances, log_weights, sample
 from smile_bench.envs.tabular import hard_values, messages, soft_values, visitation
-from smile_bench.errors import ConvergenceWarning
+from smile_bench.errors import AgentError, ConvergenceWarning
 from tests import small_mdp as small
 
 T = small.HORIZON
@@ -210,3 +211,15 @@ def test_tabular_smile_with_one_hot_contexts_agrees_with_maxent_of_each_task() -
     centred = truth[..., 0] - truth[..., 0].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(alone, centred, atol=1e-3)
     assert hard_values(mdp, rewards, T).policy.shape == (tasks, T, 3, 2)
+
+
+def test_without_clarabel_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "clarabel", None)
+    with pytest.raises(AgentError, match=r"smile-bench\[irl\]"):
+        nearest_mixture(np.eye(2), np.ones(2))
+
+
+def test_a_quadratic_programme_without_a_solution_is_an_error_with_the_residual() -> None:
+    # x ≤ -1 and -x ≤ -1 at once.
+    with pytest.raises(AgentError, match=r"Clarabel ended with .*, residual"):
+        solve_qp(np.eye(1), np.zeros(1), np.array([[1.0], [-1.0]]), np.array([-1.0, -1.0]), 0)
