@@ -29,7 +29,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) --editable ".[baselines,minari,render,docs,dev]"
+	$(PIP) --editable ".[baselines,irl,minari,render,docs,dev]"
 	touch $@
 
 clean:

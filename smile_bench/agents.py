@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.datasets.contexts import Context
@@ -35,7 +36,7 @@ TOLERANCE = 1e-6
 
 @runtime_checkable
 class Policy(Protocol):
-    """Acts in one environment a context. It may keep state and may have ``reset(mask)``."""
+    """Acts in one environment a context, for one episode. It may keep state."""
 
     def act(self, observations: NDArray[np.float64]) -> NDArray[Any]:
         """Choose actions.
@@ -44,13 +45,19 @@ class Policy(Protocol):
             observations: (slots, observation_size), as the environments give them.
 
         Returns:
-            Actions (slots, nu) in [-1, 1].
+            Actions (slots, nu) in [-1, 1]; where the family's actions are discrete, indices
+            (slots,) or one-hot rows (slots, n).
         """
 
 
 @runtime_checkable
 class Agent(Protocol):
-    """An imitator. It may have an attribute ``state_only``: its contexts then have no actions."""
+    """An imitator.
+
+    Slots are independent: what it does in one must follow from that slot's context and
+    observations alone, though it is given many at once. It may have an attribute ``state_only``:
+    its contexts then have no actions.
+    """
 
     def adapt(self, contexts: Sequence[Context]) -> Policy:
         """Return a policy for one environment slot a context."""
@@ -125,10 +132,15 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
             "actions.detach().cpu().numpy() gives."
         )
     try:
-        array = np.asarray(actions, np.float64)
+        given = np.asarray(actions)
     except (TypeError, ValueError) as error:
         raise AgentError(f"act must return an array of numbers: {error}") from error
-    shape = (slots, family.body.actions)
+    if given.dtype.kind not in "fiu":
+        raise AgentError(f"act must return an array of real numbers, not of {given.dtype}.")
+    array = given.astype(np.float64)
+    if isinstance(family.action_space, spaces.Discrete):
+        return _checked_choices(family, array, slots, step)
+    shape = (slots, family.action_size)
     if array.shape != shape:
         raise AgentError(
             f"act returned actions of shape {array.shape} at step {step}; for {slots} "
@@ -147,6 +159,35 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
             "[-1, 1]. Squash or clip them in the policy."
         )
     return np.clip(array, -1.0, 1.0).astype(np.float32)
+
+
+def _checked_choices(
+    family: Family, array: NDArray[np.float64], slots: int, step: int
+) -> Float32Array:
+    """Choices among n actions as one-hot rows (slots, n), from indices (slots,) or such rows."""
+    n = family.action_size
+    eye = np.eye(n, dtype=np.float32)
+    if array.shape == (slots,):
+        if not np.isin(array, np.arange(n)).all():
+            bad = array[~np.isin(array, np.arange(n))][:8].tolist()
+            raise AgentError(
+                f"act returned {bad} at step {step}; actions of {family.id} are the integers 0 to "
+                f"{n - 1}."
+            )
+        chosen: Float32Array = eye[array.astype(np.int64)]
+        return chosen
+    if array.shape != (slots, n):
+        raise AgentError(
+            f"act returned actions of shape {array.shape} at step {step}; for {slots} observations "
+            f"of {family.id} it must return integers ({slots},) or one-hot rows ({slots}, {n})."
+        )
+    rows: Float32Array = eye[np.argmax(array, axis=1)]
+    if not np.array_equal(rows, array):
+        raise AgentError(
+            f"act returned rows at step {step} that are not one-hot; {family.id} has {n} discrete "
+            "actions. Return the chosen index, or 1 for it and 0 for the others."
+        )
+    return rows
 
 
 def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, NDArray[np.bool_]]:
@@ -205,7 +246,15 @@ def import_agent(path: str, family: str) -> Agent:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise AgentError(f"can not import {path!r}: {error}.") from error
-    agent = found if isinstance(found, Agent) and not isinstance(found, type) else found(family)
+    if isinstance(found, Agent) and not isinstance(found, type):
+        return found
+    try:
+        agent = found(family)
+    except Exception as error:
+        raise AgentError(
+            f"{path!r} could not be called with the family's id to make an agent: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if not isinstance(agent, Agent):
         raise AgentError(
             f"{path!r} gives {type(agent).__name__}, which has no method adapt(contexts) -> policy."

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from smile_bench.envs.interfaces import ToldPolicy
+
 __all__ = ["build_parser", "main"]
 
 EXTRAS = {"torch": "baselines", "tensorboard": "baselines"}
@@ -94,11 +96,15 @@ def _build_dataset(arguments: argparse.Namespace) -> int:
 
 def _verify_datasets(arguments: argparse.Namespace) -> int:
     from smile_bench.datasets import load_dataset
+    from smile_bench.datasets.format import read_dataset
     from smile_bench.datasets.loading import shipped_families
     from smile_bench.datasets.verify import verify_dataset
 
     failed = 0
-    for family in [arguments.family] if arguments.family else shipped_families():
+    names = [arguments.family] if arguments.family else shipped_families()
+    if arguments.path and not arguments.family:
+        names = [read_dataset(Path(arguments.path)).family]
+    for family in names:
         dataset = load_dataset(family, arguments.path)
         for check in verify_dataset(dataset):
             failed += not check.passed
@@ -128,9 +134,11 @@ def _evaluate_expert(arguments: argparse.Namespace) -> int:
     from smile_bench.envs import SPLITS, get_family
 
     family = get_family(arguments.family)
-    expert = read_expert(Path(arguments.weights)) if arguments.weights else load_expert(family)
+    expert: ToldPolicy = load_expert(family)
+    if arguments.weights:
+        expert = read_expert(Path(arguments.weights), family.id)
     for split in SPLITS:
-        values = expert_metrics(expert, split, episodes=arguments.episodes)
+        values = expert_metrics(family, expert, split, episodes=arguments.episodes)
         means = values.mean(axis=1)
         worst = _worst(means, family.metric.higher_is_better)
         print(
@@ -245,6 +253,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except SmileError as error:
+        print(f"smile-bench: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
         print(f"smile-bench: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:

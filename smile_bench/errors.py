@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AgentError",
+    "ConvergenceWarning",
     "DatasetError",
     "ExpertError",
     "InputError",
@@ -20,6 +21,10 @@ __all__ = [
 
 class SmileError(Exception):
     """Base class of every error that smile-bench raises on bad input."""
+
+
+class ConvergenceWarning(UserWarning):
+    """An iterative method stopped short of its tolerance; the message states the residual."""
 
 
 class UnknownNameError(SmileError, ValueError):

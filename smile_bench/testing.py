@@ -19,7 +19,6 @@ from smile_bench.agents import (
 )
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import AgentError
 
 __all__ = ["check_agent"]
@@ -65,16 +64,32 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
                 "writing."
             )
     if not getattr(agent, "stochastic", False):
-        order = np.arange(len(contexts))[::-1]
-        turned = _run(agent, family, [contexts[i] for i in order], observations[:, order])
-        worst = float(np.abs(turned[:, order] - actions).max())
+        _check_independence(agent, family, contexts, observations, actions)
+    _check_refusal(agent, family, contexts)
+
+
+def _check_independence(
+    agent: Agent,
+    family: Family,
+    contexts: Sequence[Context],
+    observations: NDArray[np.float64],
+    actions: NDArray[np.float32],
+) -> None:
+    """Slots in reverse order, every second slot, and one alone must act as they did together."""
+    slots = len(contexts)
+    for how, chosen in (
+        ("in reverse order", np.arange(slots)[::-1]),
+        ("without every second one", np.arange(0, slots, 2)),
+        ("alone", np.array([slots - 1])),
+    ):
+        again = _run(agent, family, [contexts[i] for i in chosen], observations[:, chosen])
+        worst = float(np.abs(again - actions[:, chosen]).max())
         if worst > 1e-3:
             raise AgentError(
-                f"with the slots in reverse order the actions differ by up to {worst:.3g} "
-                "(rule 5): a slot's action must follow from its own context and observations. "
-                "If the policy draws random numbers, set the agent's attribute stochastic = True."
+                f"with the slots {how} the actions differ by up to {worst:.3g} (rule 5): a slot's "
+                "action must follow from its own context and observations alone. If the policy "
+                "draws random numbers, set the agent's attribute stochastic = True."
             )
-    _check_refusal(agent, family, contexts)
 
 
 def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
@@ -91,14 +106,14 @@ def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
 def _observations(family: Family, slots: int) -> NDArray[np.float64]:
     """Observations (STEPS, slots, O) of random actions on meta-train tasks."""
     rng = np.random.default_rng(0)
-    simulator = Simulator(family, slots, threads=1)
+    simulator = family.make_simulator(slots, threads=1)
     table = family.table("train")
     simulator.set_tasks(table[np.arange(slots) % len(table)])
     simulator.reset(np.stack([simulator.draw_start(rng, row) for row in simulator.parameters]))
     observations = []
     for _ in range(STEPS):
         observations.append(simulator.observe())
-        simulator.step(rng.uniform(-1.0, 1.0, (slots, family.body.actions)))
+        simulator.step(family.random_actions(rng, slots))
     return np.stack(observations)
 
 
@@ -118,7 +133,14 @@ def _run(
     actions = []
     for step, observation in enumerate(observations):
         given = observation.copy()
-        actions.append(checked_actions(family, policy.act(given), len(contexts), step).copy())
+        try:
+            raw = policy.act(given)
+        except Exception as error:
+            raise AgentError(
+                f"act failed on observations {given.shape} (rule 3): "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        actions.append(checked_actions(family, raw, len(contexts), step).copy())
         if not np.array_equal(given, observation):
             raise AgentError("act changed the observations it was given (rule 4).")
     return np.stack(actions)

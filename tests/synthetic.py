@@ -34,16 +34,14 @@ def demonstrations(
         split=split,
         task_parameters=declared.table(split)[:tasks],
         observations=states[:, :, :-1].copy(),
-        actions=rng.uniform(-1, 1, (*shape, declared.body.actions)).astype(np.float32),
+        actions=rng.uniform(-1, 1, (*shape, declared.action_size)).astype(np.float32),
         next_observations=following.copy(),
         rewards=rng.standard_normal(shape).astype(np.float32),
         timesteps=np.broadcast_to(subsample * np.arange(length), shape).astype(np.int32),
         initial_states=rng.standard_normal((tasks, each, declared.state_size)),
         replay_actions=None
         if subsample == 1
-        else rng.uniform(-1, 1, (tasks, declared.horizon, declared.body.actions)).astype(
-            np.float32
-        ),
+        else rng.uniform(-1, 1, (tasks, declared.horizon, declared.action_size)).astype(np.float32),
         metrics={metric.name: rng.random((tasks, each)) for metric in declared.metrics},
     )
 
@@ -60,5 +58,13 @@ def dataset(
             )
             for split in SPLITS
         },
-        attributes={"seed": seed, "recipe": {"subsample": subsample}},
+        attributes={
+            "recipe": {"subsample": subsample, "seed": seed},
+            "expert": "none",
+            "expert_sha256": "",
+            "tables_sha256": "",
+            "versions": {"mujoco": "0"},
+            "machine": "none",
+            "licence": "none",
+        },
     )

@@ -68,6 +68,21 @@ class Leaky(Good):
         return np.tanh(observations[:, :8] + observations[0, :8])
 
 
+class Pooling(Good):
+    def act(self, observations: NDArray[np.float64]) -> Any:
+        return np.tanh(observations[:, :8] + observations.mean(axis=0)[:8])
+
+
+class Failing(Good):
+    def act(self, observations: NDArray[np.float64]) -> Any:
+        raise KeyError("weights")
+
+
+class Complex(Good):
+    def act(self, observations: NDArray[np.float64]) -> Any:
+        return super().act(observations) + 0.5j
+
+
 class Drawing(Good):
     def act(self, observations: NDArray[np.float64]) -> Any:
         return np.random.default_rng().uniform(-1, 1, (len(observations), 8))
@@ -117,6 +132,9 @@ def test_conforming_agents_pass(agent: Any) -> None:
         (ChangesContexts(), "context 0 .rule 4"),
         (ChangesObservations(), "changed the observations"),
         (Leaky(), "rule 5"),
+        (Pooling(), "rule 5"),
+        (Failing(), "act failed.*rule 3.*weights"),
+        (Complex(), "real numbers"),
         (Drawing(), "stochastic = True"),
         (TakesAnything(), "rule 6"),
     ],

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 TABLES = Path(__file__).parent.parent / "smile_bench" / "envs" / "tables"
 WALKER_SIZES = {"train": 50, "validation": 10, "test": 25}
 CLASSIFICATION_SIZES = {"train": 64, "validation": 16, "test": 32}
-SEEDS = {"walker_dynamics": 20191, "ant_linear_classification": 20192}
+GRID_SIZES = {"train": 64, "validation": 16, "test": 24}
+SEEDS = {"walker_dynamics": 20191, "ant_linear_classification": 20192, "grid_goal": 20193}
 
 
 def walker_dynamics(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
@@ -32,16 +33,30 @@ def ant_linear_classification(rng: np.random.Generator, tasks: int) -> NDArray[n
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
+def grid_goal(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
+    """Slips and weights (tasks, 8): one of five places is the goal, the others lure or repel."""
+    slips = rng.uniform(0.0, 0.3, (tasks, 1))
+    places = rng.uniform(-2.0, 1.0, (tasks, 5))
+    places[np.arange(tasks), rng.integers(5, size=tasks)] = rng.uniform(3.0, 5.0, tasks)
+    ground = rng.uniform(-4.0, 0.0, (tasks, 2))
+    return np.asarray(np.round(np.concatenate((slips, places, ground), axis=1), 6), np.float64)
+
+
 def main() -> int:
     """Draw or check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the committed files")
-    check = parser.parse_args().check
+    parser.add_argument("--table", help="only this one")
+    arguments = parser.parse_args()
+    check = arguments.check
     status = 0
     for name, draw, sizes in (
         ("walker_dynamics", walker_dynamics, WALKER_SIZES),
         ("ant_linear_classification", ant_linear_classification, CLASSIFICATION_SIZES),
+        ("grid_goal", grid_goal, GRID_SIZES),
     ):
+        if arguments.table not in (None, name):
+            continue
         rng = np.random.default_rng(SEEDS[name])
         tables = {split: draw(rng, tasks) for split, tasks in sizes.items()}
         path = TABLES / f"{name}.json"

@@ -6,6 +6,7 @@ The committed files are the benchmark. Run this once for a new family or protoco
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 from smile_bench.agents import PrivilegedAgent
 from smile_bench.baselines import load_agent
 from smile_bench.datasets import load_dataset
-from smile_bench.envs import get_family
-from smile_bench.envs.simulator import Simulator
+from smile_bench.envs import Family, get_family
 from smile_bench.protocol.evaluation import run_episodes
 from smile_bench.protocol.metatest import (
     References,
@@ -25,6 +25,8 @@ from smile_bench.protocol.metatest import (
 from smile_bench.protocol.result import task_means
 
 SEED = 2019
+BLIND_EPISODES = 3000
+"""About how many episodes the task-blind reference is measured on."""
 
 
 def freeze(family_id: str) -> None:
@@ -32,21 +34,39 @@ def freeze(family_id: str) -> None:
     family = get_family(family_id)
     rng = np.random.default_rng(SEED)
     parameters = np.repeat(family.table("test"), family.evaluation_episodes, axis=0)
-    simulator = Simulator(family, len(parameters))
+    simulator = family.make_simulator(len(parameters))
     states = np.stack([simulator.draw_start(rng, row) for row in parameters])
     meta_test = draw_meta_test(family, states, load_dataset(family).digest(), rng)
 
-    def measure(name: str) -> dict[str, NDArray[np.float64]]:
-        agent = load_agent(name, family.id)
-        assert isinstance(agent, PrivilegedAgent)
-        others = family.table("test")[meta_test.others]
-        policy = agent.adapt_to_tasks(parameters, others)
-        episodes, _ = run_episodes(family, policy, parameters, states)
-        return {metric: task_means(meta_test.tasks, values) for metric, values in episodes.items()}
-
-    references = References(expert=measure("expert"), blind=measure("task-blind"))
-    write_meta_test(protocol_folder(), meta_test, references)
+    # The expert on the protocol's own episodes; the task-blind expert on every other task, so that
+    # a task's zero does not hang on which others its episodes happened to draw.
+    expert = measure(family, "expert", meta_test.tasks, meta_test.others, states)
+    number = len(family.table("test"))
+    repeats = max(1, round(BLIND_EPISODES / (number * (number - 1))))
+    pairs = [(i, j) for i in range(number) for j in range(number) if i != j]
+    tasks, others = np.repeat(np.array(pairs), repeats, axis=0).T
+    table = family.table("test")
+    starts = np.stack([simulator.draw_start(rng, table[task]) for task in tasks])
+    blind = measure(family, "task-blind", tasks, others, starts)
+    meta_test = replace(meta_test, references=References(expert=expert, blind=blind))
+    write_meta_test(protocol_folder(), meta_test)
     print(f"{family.id}: {meta_test.version}")
+
+
+def measure(
+    family: Family,
+    name: str,
+    tasks: NDArray[np.int64],
+    others: NDArray[np.int64],
+    states: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """A reference's metrics on every task, each (number of tasks,), from one episode a row."""
+    agent = load_agent(name, family.id)
+    assert isinstance(agent, PrivilegedAgent)
+    table = family.table("test")
+    policy = agent.adapt_to_tasks(table[tasks], table[others])
+    episodes, _ = run_episodes(family, policy, table[tasks], states)
+    return {metric: task_means(tasks, values) for metric, values in episodes.items()}
 
 
 if __name__ == "__main__":

@@ -160,11 +160,23 @@ def walker_dynamics() -> Image.Image:
     return draw("SmileWalkerDynamics-v0", 3, pose, camera, [], by_mass)
 
 
+def grid_goal() -> Image.Image:
+    """The grid in the colours of a task's rewards, and the agent."""
+    size: dict[str, Any] = {"width": SUPERSAMPLING * WIDTH, "height": SUPERSAMPLING * HEIGHT}
+    family, mode = "SmileGridGoal-v0", "rgb_array"
+    env = gym.make(family, split="test", task=3, render_mode=mode, **size)
+    env.reset(options={"state": [3 * 8 + 4, 0]})
+    pixels = cast("NDArray[np.uint8]", env.render())
+    env.close()
+    return Image.fromarray(pixels).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+
 PICTURES = {
     "SmileHalfCheetahVelocity-v0": half_cheetah_velocity,
     "SmileAntGoal-v0": ant_goal,
     "SmileAntLinearClassification-v0": ant_linear_classification,
     "SmileWalkerDynamics-v0": walker_dynamics,
+    "SmileGridGoal-v0": grid_goal,
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
+from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
 from smile_bench.baselines.training import run
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_family
@@ -19,7 +20,7 @@ __all__ = ["TRAININGS", "train_agent"]
 
 
 def _meta_bc(family: str, seed: int) -> MetaBCTraining:
-    return MetaBCTraining(MetaBCConfig(family=family, seed=seed), load_dataset(family))
+    return MetaBCTraining(MetaBCConfig.sized(family, seed), load_dataset(family))
 
 
 TRAININGS: dict[str, Callable[[str, int], MetaBCTraining]] = {"meta-bc": _meta_bc}
@@ -45,8 +46,14 @@ def train_agent(
         UnknownNameError: no such agent or family.
         DatasetError: no dataset of the family ships.
     """
-    if name not in TRAININGS:
-        raise UnknownNameError(f"{name!r} can not be trained. {suggestion(name, TRAININGS)}")
+    known = (*TRAININGS, "tabular-smile")
+    if name not in known:
+        raise UnknownNameError(f"{name!r} can not be trained. {suggestion(name, known)}")
+    path = directory / f"{family}.safetensors"
+    if name == "tabular-smile":
+        # Seconds of work: there is nothing to resume.
+        train_tabular_smile(TabularSmileConfig(family=get_family(family).id, seed=seed)).save(path)
+        return path
     torch.set_num_threads(1)
     training = TRAININGS[name](get_family(family).id, seed)
     seconds = run(training, directory, stop_after=stop_after)
@@ -58,6 +65,5 @@ def train_agent(
         "machine": platform.machine(),
         "versions": {package: metadata.version(package) for package in ("torch", "numpy")},
     }
-    path = directory / f"{family}.safetensors"
     training.agent(recipe).save(path)
     return path

@@ -14,7 +14,7 @@ __all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Sizes of the encoder (SMILe, appendix A as the authors' code has it)."""
+    """Sizes of the encoder; the authors' code has a code of 64 and sums over demonstrations."""
 
     hidden: int = 128
     """Width of the two hidden layers per timestep."""

@@ -16,7 +16,7 @@ from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
 from smile_bench.baselines.training import Training, run
 from smile_bench.datasets.expert import Expert, write_expert
-from smile_bench.envs import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.errors import ExpertError
 
 __all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "train_expert"]
@@ -120,7 +120,7 @@ def train_expert(
         UnknownNameError: no such family.
         ExpertError: the family's expert is not trained here.
     """
-    declared = get_family(family)
+    declared = get_mujoco_family(family)
     trainings, kind = (BASE_TRAININGS, "base policy") if base else (EXPERT_TRAININGS, "expert")
     if family not in trainings:
         raise ExpertError(
@@ -147,5 +147,5 @@ def train_expert(
 def _blinded(expert: Expert) -> Expert:
     """The expert without the weights that read the task, which follows the observation."""
     first = expert.weights[0].copy()
-    first[:, get_family(expert.family).observation_size :] = 0.0
+    first[:, get_mujoco_family(expert.family).observation_size :] = 0.0
     return replace(expert, weights=(first, *expert.weights[1:]))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -35,7 +36,7 @@ from smile_bench.baselines.networks import linear
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.datasets import Dataset, Demonstrations
 from smile_bench.datasets.files import write_atomically
-from smile_bench.envs import get_family
+from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 
 __all__ = ["MetaBC", "MetaBCConfig", "MetaBCTraining"]
@@ -63,6 +64,13 @@ class MetaBCConfig:
     weight_decay: float = 1e-4
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
+    @classmethod
+    def sized(cls, family: str, seed: int) -> MetaBCConfig:
+        """The settings for a family: fewer updates of less where actions are a few choices."""
+        if isinstance(get_family(family).action_space, spaces.Discrete):
+            return cls(family=family, seed=seed, updates=600, hidden=128)
+        return cls(family=family, seed=seed)
+
 
 class MetaBCNetwork(nn.Module):
     """Encoder and deterministic policy on normalised observations."""
@@ -70,7 +78,7 @@ class MetaBCNetwork(nn.Module):
     def __init__(self, config: MetaBCConfig, generator: torch.Generator) -> None:
         super().__init__()
         family = get_family(config.family)
-        observation_size, actions = family.observation_size, family.body.actions
+        observation_size, actions = family.observation_size, family.action_size
         self.encoder = ContextEncoder(2 * observation_size + actions, config.encoder, generator)
         self.policy = nn.Sequential(
             linear(observation_size + config.encoder.code, config.hidden, generator),
@@ -90,7 +98,10 @@ class MetaBCNetwork(nn.Module):
 class MetaBCPolicy:
     """The trained policy under one code a slot."""
 
-    def __init__(self, network: MetaBCNetwork, normaliser: Normaliser, codes: Tensor) -> None:
+    def __init__(
+        self, family: Family, network: MetaBCNetwork, normaliser: Normaliser, codes: Tensor
+    ) -> None:
+        self.family = family
         self.network, self.normaliser, self.codes = network, normaliser, codes
 
     @torch.no_grad()
@@ -98,7 +109,7 @@ class MetaBCPolicy:
         """Actions (slots, nu) for observations (slots, observation_size)."""
         states = torch.from_numpy(self.normaliser(observations))
         actions: NDArray[np.float32] = self.network.act(states, self.codes).numpy()
-        return actions
+        return self.family.admissible(actions)
 
 
 class MetaBC:
@@ -140,7 +151,8 @@ class MetaBC:
             torch.from_numpy(self.normaliser(stacked.next_observations)),
         )
         codes = self.network.encoder(features, torch.from_numpy(present))
-        return MetaBCPolicy(self.network, self.normaliser, codes)
+        family = get_family(self.config.family)
+        return MetaBCPolicy(family, self.network, self.normaliser, codes)
 
     def save(self, path: Path) -> None:
         """Write weights and configuration as one safetensors file."""

@@ -28,7 +28,7 @@ from smile_bench.baselines.checkpoint import (
 )
 from smile_bench.baselines.practices import PRACTICES
 from smile_bench.datasets.expert import Expert
-from smile_bench.envs import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
 from smile_bench.envs.simulator import Simulator
 
@@ -176,7 +176,7 @@ class PPO:
 
     def __init__(self, config: PPOConfig) -> None:
         self.config = config
-        self.family = get_family(config.family)
+        self.family = get_mujoco_family(config.family)
         self.practice = PRACTICES[config.practice]
         self.simulator = Simulator(self.family, config.envs, threads=config.threads)
         self.rng = np.random.default_rng(config.seed)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.envs import SPLITS, get_family
+from smile_bench.envs import SPLITS, get_mujoco_family
 from smile_bench.envs.body import ANT, HALF_CHEETAH, WALKER
 from smile_bench.envs.families import (
     ant_linear_classification,
@@ -159,7 +159,7 @@ class WalkDynamics(Practice):
 
     spread: float = 1.0
     """0 practises the unmodified walker only, as the base policy does."""
-    widening: tuple[float, float] = (0.06, 0.21)
+    widening: tuple[float, float] = (0.06, 0.36)
     """Progress at which the dynamics begin to widen, and at which they are the tables'. A gait that
     still falls on one body does not carry over to others, so they begin late."""
     height: tuple[float, float] = (0.8, 2.0)
@@ -171,7 +171,7 @@ class WalkDynamics(Practice):
 
     def draw_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
         """Multipliers (n, 65); no randomness, so that all tasks get the same share."""
-        family = get_family(walker_dynamics.FAMILY.id)
+        family = get_mujoco_family(walker_dynamics.FAMILY.id)
         tables = [family.table(split) for split in SPLITS]
         tasks = np.concatenate((*tables, family.neutral_parameters[None]))
         widened = float(np.interp(progress, self.widening, (0.0, 1.0)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.datasets.expert import Expert, load_expert
+from smile_bench.datasets.expert import load_base_policy, load_expert
+from smile_bench.envs import get_family
+from smile_bench.envs.family import ToldPolicy
 
 __all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
 
@@ -16,12 +18,14 @@ __all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
 class ExpertPolicy:
     """The expert acting for tasks (slots, P)."""
 
-    expert: Expert
+    expert: ToldPolicy
     parameters: NDArray[np.float64]
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    """For experts that draw their actions."""
 
     def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Actions (slots, nu) for observations (slots, observation_size)."""
-        return self.expert.act(observations, self.parameters)
+        return self.expert.act(observations, self.parameters, self.rng)
 
 
 class ExpertAgent:
@@ -50,7 +54,8 @@ class TaskBlind:
     """The lower reference, score 0: the family's expert, told another task.
 
     It moves like an expert and knows nothing of the task; what an imitator scores above it is what
-    the demonstrations told.
+    the demonstrations told. Where the family says so it is the base policy, as in the paper's
+    metric for walker dynamics.
 
     Args:
         family: the family's id.
@@ -62,7 +67,8 @@ class TaskBlind:
     name = "task-blind"
 
     def __init__(self, family: str) -> None:
-        self.expert = load_expert(family)
+        based = get_family(family).blind_is_base_policy
+        self.expert: ToldPolicy = load_base_policy(family) if based else load_expert(family)
 
     def adapt_to_tasks(
         self, parameters: NDArray[np.float64], others: NDArray[np.float64]

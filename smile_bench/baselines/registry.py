@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.baselines.references import ExpertAgent, TaskBlind
@@ -12,7 +14,7 @@ from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, UnknownNameError, suggestion
 
-__all__ = ["AGENTS", "load_agent", "weights_path"]
+__all__ = ["AGENTS", "GRID_AGENTS", "load_agent", "weights_path"]
 
 
 def weights_path(name: str, family: str) -> Path:
@@ -37,13 +39,57 @@ def _load_meta_bc(family: str) -> Agent:
     return MetaBC.load(path)
 
 
+def _load_tabular_smile(family: str) -> Agent:
+    from smile_bench.baselines.grid_evidence import require_grid
+    from smile_bench.baselines.tabular_smile import TabularSmile
+
+    path = weights_path("tabular-smile", require_grid(family).id)
+    if not path.exists():
+        raise AgentError(
+            f"no tabular-smile weights for {family} ship with this version of smile-bench; train "
+            f"it with `smile-bench train --agent tabular-smile --family {family}`."
+        )
+    return TabularSmile.load(path)
+
+
+def _inverse_rl(module: str, name: str, **settings: Any) -> Callable[[str], Agent]:
+    """An agent that learns from contexts alone, imported when it is asked for."""
+
+    def load(family: str) -> Agent:
+        found = importlib.import_module(f"smile_bench.baselines.{module}")
+        agent: Agent = getattr(found, name)(family, **settings)
+        return agent
+
+    return load
+
+
 AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
     "expert": ExpertAgent,
     "task-blind": TaskBlind,
     "retrieve-and-play": RetrieveAndPlay,
     "meta-bc": _load_meta_bc,
+    "feature-matching": _inverse_rl("max_margin", "FeatureMatching"),
+    "max-margin-irl": _inverse_rl("max_margin", "MaxMarginIRL"),
+    "maxent-irl": _inverse_rl("maxent_irl", "MaxEntIRL"),
+    "causal-maxent-irl": _inverse_rl("maxent_irl", "MaxEntIRL", causal=True),
+    "guided-cost-learning": _inverse_rl("sampled_irl", "GuidedCostLearning"),
+    "gan-irl": _inverse_rl("sampled_irl", "GanIRL"),
+    "gan-plain": _inverse_rl("sampled_irl", "PlainDiscriminator"),
+    "tabular-smile": _load_tabular_smile,
 }
 """Agent name to its loader for a family id."""
+
+GRID_AGENTS = (
+    "feature-matching",
+    "max-margin-irl",
+    "maxent-irl",
+    "causal-maxent-irl",
+    "guided-cost-learning",
+    "gan-irl",
+    "gan-plain",
+    "tabular-smile",
+)
+"""Those that need a gridworld family and refuse others."""
 
 
 def load_agent(name: str, family: str) -> Agent | PrivilegedAgent:

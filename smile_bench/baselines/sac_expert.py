@@ -22,7 +22,7 @@ from smile_bench.baselines.replay import ReplayBuffer
 from smile_bench.baselines.running_normaliser import RunningNormaliser
 from smile_bench.baselines.sac import SAC, Batch, SACConfig
 from smile_bench.datasets.expert import Expert
-from smile_bench.envs import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
 from smile_bench.envs.simulator import Simulator
 
@@ -70,7 +70,7 @@ class SACExpert:
 
     def __init__(self, config: SACExpertConfig) -> None:
         self.config = config
-        self.family = get_family(config.family)
+        self.family = get_mujoco_family(config.family)
         self.practice = PRACTICES[config.practice]
         self.simulator = Simulator(self.family, config.envs, threads=config.threads)
         self.rng = np.random.default_rng(config.seed)

@@ -19,11 +19,11 @@ from safetensors.numpy import load_file, save
 from tqdm import tqdm
 
 from smile_bench.datasets.dataset import Dataset, Demonstrations
-from smile_bench.datasets.expert import Expert, load_expert
+from smile_bench.datasets.expert import load_expert
 from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset, reporting_full_disk, write_dataset
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.envs.simulator import Simulator
+from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import DatasetError
 
 __all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
@@ -102,6 +102,8 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
         raise DatasetError(
             f"subsample must divide the horizon {family.horizon}, got {config.subsample}."
         )
+    if config.seed < 0:
+        raise DatasetError(f"the seed must not be negative, got {config.seed}.")
     if config.demonstrations < 1:
         raise DatasetError(f"demonstrations must be at least 1, got {config.demonstrations}.")
     attributes = _attributes(config, family, expert)
@@ -121,10 +123,10 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
     return read_dataset(path)
 
 
-def expert_digest(expert: Expert) -> str:
-    """SHA-256 over an expert's weights and normalisation."""
+def expert_digest(expert: ToldPolicy) -> str:
+    """SHA-256 over the arrays that define an expert."""
     total = hashlib.sha256()
-    for array in (*expert.weights, *expert.biases, expert.mean, expert.scale):
+    for array in expert.arrays:
         total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()
 
@@ -137,7 +139,7 @@ def tables_digest(family: Family) -> str:
     return total.hexdigest()
 
 
-def _attributes(config: BuildConfig, family: Family, expert: Expert) -> dict[str, Any]:
+def _attributes(config: BuildConfig, family: Family, expert: ToldPolicy) -> dict[str, Any]:
     return {
         "recipe": asdict(config),
         "expert": family.recipe.expert,
@@ -181,12 +183,12 @@ def _finished(part: Path) -> bool:
 
 
 def _roll_out(
-    config: BuildConfig, family: Family, expert: Expert, block: Block
+    config: BuildConfig, family: Family, expert: ToldPolicy, block: Block
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a block's tasks; its randomness depends on nothing but seed, split, task."""
     table = family.table(block.split)[block.first : block.last]
     parameters = np.repeat(table, config.demonstrations, axis=0)
-    simulator = Simulator(family, len(parameters))
+    simulator = family.make_simulator(len(parameters))
     simulator.set_tasks(parameters)
     streams = [
         np.random.default_rng([config.seed, SPLITS.index(block.split), task])
@@ -207,14 +209,15 @@ def _roll_out(
     episodes = len(parameters)
     observed, actions, following = (
         np.empty((episodes, kept, size), np.float32)
-        for size in (family.observation_size, family.body.actions, family.observation_size)
+        for size in (family.observation_size, family.action_size, family.observation_size)
     )
     rewards = np.empty((episodes, kept), np.float32)
     firsts = slice(None, None, config.demonstrations)
-    replay = np.empty((len(table), family.horizon, family.body.actions), np.float32)
+    choices = np.random.default_rng([config.seed, SPLITS.index(block.split), block.first, 1])
+    replay = np.empty((len(table), family.horizon, family.action_size), np.float32)
     observation = simulator.observe()
     for t in range(family.horizon):
-        action = expert.act(observation, parameters)
+        action = expert.act(observation, parameters, choices)
         replay[:, t] = action[firsts]
         outcome = simulator.step(action)
         after = simulator.observe()

@@ -17,8 +17,8 @@ from safetensors.numpy import save
 from threadpoolctl import ThreadpoolController
 
 from smile_bench.datasets.files import write_atomically
-from smile_bench.envs import Family, get_family
-from smile_bench.envs.simulator import Simulator
+from smile_bench.envs import Family, get_family, get_mujoco_family
+from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import ExpertError
 
 __all__ = [
@@ -57,17 +57,28 @@ class Expert:
     recipe: Mapping[str, Any]
     """How it was trained: command, configuration, versions, steps."""
 
-    def act(self, observations: FloatArray, parameters: FloatArray) -> Float32Array:
+    @property
+    def arrays(self) -> tuple[Float32Array, ...]:
+        """Weights, biases and normalisation."""
+        return (*self.weights, *self.biases, self.mean, self.scale)
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
         """Choose actions.
 
         Args:
             observations: (N, observation_size).
             parameters: task parameters (N, P).
+            rng: not used; the policy is deterministic.
 
         Returns:
             Actions (N, nu) in [-1, 1].
         """
-        features = get_family(self.family).privileged(observations, parameters)
+        features = get_mujoco_family(self.family).privileged(observations, parameters)
         z = (features - self.mean) / self.scale
         x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
         last = len(self.weights) - 1
@@ -103,11 +114,11 @@ def write_expert(path: Path, expert: Expert) -> None:
     write_atomically(path, save(tensors, metadata))
 
 
-def read_expert(path: Path) -> Expert:
-    """Read an expert.
+def read_expert(path: Path, family: str | None = None) -> Expert:
+    """Read an expert, of a family if one is named.
 
     Raises:
-        ExpertError: the file is missing, damaged or not an expert.
+        ExpertError: the file is missing, damaged, not an expert or of another family.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -117,6 +128,8 @@ def read_expert(path: Path) -> Expert:
         raise ExpertError(f"can not read expert weights from {path}: {error}") from error
     if metadata.get("format") != "smile-bench-expert-1":
         raise ExpertError(f"{path} is not a smile-bench expert (format 1).")
+    if family not in (None, metadata["family"]):
+        raise ExpertError(f"{path} holds an expert of {metadata['family']}, not of {family}.")
     layers = sum(name.endswith(".weight") for name in tensors)
     return Expert(
         family=metadata["family"],
@@ -132,15 +145,16 @@ def read_expert(path: Path) -> Expert:
 
 
 @cache
-def load_expert(family: str | Family) -> Expert:
-    """The expert that ships with a family.
+def load_expert(family: str | Family) -> ToldPolicy:
+    """The expert that ships with a family, or that the family computes.
 
     Raises:
         UnknownNameError: no such family.
         ExpertError: the family has no expert yet, or its file is damaged.
     """
     family = get_family(family)
-    return _load(family, family.recipe.expert, "trained expert")
+    computed = family.computed_expert()
+    return computed or _load(family, family.recipe.expert, "trained expert")
 
 
 @cache
@@ -156,18 +170,17 @@ def load_base_policy(family: str | Family) -> Expert:
 
 
 def expert_metrics(
-    expert: Expert, split: str, *, episodes: int = 8, seed: int = 0
+    family: Family, expert: ToldPolicy, split: str, *, episodes: int = 8, seed: int = 0
 ) -> NDArray[np.float64]:
-    """The expert's primary metric per task of a split, (tasks, episodes)."""
-    family = get_family(expert.family)
+    """An expert's primary metric per task of a split, (tasks, episodes)."""
     table = family.table(split)
     parameters = np.repeat(table, episodes, axis=0)
-    simulator = Simulator(family, len(parameters))
+    simulator = family.make_simulator(len(parameters))
     simulator.set_tasks(parameters)
     rng = np.random.default_rng(seed)
     simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
     for _ in range(family.horizon):
-        outcome = simulator.step(expert.act(simulator.observe(), parameters))
+        outcome = simulator.step(expert.act(simulator.observe(), parameters, rng))
     return outcome.info[family.metric.name].reshape(len(table), episodes)
 
 
@@ -180,7 +193,4 @@ def _load(family: Family, name: str, kind: str) -> Expert:
             f"{family.id} has no {kind} in this version of smile-bench "
             f"(looked for {file.name}). Those there: {', '.join(there) or 'none'}."
         )
-    expert = read_expert(file)
-    if expert.family != family.id:
-        raise ExpertError(f"{file.name} holds an expert of {expert.family}, not of {family.id}.")
-    return expert
+    return read_expert(file, family.id)

@@ -26,8 +26,20 @@ TRAJECTORIES = "trajectory_observations"
 ``observations`` and ``next_observations`` are virtual windows onto them."""
 
 FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+MAXIMUM_DEMONSTRATIONS = 4096
+"""Per task; what a file may declare before it is refused."""
 MAXIMUM_BYTES = 8 << 30
-"""What a file may declare before it is refused."""
+"""Per array, likewise."""
+ATTRIBUTES = (
+    "recipe",
+    "expert",
+    "expert_sha256",
+    "tables_sha256",
+    "versions",
+    "machine",
+    "licence",
+)
+"""What a file says of how it came about."""
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
@@ -58,7 +70,17 @@ def read_dataset(path: Path) -> Dataset:
     try:
         with h5py.File(path, "r") as file:
             dataset, expected = _read(path, file)
-    except (OSError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (
+        OSError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        MemoryError,
+    ) as error:
+        if isinstance(error, DatasetError):
+            raise
         raise DatasetError(
             f"{path} is not a readable dataset; it may be truncated or damaged ({error}). "
             "Get it again, or build it anew."
@@ -131,9 +153,13 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
             f"{path} is of an unknown family {name!r}. {suggestion(name, all_families())}"
         )
     family = get_family(name)
+    for node in (file, *(file[split] for split in SPLITS), *(file[s]["metrics"] for s in SPLITS)):
+        _require_hard_links(path, node)
     splits = {split: _read_split(path, file[split], family, split) for split in SPLITS}
     own = ("format", "family", "content_sha256")
     attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
+    if missing := sorted(set(ATTRIBUTES) - set(attributes)):
+        raise DatasetError(f"{path} lacks the attributes {', '.join(missing)}.")
     dataset = Dataset(family=name, splits=splits, attributes=attributes)
     return dataset, str(file.attrs["content_sha256"])
 
@@ -143,18 +169,23 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
     if observations.ndim != 4:
         raise DatasetError(f"{path}: {split}/observations has {observations.ndim} axes, not 4.")
     n, d, t, _ = observations.shape
-    body = family.body
+    if n > len(family.table(split)) or t > family.horizon or d > MAXIMUM_DEMONSTRATIONS:
+        raise DatasetError(
+            f"{path}: {split} declares {n} tasks, {d} demonstrations and {t} transitions; "
+            f"{family.id} has {len(family.table(split))} tasks of {family.horizon} steps, and "
+            f"more than {MAXIMUM_DEMONSTRATIONS} demonstrations are refused."
+        )
     shapes = {
         "task_parameters": (n, len(family.parameter_names)),
         "observations": (n, d, t, family.observation_size),
-        "actions": (n, d, t, body.actions),
+        "actions": (n, d, t, family.action_size),
         "next_observations": (n, d, t, family.observation_size),
         "rewards": (n, d, t),
         "timesteps": (n, d, t),
         "initial_states": (n, d, family.state_size),
     }
     if "replay_actions" in group:
-        shapes["replay_actions"] = (n, family.horizon, body.actions)
+        shapes["replay_actions"] = (n, family.horizon, family.action_size)
     metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
     types = ARRAYS | {"replay_actions": np.float32} | dict.fromkeys(metrics, np.float64)
     arrays = {}
@@ -180,6 +211,13 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
         metrics={metric.name: arrays.pop(f"metrics/{metric.name}") for metric in family.metrics},
         **arrays,
     )
+
+
+def _require_hard_links(path: Path, group: h5py.Group) -> None:
+    """Refuse links that lead elsewhere: a dataset is its file."""
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise DatasetError(f"{path}: {group.name} links {name!r} elsewhere; refused.")
 
 
 def _require_local(path: Path, item: h5py.Dataset, split: str) -> None:

@@ -61,7 +61,7 @@ def to_minari(dataset: Dataset, dataset_id: str) -> MinariDataset:
         buffers,
         env=family.id,
         observation_space=space,
-        action_space=gym.spaces.Box(-1.0, 1.0, (family.body.actions,), np.float32),
+        action_space=gym.spaces.Box(-1.0, 1.0, (family.action_size,), np.float32),
         algorithm_name=f"smile-bench expert {family.recipe.expert}",
         author="The smile-bench developers",
         description=f"Expert demonstrations of {family.id}: {family.summary}.",

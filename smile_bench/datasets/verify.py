@@ -14,7 +14,6 @@ from smile_bench.datasets.build import expert_digest, tables_digest
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ExpertError
 
 __all__ = ["Check", "made_here", "replay_difference", "verify_dataset"]
@@ -71,7 +70,7 @@ def replay_difference(
     actions = part.actions[tasks, 0]
     if part.replay_actions is not None:
         actions = part.replay_actions[tasks]
-    simulator = Simulator(family, len(tasks))
+    simulator = family.make_simulator(len(tasks))
     simulator.set_tasks(part.task_parameters[tasks])
     simulator.reset(part.initial_states[tasks, 0])
     times, worst = part.timesteps[tasks, 0], 0.0

@@ -1,14 +1,21 @@
 """Families of tasks, their environments and the batched simulator below them."""
 
-from smile_bench.envs.family import SPLITS, Family, Metric, Task
-from smile_bench.envs.registry import all_families, get_family, register_families
+from smile_bench.envs.family import SPLITS, Family, Metric, MujocoFamily, Task
+from smile_bench.envs.registry import (
+    all_families,
+    get_family,
+    get_mujoco_family,
+    register_families,
+)
 
 __all__ = [
     "SPLITS",
     "Family",
     "Metric",
+    "MujocoFamily",
     "Task",
     "all_families",
     "get_family",
+    "get_mujoco_family",
     "register_families",
 ]

@@ -11,8 +11,8 @@ from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Task
-from smile_bench.envs.registry import get_family
+from smile_bench.envs.family import OBSERVATION_BOUND, ControlStep, Family, FloatArray, Task
+from smile_bench.envs.registry import get_mujoco_family
 from smile_bench.envs.rendering import camera_options, fit_offscreen_buffer, place_markers
 from smile_bench.envs.simulator import (
     compile_task,
@@ -25,9 +25,6 @@ from smile_bench.envs.simulator import (
 from smile_bench.errors import UnknownNameError, suggestion
 
 __all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space"]
-
-OBSERVATION_BOUND = 1e6
-"""Bound of every observed coordinate; the physics stays orders of magnitude inside."""
 
 RESET_OPTIONS = ("state", "task")
 RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
@@ -90,7 +87,7 @@ class SmileEnv(MujocoEnv, EzPickle):
             raise UnknownNameError(
                 f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
             )
-        self.family = get_family(family)
+        self.family = get_mujoco_family(family)
         self.split = split
         self._tasks = self.family.table(split)
         self._fixed_task = None if task is None else self.family.task(split, task)

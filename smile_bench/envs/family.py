@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.envs.body import Body, Marker
-from smile_bench.errors import UnknownNameError, suggestion
+from smile_bench.envs.interfaces import BatchSimulator, Outcome, Renderer, ToldPolicy
+from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 if TYPE_CHECKING:
     import mujoco
 
-__all__ = ["SPLITS", "ControlStep", "Family", "Metric", "Outcome", "Recipe", "Task"]
+    from smile_bench.envs.rendering import BatchRenderer
+    from smile_bench.envs.simulator import Simulator
+
+__all__ = [
+    "OBSERVATION_BOUND",
+    "SPLITS",
+    "BatchSimulator",
+    "ControlStep",
+    "Family",
+    "Metric",
+    "MujocoFamily",
+    "Outcome",
+    "Recipe",
+    "Renderer",
+    "Task",
+    "ToldPolicy",
+]
 
 FloatArray = NDArray[np.float64]
 
 SPLITS = ("train", "validation", "test")
 """Meta-train, meta-validation and meta-test; no task stands in two of them."""
+
+OBSERVATION_BOUND = 1e6
+"""Bound of every observed coordinate; the physics stays orders of magnitude inside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,31 +98,18 @@ class ControlStep(NamedTuple):
     """Control steps taken in the episode, this one included, (N,)."""
 
 
-class Outcome(NamedTuple):
-    """What a family makes of a control step."""
-
-    rewards: FloatArray
-    """Task reward, (N,)."""
-    info: dict[str, FloatArray]
-    """Gymnasium's ``v5`` keys and every metric of the episode so far, each (N,)."""
-    memory: FloatArray
-    """The new memory, (N, M)."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family(ABC):
-    """A family of tasks over one body.
+    """A family of tasks, whatever its physics.
 
-    A subclass adds what a task does: reward, metrics, what an episode draws and, where tasks
-    differ in dynamics, how the model changes. All its methods are pure and work on a batch of N
-    episodes, so that the scalar and the batched environments share them.
+    What the rest of the suite needs to know: task tables, horizon, metrics, spaces, and how to
+    make a simulator. A new physics subclasses it; :class:`MujocoFamily` is the one over bodies.
     """
 
     id: str
     title: str
     summary: str
     """One sentence for tables."""
-    body: Body
     parameter_names: tuple[str, ...]
     tasks: Mapping[str, FloatArray]
     """Frozen task tables: split to parameters (number of tasks, P)."""
@@ -114,16 +122,14 @@ class Family(ABC):
     evaluation_episodes: int
     """Episodes per meta-test task in the protocol."""
     recipe: Recipe
-    markers: tuple[Marker, ...] = ()
 
-    extra_observed: ClassVar[int] = 0
-    """Observed numbers beyond the body's."""
-    episode_size: ClassVar[int] = 0
-    """E: numbers drawn for each episode."""
-    memory_size: ClassVar[int] = 1
-    """M: numbers that the metrics remember."""
-    varies_dynamics: ClassVar[bool] = False
-    """Whether tasks change the physics."""
+    blind_is_base_policy: ClassVar[bool] = False
+    """Whether the task-blind reference is a policy that knows the unmodified body only."""
+    constants: ClassVar[Mapping[str, float]] = {}
+    """Numbers of rewards and metrics that enter the protocol's version."""
+    entry_point: ClassVar[str]
+    """The scalar environment, as Gymnasium's registry wants it."""
+    vector_entry_point: ClassVar[str] = "smile_bench.envs.vector:SmileVectorEnv"
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -135,19 +141,97 @@ class Family(ABC):
         return self.metrics[0]
 
     @property
+    @abstractmethod
     def observation_size(self) -> int:
         """Length of an observation."""
-        return self.body.observed + self.extra_observed
 
     @property
+    @abstractmethod
     def state_size(self) -> int:
-        """Length of an initial state: positions, velocities, what the episode drew."""
-        return self.body.positions + self.body.velocities + self.episode_size
+        """Length of an initial state."""
 
-    @cached_property
-    def neutral_parameters(self) -> FloatArray:
-        """Parameters (P,) of the unmodified body, for families whose tasks change the physics."""
-        return np.ones(len(self.parameter_names))
+    @property
+    @abstractmethod
+    def state_layout(self) -> str:
+        """What the numbers of an initial state are, for messages."""
+
+    @property
+    @abstractmethod
+    def action_space(self) -> spaces.Space[Any]:
+        """The action space of one environment: ``Box(-1, 1)`` or ``Discrete``."""
+
+    @property
+    def action_size(self) -> int:
+        """A: columns of an action as simulators take and datasets store it.
+
+        A ``Box`` action is its own row; a ``Discrete(n)`` one is a one-hot row of length n.
+        """
+        space = self.action_space
+        return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape))  # type: ignore[arg-type]
+
+    @property
+    @abstractmethod
+    def control_seconds(self) -> float:
+        """Length of a control step in seconds."""
+
+    @property
+    @abstractmethod
+    def physics(self) -> Mapping[str, Any]:
+        """Facts of the physics that enter the protocol's version, as JSON-able data."""
+
+    @abstractmethod
+    def make_simulator(self, num_envs: int, *, threads: int | None = None) -> BatchSimulator:
+        """A batched simulator of N episodes."""
+
+    @abstractmethod
+    def make_renderer(self, width: int, height: int) -> Renderer:
+        """What draws pictures of a size in pixels."""
+
+    def require_states(self, states: Any, batch: tuple[int, ...]) -> FloatArray:
+        """Initial states as a new array (*batch, S).
+
+        Raises:
+            InputError: states of another shape or type, or not finite.
+        """
+        shape = (*batch, self.state_size)
+        given = np.asarray(states)
+        if given.shape != shape or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
+            raise InputError(
+                f"an initial state of {self.id} is {self.state_size} finite numbers "
+                f"({self.state_layout}), here in an array of shape {shape}; got an array of "
+                f"{given.dtype} of shape {given.shape}"
+                f"{' with non-finite numbers' if given.shape == shape else ''}."
+            )
+        return np.array(given, np.float64)
+
+    def action_rows(self, actions: Any, num_envs: int) -> NDArray[Any]:
+        """Actions of N Gymnasium environments in the form that simulators take, (N, A).
+
+        Raises:
+            InputError: actions that the action space does not have.
+        """
+        return np.asarray(actions)
+
+    def admissible(self, actions: NDArray[Any]) -> NDArray[np.float32]:
+        """The actions (N, A) that continuous outputs (N, A) in [-1, 1] stand for.
+
+        As they are in a ``Box``; one-hot at the largest in a ``Discrete`` space.
+        """
+        if isinstance(self.action_space, spaces.Discrete):
+            eye = np.eye(self.action_size, dtype=np.float32)
+            rows: NDArray[np.float32] = eye[np.argmax(actions, axis=-1)]
+            return rows
+        return np.asarray(actions, np.float32)
+
+    def random_actions(self, rng: np.random.Generator, num_envs: int) -> FloatArray:
+        """Uniformly drawn actions (N, A) in the form that simulators take."""
+        if isinstance(self.action_space, spaces.Discrete):
+            return np.eye(self.action_size)[rng.integers(self.action_size, size=num_envs)]
+        return rng.uniform(-1.0, 1.0, (num_envs, self.action_size))
+
+    def computed_expert(self) -> ToldPolicy | None:
+        """The expert, where it is computed from the task rather than trained; else None."""
+        return None
 
     def task(self, split: str, index: int) -> Task:
         """Look a task up.
@@ -174,6 +258,84 @@ class Family(ABC):
             raise UnknownNameError(f"unknown split {split!r}. {suggestion(split, SPLITS)}")
         return self.tasks[split]
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MujocoFamily(Family):
+    """A family of tasks over one MuJoCo body.
+
+    A subclass adds what a task does: reward, metrics, what an episode draws and, where tasks
+    differ in dynamics, how the model changes. All its methods are pure and work on a batch of N
+    episodes, so that the scalar and the batched environments share them.
+    """
+
+    body: Body
+    markers: tuple[Marker, ...] = ()
+
+    entry_point: ClassVar[str] = "smile_bench.envs.env:SmileEnv"
+    extra_observed: ClassVar[int] = 0
+    """Observed numbers beyond the body's."""
+    episode_size: ClassVar[int] = 0
+    """E: numbers drawn for each episode."""
+    memory_size: ClassVar[int] = 1
+    """M: numbers that the metrics remember."""
+    varies_dynamics: ClassVar[bool] = False
+    """Whether tasks change the physics."""
+
+    @property
+    def observation_size(self) -> int:
+        """Length of an observation."""
+        return self.body.observed + self.extra_observed
+
+    @property
+    def state_size(self) -> int:
+        """Length of an initial state: positions, velocities, what the episode drew."""
+        return self.body.positions + self.body.velocities + self.episode_size
+
+    @property
+    def state_layout(self) -> str:
+        """What the numbers of an initial state are."""
+        return (
+            f"{self.body.positions} positions, {self.body.velocities} velocities, "
+            f"{self.episode_size} drawn for the episode"
+        )
+
+    @property
+    def action_space(self) -> spaces.Box:
+        """Normalised torques."""
+        return spaces.Box(-1.0, 1.0, (self.body.actions,), np.float32)
+
+    @property
+    def action_size(self) -> int:
+        """Number of torques."""
+        return self.body.actions
+
+    @property
+    def control_seconds(self) -> float:
+        """Length of a control step in seconds."""
+        return self.body.dt
+
+    @property
+    def physics(self) -> Mapping[str, Any]:
+        """Everything of the body but how it is filmed."""
+        return {name: value for name, value in asdict(self.body).items() if name != "camera"}
+
+    @cached_property
+    def neutral_parameters(self) -> FloatArray:
+        """Parameters (P,) of the unmodified body, for families whose tasks change the physics."""
+        return np.ones(len(self.parameter_names))
+
+    def make_simulator(self, num_envs: int, *, threads: int | None = None) -> Simulator:
+        """The batched simulator; MuJoCo is imported here, not with the declaration."""
+        from smile_bench.envs.simulator import Simulator
+
+        return Simulator(self, num_envs, threads=threads)
+
+    def make_renderer(self, width: int, height: int) -> BatchRenderer:
+        """A renderer over one OpenGL context."""
+        from smile_bench.envs.rendering import BatchRenderer
+
+        return BatchRenderer(self, width, height)
+
     def draw_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
         """Draw what is particular to one episode, (E,), for task parameters (P,)."""
         return np.empty(0)
@@ -188,7 +350,7 @@ class Family(ABC):
         """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
         return np.concatenate((observations, parameters), axis=1)
 
-    def change_model(  # noqa: B027 (most families leave the model as it is)
+    def change_model(
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
     ) -> None:
         """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""

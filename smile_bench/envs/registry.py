@@ -9,10 +9,10 @@ from functools import cache
 import gymnasium as gym
 
 from smile_bench.envs import families
-from smile_bench.envs.family import Family
+from smile_bench.envs.family import Family, MujocoFamily
 from smile_bench.errors import UnknownNameError, suggestion
 
-__all__ = ["all_families", "get_family", "register_families"]
+__all__ = ["all_families", "get_family", "get_mujoco_family", "register_families"]
 
 
 @cache
@@ -41,6 +41,19 @@ def get_family(family: str | Family) -> Family:
         ) from None
 
 
+def get_mujoco_family(family: str | Family) -> MujocoFamily:
+    """A family over a MuJoCo body, by its id.
+
+    Raises:
+        UnknownNameError: no such family, or one without a body.
+    """
+    found = get_family(family)
+    if not isinstance(found, MujocoFamily):
+        known = [name for name, f in all_families().items() if isinstance(f, MujocoFamily)]
+        raise UnknownNameError(f"{found.id} has no MuJoCo body. {suggestion(found.id, known)}")
+    return found
+
+
 def register_families() -> None:
     """Register every family with Gymnasium, scalar and vectorised."""
     for family in all_families().values():
@@ -48,8 +61,8 @@ def register_families() -> None:
             continue
         gym.register(
             id=family.id,
-            entry_point="smile_bench.envs.env:SmileEnv",
-            vector_entry_point="smile_bench.envs.vector:SmileVectorEnv",
+            entry_point=family.entry_point,
+            vector_entry_point=family.vector_entry_point,
             max_episode_steps=family.horizon,
             kwargs={"family": family.id},
         )

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.envs.body import Body
-from smile_bench.envs.family import Family, FloatArray
+from smile_bench.envs.family import FloatArray, MujocoFamily
 
 if TYPE_CHECKING:
     from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+
+    from smile_bench.envs.simulator import Simulator
 
 __all__ = ["BatchRenderer", "camera_options", "fit_offscreen_buffer", "place_markers"]
 
@@ -33,7 +35,7 @@ def fit_offscreen_buffer(model: mujoco.MjModel, width: int, height: int) -> None
 
 
 def place_markers(
-    family: Family,
+    family: MujocoFamily,
     model: mujoco.MjModel,
     data: mujoco.MjData,
     parameters: FloatArray,
@@ -65,7 +67,7 @@ class BatchRenderer:
         height: of a picture, in pixels.
     """
 
-    def __init__(self, family: Family, width: int, height: int) -> None:
+    def __init__(self, family: MujocoFamily, width: int, height: int) -> None:
         self._family = family
         self._nominal = family.body.compile(family.markers)
         self._model = copy.copy(self._nominal)
@@ -105,6 +107,16 @@ class BatchRenderer:
             self._renderer = self._open()
         picture: NDArray[np.uint8] = self._renderer.render("rgb_array")
         return picture
+
+    def draw_slot(self, simulator: Simulator, slot: int) -> NDArray[np.uint8]:
+        """Draw one episode of a simulator: the picture (height, width, 3)."""
+        return self.draw(
+            simulator.qpos[slot],
+            simulator.qvel[slot],
+            simulator.parameters[slot],
+            simulator.episode[slot],
+            float(simulator.time[slot]),
+        )
 
     def close(self) -> None:
         """Free the OpenGL context."""

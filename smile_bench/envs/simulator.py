@@ -11,7 +11,7 @@ import mujoco.batch
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Outcome
+from smile_bench.envs.family import ControlStep, Family, FloatArray, MujocoFamily, Outcome
 from smile_bench.errors import InputError, SimulationError
 
 __all__ = [
@@ -38,7 +38,9 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def compile_task(family: Family, nominal: mujoco.MjModel, parameters: FloatArray) -> mujoco.MjModel:
+def compile_task(
+    family: MujocoFamily, nominal: mujoco.MjModel, parameters: FloatArray
+) -> mujoco.MjModel:
     """The MuJoCo model of a task with parameters (P,), a copy of the family's nominal model."""
     model = copy.copy(nominal)
     family.change_model(model, nominal, parameters)
@@ -51,21 +53,12 @@ def require_states(family: Family, states: Any, batch: tuple[int, ...]) -> Float
     Raises:
         InputError: states of another shape or type, or not finite.
     """
-    shape = (*batch, family.state_size)
-    given = np.asarray(states)
-    if given.shape != shape or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-        body = family.body
-        raise InputError(
-            f"an initial state of {family.id} is {family.state_size} finite numbers "
-            f"({body.positions} positions, {body.velocities} velocities, {family.episode_size} "
-            f"drawn for the episode), here in an array of shape {shape}; got an array of "
-            f"{given.dtype} of shape {given.shape}"
-            f"{' with non-finite numbers' if given.shape == shape else ''}."
-        )
-    return np.array(given, np.float64)
+    return family.require_states(states, batch)
 
 
-def split_state(family: Family, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def split_state(
+    family: MujocoFamily, states: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Split initial states (..., S) into positions, velocities and what the episode drew."""
     nq, nv = family.body.positions, family.body.velocities
     return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]
@@ -128,7 +121,7 @@ class Simulator:
         threads: native threads, by default one per available processor.
     """
 
-    def __init__(self, family: Family, num_envs: int, *, threads: int | None = None) -> None:
+    def __init__(self, family: MujocoFamily, num_envs: int, *, threads: int | None = None) -> None:
         if num_envs < 1:
             raise InputError(f"num_envs must be at least 1, got {num_envs}.")
         if threads is None:
@@ -211,6 +204,10 @@ class Simulator:
         """Observations (N, observation_size), a new array."""
         return self.family.observe(self.qpos, self.qvel, self.parameters, self.episode)
 
+    def positions(self) -> dict[str, FloatArray]:
+        """Gymnasium's position keys of ``info``, each (N,)."""
+        return self.family.positions(self.qpos)
+
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
         """Take one control step.
 
@@ -255,7 +252,7 @@ class Simulator:
 
 
 def draw_start(
-    family: Family,
+    family: MujocoFamily,
     rng: np.random.Generator,
     parameters: FloatArray,
     qpos0: FloatArray,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import DEFAULT_SIZE
 from gymnasium.utils import EzPickle, seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -14,10 +13,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from smile_bench.envs.env import observation_space
-from smile_bench.envs.family import FloatArray, Task
+from smile_bench.envs.family import FloatArray, Renderer, Task
 from smile_bench.envs.registry import get_family
-from smile_bench.envs.rendering import BatchRenderer
-from smile_bench.envs.simulator import Simulator, require_states
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 __all__ = ["SmileVectorEnv"]
@@ -100,17 +97,17 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.render_mode = render_mode
         self.horizon = self.family.horizon if max_episode_steps is None else max_episode_steps
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        body = self.family.body
         self.metadata = {
             "render_modes": RENDER_MODES,
-            "render_fps": round(1.0 / body.dt),
+            "render_fps": round(1.0 / self.family.control_seconds),
             "autoreset_mode": self.autoreset_mode,
         }
         self.single_observation_space = observation_space(self.family)
-        self.single_action_space = spaces.Box(-1.0, 1.0, (body.actions,), np.float32)
+        self.single_action_space = self.family.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.simulator = Simulator(self.family, num_envs, threads=threads)
+        self.simulator: Any = self.family.make_simulator(num_envs, threads=threads)
+        """The batched simulator; which it is depends on the family's physics."""
         self._all: BoolArray = np.ones(num_envs, np.bool_)
         self._all.setflags(write=False)
         self._ended: BoolArray = np.zeros(num_envs, np.bool_)
@@ -118,7 +115,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self._generators: list[np.random.Generator] | None = None
         self._seeds: list[int | None] = [None] * num_envs
         self._size = (width, height)
-        self._renderer: BatchRenderer | None = None
+        self._renderer: Renderer | None = None
         if tasks is None:
             tasks = [i % len(self.family.table(split)) for i in range(num_envs)]
         self._set_tasks(tasks)
@@ -160,7 +157,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         mask = self._checked_mask(options.get("reset_mask"))
         tasks, states = options.get("tasks"), options.get("states")
         if states is not None:
-            states = require_states(self.family, states, (self.num_envs,))
+            states = self.family.require_states(states, (self.num_envs,))
         if tasks is not None:
             if not mask.all():
                 raise InputError(
@@ -182,7 +179,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
                 not reset; nothing has moved.
             SimulationError: a state is not finite.
         """
-        actions = np.asarray(actions)
+        actions = self.family.action_rows(actions, self.num_envs)
         simulator = self.simulator
         # In next-step mode these are reset now, whatever the action.
         ended = self._ended if self._some_ended else None
@@ -214,18 +211,9 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         if self.render_mode is None:
             return None
         if self._renderer is None:
-            self._renderer = BatchRenderer(self.family, *self._size)
-        simulator = self.simulator
-        return tuple(
-            self._renderer.draw(
-                simulator.qpos[i],
-                simulator.qvel[i],
-                simulator.parameters[i],
-                simulator.episode[i],
-                float(simulator.time[i]),
-            )
-            for i in range(self.num_envs)
-        )
+            self._renderer = self.family.make_renderer(*self._size)
+        renderer = self._renderer
+        return tuple(renderer.draw_slot(self.simulator, i) for i in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the renderer."""
@@ -277,7 +265,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.simulator.reset(chosen, ids)
         self._ended = self._ended & ~mask
         self._some_ended = bool(self._ended.any())
-        return self._with_masks(self.family.positions(self.simulator.qpos), mask)
+        return self._with_masks(self.simulator.positions(), mask)
 
     def _checked_mask(self, mask: Any) -> BoolArray:
         if mask is None:

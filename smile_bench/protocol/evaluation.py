@@ -19,8 +19,7 @@ from smile_bench.agents import (
 )
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.envs import Family, get_family
-from smile_bench.envs.simulator import Simulator
-from smile_bench.errors import AgentError, ProtocolError
+from smile_bench.errors import AgentError, InputError, ProtocolError
 from smile_bench.protocol.metatest import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result, normalised_scores
 
@@ -49,10 +48,10 @@ def evaluate(
         DatasetError, ProtocolError: the dataset or the frozen set is missing, damaged, or they do
             not belong together.
         AgentError: the agent breaks the interface.
-        ValueError: a number of shots that the family does not have.
+        InputError: a number of shots that the family does not have.
     """
     family = get_family(family)
-    meta_test, references = load_meta_test(family.id)
+    meta_test = load_meta_test(family.id)
     dataset = load_dataset(family)
     if dataset.digest() != meta_test.dataset:
         raise ProtocolError(
@@ -60,7 +59,7 @@ def evaluate(
             f"{meta_test.version} was frozen on. Install smile-bench again."
         )
     if shots is not None and shots not in family.context_sizes:
-        raise ValueError(
+        raise InputError(
             f"{family.id} is evaluated with {', '.join(map(str, family.context_sizes))} "
             f"demonstrations in a context, not {shots}."
         )
@@ -80,10 +79,11 @@ def evaluate(
         dataset=meta_test.dataset,
         privileged=isinstance(agent, PrivilegedAgent),
         state_only=is_state_only(agent),
+        evaluation="primary" if shots is None else f"{shots} shots",
         tasks=meta_test.tasks,
         shots=sizes,
         episodes=episodes,
-        scores=normalised_scores(family.id, meta_test.tasks, episodes, references),
+        scores=normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references),
         versions={
             package: metadata.version(package)
             for package in ("smile-bench", "mujoco", "gymnasium", "numpy")
@@ -130,7 +130,7 @@ def run_episodes(
     Raises:
         AgentError: an action that can not be applied.
     """
-    simulator = Simulator(family, len(parameters), threads=threads)
+    simulator = family.make_simulator(len(parameters), threads=threads)
     simulator.set_tasks(parameters)
     simulator.reset(initial_states)
     acting = 0.0
@@ -158,10 +158,10 @@ def adapt(
     table = family.table("test")
     if isinstance(agent, PrivilegedAgent):
         return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.others])
-    if not isinstance(agent, Agent):
+    if isinstance(agent, type) or not isinstance(agent, Agent):
         raise AgentError(
-            f"{type(agent).__name__} has no method adapt(contexts) -> policy; see "
-            "smile_bench.agents.Agent."
+            f"{agent!r} is no object with a method adapt(contexts) -> policy; see "
+            "smile_bench.agents.Agent. A class must be called first."
         )
     contexts = meta_test_contexts(meta_test, dataset, sizes, state_only=is_state_only(agent))
     return checked_policy(agent, agent.adapt(contexts))

@@ -52,6 +52,8 @@ class MetaTest:
     """(E, S)."""
     dataset: str
     """Digest of the dataset that the demonstrations are of."""
+    references: References
+    """What scores are normalised by."""
 
     @property
     def version(self) -> str:
@@ -63,14 +65,18 @@ class MetaTest:
             "family": family.id,
             "horizon": family.horizon,
             "metrics": [metric.name for metric in family.metrics],
-            "model": family.body.sha256,
-            "gear": family.body.gear,
-            "frame_skip": family.body.frame_skip,
+            "constants": dict(family.constants),
+            "physics": dict(family.physics),
             "dataset": self.dataset,
         }
         total.update(json.dumps(facts, sort_keys=True).encode())
         tables = [family.table(split) for split in SPLITS]
-        for array in (*tables, *self.arrays().values()):
+        references = [
+            reference[metric.name]
+            for reference in (self.references.expert, self.references.blind)
+            for metric in family.metrics
+        ]
+        for array in (*tables, *self.arrays().values(), *references):
             total.update(f"{array.dtype.str} {array.shape}\n".encode())
             total.update(np.ascontiguousarray(array).data)
         return f"{PROTOCOL}-{total.hexdigest()[:16]}"
@@ -96,6 +102,8 @@ def draw_meta_test(
 ) -> MetaTest:
     """Draw a meta-test set; done once per protocol version, by ``tools/freeze_protocol.py``.
 
+    Its references are still to be measured.
+
     Args:
         family: the family.
         initial_states: (E, S), for the episodes task by task.
@@ -104,7 +112,7 @@ def draw_meta_test(
     """
     number, each = len(family.table("test")), family.evaluation_episodes
     tasks = np.repeat(np.arange(number), each)
-    # Any test task but the own, each as often as any other, in random order.
+    # Any test task but the own, none twice before each came once.
     shift = np.concatenate([np.resize(rng.permutation(number - 1), each) for _ in range(number)])
     order = rng.random((len(tasks), family.recipe.demonstrations)).argsort(axis=1)
     sizes = np.array(family.context_sizes)
@@ -116,13 +124,15 @@ def draw_meta_test(
         shots=sizes[np.tile(np.arange(each), number) % len(sizes)],
         initial_states=initial_states,
         dataset=dataset,
+        references=References(expert={}, blind={}),
     )
 
 
-def write_meta_test(folder: Path, meta_test: MetaTest, references: References) -> None:
+def write_meta_test(folder: Path, meta_test: MetaTest) -> None:
     """Write the two files of a frozen protocol: the episodes and the references' metrics."""
     metadata = {"family": meta_test.family, "dataset": meta_test.dataset}
     write_atomically(folder / f"{meta_test.family}.safetensors", save(meta_test.arrays(), metadata))
+    references = meta_test.references
     document = {
         "family": meta_test.family,
         "protocol_version": meta_test.version,
@@ -135,8 +145,8 @@ def write_meta_test(folder: Path, meta_test: MetaTest, references: References) -
 
 
 @cache
-def load_meta_test(family: str) -> tuple[MetaTest, References]:
-    """The frozen meta-test set of a family and the references' metrics on it.
+def load_meta_test(family: str) -> MetaTest:
+    """The frozen meta-test set of a family, read-only.
 
     Raises:
         UnknownNameError: no such family.
@@ -153,22 +163,28 @@ def load_meta_test(family: str) -> tuple[MetaTest, References]:
         with safe_open(folder / f"{family}.safetensors", framework="numpy") as file:
             metadata = file.metadata()
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        meta_test = MetaTest(family=family, dataset=metadata["dataset"], **arrays)
         references = References(
             **{
                 name: {metric: np.array(values) for metric, values in reference.items()}
                 for name, reference in document["references"].items()
             }
         )
+        meta_test = MetaTest(
+            family=family, dataset=metadata["dataset"], references=references, **arrays
+        )
+        # Shared by all evaluations of the process.
+        for array in (*arrays.values(), *references.expert.values(), *references.blind.values()):
+            array.setflags(write=False)
+        version = meta_test.version
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ProtocolError(f"the protocol files of {family} are damaged: {error}") from error
-    if meta_test.version != document["protocol_version"]:
+    if version != document["protocol_version"]:
         raise ProtocolError(
-            f"the protocol of {family} computes to {meta_test.version}, but its file says "
+            f"the protocol of {family} computes to {version}, but its file says "
             f"{document['protocol_version']}: the frozen set, a task table or the family's "
             "declaration was changed. Install smile-bench again."
         )
-    return meta_test, references
+    return meta_test
 
 
 def protocol_folder() -> Path:

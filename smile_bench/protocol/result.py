@@ -32,6 +32,8 @@ class Result:
     privileged: bool
     """Whether the agent was told the task; such a result is a reference, not an entry."""
     state_only: bool
+    evaluation: str
+    """``"primary"``, with the protocol's mixture of context sizes, or ``"k shots"``."""
     tasks: NDArray[np.int64]
     """Meta-test task of each episode, (E,)."""
     shots: NDArray[np.int64]
@@ -75,6 +77,7 @@ class Result:
             "dataset_sha256": self.dataset,
             "privileged": self.privileged,
             "state_only": self.state_only,
+            "evaluation": self.evaluation,
             "metric": self.metric,
             "score": self.score,
             "metrics": self.metrics,

@@ -13,9 +13,8 @@ from smile_bench.agents import Agent, Policy, PrivilegedAgent, checked_actions, 
 from smile_bench.datasets import load_dataset
 from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family
-from smile_bench.envs.rendering import BatchRenderer
-from smile_bench.envs.simulator import Simulator
-from smile_bench.errors import SmileError, UnknownNameError
+from smile_bench.envs.family import BatchSimulator, Renderer
+from smile_bench.errors import InputError, SmileError, UnknownNameError
 from smile_bench.protocol.evaluation import adapt
 from smile_bench.protocol.metatest import load_meta_test
 
@@ -57,6 +56,8 @@ def record(
         RenderError: no OpenGL, or Pillow is not installed.
     """
     family.task("test", task)
+    if seconds is not None and seconds * FRAMES_PER_SECOND < 1.0:
+        raise InputError(f"give at least {1 / FRAMES_PER_SECOND} seconds, got {seconds}.")
     if not agents:
         raise UnknownNameError("name at least one agent to film.")
     columns = [
@@ -129,17 +130,19 @@ def _film(
     seconds: float | None,
 ) -> list[NDArray[np.uint8]]:
     """One agent's frames."""
-    meta_test, _ = load_meta_test(family.id)
+    meta_test = load_meta_test(family.id)
     episode = meta_test.select(np.flatnonzero(meta_test.tasks == task)[:1])
     policy: Policy = adapt(agent, family, episode, load_dataset(family), episode.shots)
-    simulator = Simulator(family, 1)
+    simulator = family.make_simulator(1)
     simulator.set_tasks(family.table("test")[[task]])
     simulator.reset(episode.initial_states)
     steps = (
-        family.horizon if seconds is None else min(family.horizon, round(seconds / family.body.dt))
+        family.horizon
+        if seconds is None
+        else min(family.horizon, round(seconds / family.control_seconds))
     )
-    every = max(1, round(1.0 / (family.body.dt * FRAMES_PER_SECOND)))
-    renderer = BatchRenderer(family, *size)
+    every = max(1, round(1.0 / (family.control_seconds * FRAMES_PER_SECOND)))
+    renderer = family.make_renderer(*size)
     frames = []
     try:
         value = float("nan")
@@ -154,15 +157,9 @@ def _film(
     return frames
 
 
-def _draw(renderer: BatchRenderer, simulator: Simulator) -> NDArray[np.uint8]:
+def _draw(renderer: Renderer, simulator: BatchSimulator) -> NDArray[np.uint8]:
     try:
-        return renderer.draw(
-            simulator.qpos[0],
-            simulator.qvel[0],
-            simulator.parameters[0],
-            simulator.episode[0],
-            float(simulator.time[0]),
-        )
+        return renderer.draw_slot(simulator, 0)
     except Exception as error:
         # OpenGL backends raise whatever they like.
         raise RenderError(

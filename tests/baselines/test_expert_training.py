@@ -17,6 +17,7 @@ from smile_bench.baselines.expert_training import (
 from smile_bench.baselines.ppo import PPO
 from smile_bench.baselines.sac_expert import SACExpert
 from smile_bench.datasets.expert import expert_metrics, read_expert
+from smile_bench.envs import get_family
 from smile_bench.errors import ExpertError, UnknownNameError
 
 WALKER, CHEETAH = "SmileWalkerDynamics-v0", "SmileHalfCheetahVelocity-v0"
@@ -48,7 +49,7 @@ def test_a_cheetah_expert_is_trained_and_stored(
     expert = read_expert(path)
     assert expert.recipe["algorithm"] == "sac"
     assert expert.recipe["command"] == f"smile-bench experts train {CHEETAH} --seed 0"
-    assert expert_metrics(expert, "validation", episodes=1).shape == (10, 1)
+    assert expert_metrics(get_family(CHEETAH), expert, "validation", episodes=1).shape == (10, 1)
 
 
 def test_a_base_policy_does_not_see_the_task(

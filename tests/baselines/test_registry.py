@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 
 from smile_bench.baselines import AGENTS, load_agent
-from smile_bench.baselines.registry import weights_path
+from smile_bench.baselines.registry import GRID_AGENTS, weights_path
 from smile_bench.errors import AgentError, UnknownNameError
 
 FAMILY = "SmileAntGoal-v0"
 
 
-def test_every_agent_loads_for_ant_goal() -> None:
+def test_every_agent_loads_for_ant_goal_or_says_that_it_needs_a_grid() -> None:
     for name in AGENTS:
-        assert getattr(load_agent(name, FAMILY), "name") == name  # noqa: B009
+        assert getattr(load_agent(name, "SmileGridGoal-v0"), "name") == name  # noqa: B009
+        if name in GRID_AGENTS:
+            with pytest.raises(AgentError, match="needs a gridworld family"):
+                load_agent(name, FAMILY)
+        else:
+            assert getattr(load_agent(name, FAMILY), "name") == name  # noqa: B009
 
 
 def test_an_unknown_agent_or_family_is_named() -> None:

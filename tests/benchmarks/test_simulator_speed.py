@@ -26,6 +26,7 @@ from gymnasium.vector import AsyncVectorEnv
 from mujoco import rollout
 from numpy.typing import NDArray
 
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
 from smile_bench.envs.simulator import available_threads
 from smile_bench.envs.vector import SmileVectorEnv
@@ -77,7 +78,7 @@ class RawRollout(Rival):
         threads = min(available_threads(), n)
         self.datas = [mujoco.MjData(simulator.nominal) for _ in range(threads)]
         self.rollout = rollout.Rollout(nthread=threads)
-        self.frame_skip = ours.family.body.frame_skip
+        self.frame_skip = get_mujoco_family(ours.family).body.frame_skip
         self.state = np.empty((n, mujoco.mj_stateSize(simulator.nominal, FULL)))
 
     def prepare(self, actions: Actions) -> None:
@@ -127,7 +128,7 @@ class EnvPool(Rival):
         envpool = pytest.importorskip("envpool", reason="needs the 'bench' dependency group")
         options: dict[str, Any] = {"post_constraint": False}
         self.scale = 1.0
-        body = ours.family.body.name
+        body = get_mujoco_family(ours.family).body.name
         if body == "half-cheetah":
             name = "HalfCheetah-v5"
         elif body == "walker":
@@ -212,7 +213,7 @@ def rival(request: pytest.FixtureRequest) -> Iterator[Rival]:
 )
 def test_speed(rival: Rival, benchmark: Any) -> None:
     ours = rival.ours
-    n, nu = ours.num_envs, ours.family.body.actions
+    n, nu = ours.num_envs, ours.family.action_size
     rng = np.random.default_rng(0)
 
     def draw(steps: int) -> Actions:

@@ -14,7 +14,7 @@ from smile_bench.datasets import load_dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
 from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
-from smile_bench.envs import SPLITS, get_family
+from smile_bench.envs import SPLITS, get_family, get_mujoco_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
 
@@ -133,7 +133,7 @@ def test_shipped_demonstrations_replay_to_the_stored_observations(split: str) ->
     rng = np.random.default_rng(0)
     tasks = rng.integers(part.tasks, size=8)
     which = rng.integers(part.demonstrations, size=8)
-    simulator = Simulator(family, 8)
+    simulator = Simulator(get_mujoco_family(family), 8)
     simulator.set_tasks(part.task_parameters[tasks])
     simulator.reset(part.initial_states[tasks, which])
     exact = made_here(dataset)

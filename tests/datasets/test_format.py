@@ -155,7 +155,56 @@ def test_a_huge_declared_shape_does_not_take_memory(tmp_path: Path) -> None:
                 del file["train"][name]
                 huge = (shape[0], 1 << 28, *shape[2:])
                 file["train"].create_dataset(name, huge, dtype, chunks=(1, 1, *shape[2:]))
-    with pytest.raises(DatasetError, match="declares"):
+    with pytest.raises(DatasetError, match="are refused"):
+        read_dataset(path)
+
+
+@pytest.mark.parametrize("name", ["train", "train/rewards", "test/metrics/min_distance"])
+def test_external_links_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    write_dataset(tmp_path / "other.h5", synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink("other.h5", f"/{name}")
+    with pytest.raises(DatasetError, match="elsewhere"):
+        read_dataset(path)
+
+
+def test_groups_and_arrays_in_each_others_place_are_one_clear_error(tmp_path: Path) -> None:
+    for name in ("train", "train/observations", "train/metrics"):
+        path = tmp_path / f"{name.replace('/', '-')}.h5"
+        write_dataset(path, synthetic.dataset())
+        with h5py.File(path, "r+") as file:
+            was_group = isinstance(file[name], h5py.Group)
+            del file[name]
+            if was_group:
+                file[name] = np.zeros(3)
+            else:
+                file.create_group(name)
+        with pytest.raises(DatasetError):
+            read_dataset(path)
+
+
+@pytest.mark.parametrize("value", [3, np.zeros(4), h5py.Empty("f4")])
+@pytest.mark.parametrize("name", ["format", "family", "content_sha256", "versions"])
+def test_attributes_of_another_type_are_one_clear_error(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+    with pytest.raises(DatasetError):
+        read_dataset(path)
+
+
+def test_a_missing_attribute_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        del file.attrs["versions"]
+    with pytest.raises(DatasetError, match="lacks the attributes versions"):
         read_dataset(path)
 
 

@@ -11,12 +11,12 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
-from smile_bench.envs import Family, get_family
+from smile_bench.envs import MujocoFamily, get_mujoco_family
 from smile_bench.envs.env import SmileEnv
 from smile_bench.errors import InputError, SimulationError, UnknownNameError
 
 
-def make(family: Family, **options: Any) -> tuple[gym.Env[Any, Any], SmileEnv]:
+def make(family: MujocoFamily, **options: Any) -> tuple[gym.Env[Any, Any], SmileEnv]:
     """The wrapped environment and what it wraps."""
     env = gym.make(family.id, **{"split": "test"} | options)
     inner = env.unwrapped
@@ -25,12 +25,12 @@ def make(family: Family, **options: Any) -> tuple[gym.Env[Any, Any], SmileEnv]:
 
 
 @pytest.mark.parametrize("task", [None, 3])
-def test_gymnasium_finds_nothing_to_warn_of(family: Family, task: int | None) -> None:
+def test_gymnasium_finds_nothing_to_warn_of(family: MujocoFamily, task: int | None) -> None:
     _, inner = make(family, task=task)
     check_env(inner, skip_render_check=True)  # Warnings are errors here.
 
 
-def test_task_is_drawn_at_each_reset_unless_fixed(family: Family) -> None:
+def test_task_is_drawn_at_each_reset_unless_fixed(family: MujocoFamily) -> None:
     env, inner = make(family)
     env.reset(seed=0)
     drawn = [inner.task.index]
@@ -48,7 +48,7 @@ def test_task_is_drawn_at_each_reset_unless_fixed(family: Family) -> None:
         assert inner.task.parameters == tuple(family.tasks["test"][5])
 
 
-def test_task_of_a_reset_holds_for_one_episode(family: Family) -> None:
+def test_task_of_a_reset_holds_for_one_episode(family: MujocoFamily) -> None:
     env, inner = make(family, task=5)
     env.reset(seed=0, options={"task": 7})
     assert inner.task.index == 7
@@ -69,7 +69,7 @@ def test_walker_model_follows_the_task() -> None:
     np.testing.assert_array_equal(masses[5], expected)
 
 
-def test_horizon_truncates_and_nothing_terminates(family: Family) -> None:
+def test_horizon_truncates_and_nothing_terminates(family: MujocoFamily) -> None:
     env, _ = make(family, task=0)
     assert env.spec is not None
     assert env.spec.max_episode_steps == family.horizon
@@ -80,7 +80,7 @@ def test_horizon_truncates_and_nothing_terminates(family: Family) -> None:
     assert ends == [(False, False)] * 4 + [(False, True)]
 
 
-def test_same_seed_same_episode(family: Family) -> None:
+def test_same_seed_same_episode(family: MujocoFamily) -> None:
     episodes = []
     for _ in range(2):
         env, _ = make(family)
@@ -91,7 +91,7 @@ def test_same_seed_same_episode(family: Family) -> None:
     np.testing.assert_array_equal(episodes[0], episodes[1])
 
 
-def test_state_of_a_reset(family: Family) -> None:
+def test_state_of_a_reset(family: MujocoFamily) -> None:
     env, inner = make(family, task=2)
     env.reset(seed=0)
     env.step(np.ones(family.body.actions, np.float32))
@@ -104,14 +104,16 @@ def test_state_of_a_reset(family: Family) -> None:
 
 @pytest.mark.parametrize("name", ["SmileAntGoal-v0", "SmileAntLinearClassification-v0"])
 def test_ants_start_at_the_origin(name: str) -> None:
-    env, inner = make(get_family(name))
+    env, inner = make(get_mujoco_family(name))
     for seed in range(3):
         env.reset(seed=seed)
         assert inner.data.qpos[:2].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_non_finite_actions_are_refused_and_nothing_moves(family: Family, value: float) -> None:
+def test_non_finite_actions_are_refused_and_nothing_moves(
+    family: MujocoFamily, value: float
+) -> None:
     env, inner = make(family, task=0)
     env.reset(seed=0)
     before = inner.data.qpos.copy()
@@ -123,14 +125,14 @@ def test_non_finite_actions_are_refused_and_nothing_moves(family: Family, value:
     env.step(np.zeros(family.body.actions, np.float32))
 
 
-def test_actions_of_another_shape_are_refused(family: Family) -> None:
+def test_actions_of_another_shape_are_refused(family: MujocoFamily) -> None:
     env, _ = make(family, task=0)
     env.reset(seed=0)
     with pytest.raises(InputError, match=rf"of shape \({family.body.actions},\), got"):
         env.step(np.zeros((1, family.body.actions), np.float32))
 
 
-def test_unstable_simulation_is_an_error_until_the_reset(family: Family) -> None:
+def test_unstable_simulation_is_an_error_until_the_reset(family: MujocoFamily) -> None:
     env, inner = make(family, task=0)
     env.reset(seed=0)
     inner.data.qvel[0] = np.nan
@@ -152,7 +154,7 @@ def test_unstable_simulation_is_an_error_until_the_reset(family: Family) -> None
     ],
 )
 def test_bad_options_leave_the_episode_alone(
-    family: Family, options: dict[str, Any], message: str
+    family: MujocoFamily, options: dict[str, Any], message: str
 ) -> None:
     env, inner = make(family, task=0)
     env.reset(seed=0)
@@ -163,7 +165,7 @@ def test_bad_options_leave_the_episode_alone(
     assert inner.task.index == 0
 
 
-def test_non_finite_state_is_refused(family: Family) -> None:
+def test_non_finite_state_is_refused(family: MujocoFamily) -> None:
     env, _ = make(family)
     with pytest.raises(InputError, match="with non-finite numbers"):
         env.reset(options={"state": np.full(family.state_size, np.nan)})
@@ -176,7 +178,7 @@ def test_non_finite_state_is_refused(family: Family) -> None:
         ({"task": -1}, "has no test task -1"),
     ],
 )
-def test_bad_construction(family: Family, options: dict[str, Any], message: str) -> None:
+def test_bad_construction(family: MujocoFamily, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         make(family, **options)
 
@@ -186,14 +188,14 @@ def test_unknown_render_mode() -> None:
         SmileEnv("SmileAntGoal-v0", render_mode="rgb_aray")
 
 
-def test_pickle_keeps_the_construction(family: Family) -> None:
+def test_pickle_keeps_the_construction(family: MujocoFamily) -> None:
     _, inner = make(family, task=4)
     copy = pickle.loads(pickle.dumps(inner))  # noqa: S301 (our own)
     assert copy.task == inner.task
     np.testing.assert_array_equal(copy.reset(seed=1)[0], inner.reset(seed=1)[0])
 
 
-def test_spec_makes_it_again(family: Family) -> None:
+def test_spec_makes_it_again(family: MujocoFamily) -> None:
     env, inner = make(family, task=4)
     assert env.spec is not None
     assert inner.spec is not None

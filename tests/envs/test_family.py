@@ -9,8 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from smile_bench import get_family
-from smile_bench.envs import Family
+from smile_bench.envs import MujocoFamily, get_mujoco_family
 from smile_bench.envs.families.ant_linear_classification import REACH, TARGETS
 from smile_bench.envs.family import ControlStep
 from smile_bench.envs.simulator import Simulator, compile_task, split_state
@@ -22,7 +21,7 @@ SIZES = {
     "SmileWalkerDynamics-v0": (17, 1000),
     "SmileAntLinearClassification-v0": (41, 50),
 }
-CLASSIFICATION = get_family("SmileAntLinearClassification-v0")
+CLASSIFICATION = get_mujoco_family("SmileAntLinearClassification-v0")
 
 
 def play(family_id: str, steps: int = 40, task: int = 2) -> dict[str, Any]:
@@ -45,11 +44,11 @@ def play(family_id: str, steps: int = 40, task: int = 2) -> dict[str, Any]:
     return record
 
 
-def test_observation_size_and_horizon(family: Family) -> None:
+def test_observation_size_and_horizon(family: MujocoFamily) -> None:
     assert (family.observation_size, family.horizon) == SIZES[family.id]
 
 
-def test_task_never_enters_the_observation(family: Family) -> None:
+def test_task_never_enters_the_observation(family: MujocoFamily) -> None:
     rng = np.random.default_rng(0)
     n = len(family.tasks["train"])
     state = rng.normal(size=family.state_size)
@@ -89,7 +88,7 @@ def test_walker_reward_and_metric() -> None:
 
 
 def test_walker_dynamics_are_applied_and_derived_constants_follow() -> None:
-    family = get_family("SmileWalkerDynamics-v0")
+    family = get_mujoco_family("SmileWalkerDynamics-v0")
     nominal = family.body.compile()
     parameters = family.tasks["test"][4]
     named = dict(zip(family.parameter_names, parameters, strict=True))
@@ -113,7 +112,7 @@ def test_walker_dynamics_are_applied_and_derived_constants_follow() -> None:
 
 
 def test_walker_with_neutral_parameters_is_the_nominal_body() -> None:
-    family = get_family("SmileWalkerDynamics-v0")
+    family = get_mujoco_family("SmileWalkerDynamics-v0")
     nominal = family.body.compile()
     changed = compile_task(family, nominal, family.tasks["test"][0])
     family.change_model(changed, nominal, family.neutral_parameters)
@@ -122,7 +121,7 @@ def test_walker_with_neutral_parameters_is_the_nominal_body() -> None:
 
 
 def test_walker_tasks_move_differently_in_one_batch() -> None:
-    family = get_family("SmileWalkerDynamics-v0")
+    family = get_mujoco_family("SmileWalkerDynamics-v0")
     simulator = Simulator(family, 3, threads=1)
     simulator.set_tasks(family.tasks["test"][[0, 1, 0]])
     start = simulator.draw_start(np.random.default_rng(0), family.tasks["test"][0])
@@ -197,7 +196,7 @@ def test_classification_negative_first_vector_means_the_other_target() -> None:
     assert family.right_targets(-normal, negative_first).tolist() == [[1.41, 1.41]]
 
 
-def test_every_metric_stands_in_the_info(family: Family) -> None:
+def test_every_metric_stands_in_the_info(family: MujocoFamily) -> None:
     info = play(family.id, steps=1)["infos"][0]
     assert {metric.name for metric in family.metrics} <= set(info)
     assert "x_position" in info
@@ -205,11 +204,11 @@ def test_every_metric_stands_in_the_info(family: Family) -> None:
 
 
 @pytest.mark.parametrize("index", [-1, 10_000, 1.0, "1", None])
-def test_unknown_task(family: Family, index: Any) -> None:
+def test_unknown_task(family: MujocoFamily, index: Any) -> None:
     with pytest.raises(UnknownNameError, match=r"has no test task .*give an integer from 0 to"):
         family.task("test", index)
 
 
-def test_unknown_split(family: Family) -> None:
+def test_unknown_split(family: MujocoFamily) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown split 'tset'. Did you mean 'test'\?"):
         family.task("tset", 0)

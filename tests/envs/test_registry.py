@@ -15,6 +15,7 @@ from smile_bench.errors import UnknownNameError
 IDS = (
     "SmileAntGoal-v0",
     "SmileAntLinearClassification-v0",
+    "SmileGridGoal-v0",
     "SmileHalfCheetahVelocity-v0",
     "SmileWalkerDynamics-v0",
 )
@@ -56,7 +57,7 @@ def test_unknown_environment_id() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = "{'torch', 'mujoco', 'h5py', 'glfw', 'imageio'}"
+    heavy = "{'torch', 'scipy', 'mujoco', 'h5py', 'glfw', 'imageio'}"
     printed = run(
         "import time, numpy, gymnasium; start = time.process_time(); import smile_bench, sys; "
         f"print(time.process_time() - start, {heavy} & set(sys.modules))"

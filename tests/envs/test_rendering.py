@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from smile_bench import get_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.body import ANT, HALF_CHEETAH, WALKER, Body
 from smile_bench.envs.rendering import camera_options, place_markers
 from smile_bench.envs.simulator import compile_task
@@ -46,7 +46,7 @@ def opengl(monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("name", ["SmileWalkerDynamics-v0", "SmileAntLinearClassification-v0"])
 def test_scalar_and_batched_pictures_are_the_same(name: str, opengl: str) -> None:
     """For models that differ in the batch, and for markers that do."""
-    family = get_family(name)
+    family = get_mujoco_family(name)
     tasks = [1, 4]
     envs = gym.make_vec(
         family.id, num_envs=2, split="test", tasks=tasks, render_mode="rgb_array", **SIZE
@@ -134,7 +134,7 @@ def test_a_camera_of_ones_own_replaces_ours() -> None:
 def test_markers_stand_where_the_task_says(
     family_id: str, time: float, expected: dict[str, tuple[float, float]]
 ) -> None:
-    family = get_family(family_id)
+    family = get_mujoco_family(family_id)
     parameters = {
         "SmileHalfCheetahVelocity-v0": [1.5],
         "SmileAntGoal-v0": [0.5, 1.5],

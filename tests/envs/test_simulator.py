@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smile_bench.envs import Family
+from smile_bench.envs import MujocoFamily
 from smile_bench.envs.simulator import Simulator, available_threads, require_actions
 from smile_bench.errors import InputError, SimulationError
 
 
-def begin(family: Family, n: int = 3) -> Simulator:
+def begin(family: MujocoFamily, n: int = 3) -> Simulator:
     simulator = Simulator(family, n, threads=1)
     parameters = family.tasks["train"][:n]
     simulator.set_tasks(parameters)
@@ -19,7 +19,7 @@ def begin(family: Family, n: int = 3) -> Simulator:
     return simulator
 
 
-def test_unstable_environments_are_named_until_they_are_reset(family: Family) -> None:
+def test_unstable_environments_are_named_until_they_are_reset(family: MujocoFamily) -> None:
     simulator = begin(family)
     actions = np.zeros((3, family.body.actions))
     simulator.step(actions)
@@ -36,7 +36,7 @@ def test_unstable_environments_are_named_until_they_are_reset(family: Family) ->
     assert np.isfinite(simulator.observe()).all()
 
 
-def test_those_that_do_not_move_keep_their_state(family: Family) -> None:
+def test_those_that_do_not_move_keep_their_state(family: MujocoFamily) -> None:
     simulator, alone = begin(family), begin(family)
     actions = np.random.default_rng(1).uniform(-1, 1, (3, family.body.actions))
     before = simulator.qpos.copy()
@@ -48,7 +48,7 @@ def test_those_that_do_not_move_keep_their_state(family: Family) -> None:
     np.testing.assert_array_equal(simulator.qpos[[0, 2]], alone.qpos[[0, 2]])
 
 
-def test_an_episode_does_not_depend_on_its_slot_or_company(family: Family) -> None:
+def test_an_episode_does_not_depend_on_its_slot_or_company(family: MujocoFamily) -> None:
     together = begin(family)
     alone = Simulator(family, 1, threads=1)
     alone.set_tasks(together.parameters[2:])
@@ -59,7 +59,7 @@ def test_an_episode_does_not_depend_on_its_slot_or_company(family: Family) -> No
     np.testing.assert_array_equal(alone.observe(), together.observe()[2:])
 
 
-def test_reset_forgets_the_episode_before(family: Family) -> None:
+def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
     """Warm start, controls and memory of the metrics included."""
     used, fresh = begin(family), begin(family)
     states = np.concatenate((fresh.qpos, fresh.qvel, fresh.episode), axis=1)
@@ -74,7 +74,7 @@ def test_reset_forgets_the_episode_before(family: Family) -> None:
     np.testing.assert_array_equal(used.observe(), fresh.observe())
 
 
-def test_bad_arguments(family: Family) -> None:
+def test_bad_arguments(family: MujocoFamily) -> None:
     with pytest.raises(InputError, match="num_envs must be at least 1, got 0"):
         Simulator(family, 0)
     simulator = begin(family)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smile_bench import get_family
+from smile_bench import all_families, get_family
 from smile_bench.envs import SPLITS, Family
 from smile_bench.envs.tables import load_table
 
@@ -19,7 +19,15 @@ COUNTS = {
     "SmileAntGoal-v0": (32, 8, 16),
     "SmileWalkerDynamics-v0": (50, 10, 25),
     "SmileAntLinearClassification-v0": (64, 16, 32),
+    "SmileGridGoal-v0": (64, 16, 24),
 }
+
+
+@pytest.fixture(params=list(all_families().values()), ids=lambda family: family.id)
+def family(request: pytest.FixtureRequest) -> Family:
+    """Each family in turn, whatever its physics."""
+    family: Family = request.param
+    return family
 
 
 def test_counts(family: Family) -> None:
@@ -81,9 +89,20 @@ def test_committed_tables_are_as_drawn() -> None:
     tool = Path(__file__).parents[2] / "tools" / "draw_task_tables.py"
     done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("as drawn") == 2
+    assert done.stdout.count("as drawn") == 3
 
 
 def test_load_table_gives_float_arrays() -> None:
     table = load_table("walker_dynamics")
     assert {array.dtype for array in table.values()} == {np.dtype(np.float64)}
+
+
+def test_grid_tasks() -> None:
+    tasks = np.concatenate(list(get_family("SmileGridGoal-v0").tasks.values()))
+    slips, places, ground = tasks[:, 0], tasks[:, 1:6], tasks[:, 6:]
+    assert ((slips >= 0.0) & (slips <= 0.3)).all()
+    assert (((places >= 3.0) & (places <= 5.0)).sum(axis=1) == 1).all()
+    assert ((np.sort(places)[:, :4] >= -2.0) & (np.sort(places)[:, :4] <= 1.0)).all()
+    assert ((ground >= -4.0) & (ground <= 0.0)).all()
+    # Every place is the goal of some meta-test task.
+    assert len(set(tasks[-24:, 1:6].argmax(axis=1).tolist())) == 5

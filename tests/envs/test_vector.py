@@ -12,7 +12,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from smile_bench.envs import Family
+from smile_bench.envs import MujocoFamily
 from smile_bench.envs.vector import SmileVectorEnv
 from smile_bench.errors import InputError, UnknownNameError
 
@@ -38,27 +38,27 @@ def assert_same(given: Any, expected: Any, where: str = "") -> None:
         assert given == expected, f"{where}: {given} is not {expected}"
 
 
-def make(family: Family, **options: Any) -> SmileVectorEnv:
+def make(family: MujocoFamily, **options: Any) -> SmileVectorEnv:
     options = {"split": "test", "tasks": TASKS, "max_episode_steps": HORIZON, **options}
     env = gym.make_vec(family.id, num_envs=len(TASKS), **options)
     assert isinstance(env, SmileVectorEnv)
     return env
 
 
-def make_scalar(family: Family, mode: str) -> SyncVectorEnv[Any, Any]:
+def make_scalar(family: MujocoFamily, mode: str) -> SyncVectorEnv[Any, Any]:
     options: dict[str, Any] = {"split": "test", "max_episode_steps": HORIZON}
     makers = [partial(gym.make, family.id, task=task, **options) for task in TASKS]
     return SyncVectorEnv(makers, autoreset_mode=mode)
 
 
-def draw_actions(family: Family, steps: int, seed: int = 0) -> np.ndarray[Any, Any]:
+def draw_actions(family: MujocoFamily, steps: int, seed: int = 0) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(seed)
     shape = (steps, len(TASKS), family.body.actions)
     return rng.uniform(-1.0, 1.0, shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_equals_scalar_environments(family: Family, mode: str) -> None:
+def test_equals_scalar_environments(family: MujocoFamily, mode: str) -> None:
     ours, theirs = make(family, autoreset_mode=mode), make_scalar(family, mode)
     assert ours.metadata["autoreset_mode"] is AutoresetMode(mode)
     assert ours.observation_space == theirs.observation_space
@@ -73,7 +73,7 @@ def test_equals_scalar_environments(family: Family, mode: str) -> None:
     assert ours.np_random_seed == theirs.np_random_seed
 
 
-def test_equals_scalar_environments_that_end_at_different_times(family: Family) -> None:
+def test_equals_scalar_environments_that_end_at_different_times(family: MujocoFamily) -> None:
     ours, theirs = make(family, autoreset_mode="Disabled"), make_scalar(family, "Disabled")
     ours.reset(seed=1)
     theirs.reset(seed=1)
@@ -92,7 +92,7 @@ def test_equals_scalar_environments_that_end_at_different_times(family: Family) 
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_equals_scalar_environments_after_a_partial_reset(family: Family, mode: str) -> None:
+def test_equals_scalar_environments_after_a_partial_reset(family: MujocoFamily, mode: str) -> None:
     ours, theirs = make(family, autoreset_mode=mode), make_scalar(family, mode)
     ours.reset(seed=1)
     theirs.reset(seed=1)
@@ -106,7 +106,7 @@ def test_equals_scalar_environments_after_a_partial_reset(family: Family, mode: 
         assert_same(dict(enumerate(given_step)), dict(enumerate(expected_step)), f"step {k}")
 
 
-def test_threads_change_nothing(family: Family) -> None:
+def test_threads_change_nothing(family: MujocoFamily) -> None:
     results = []
     for threads in (1, 2, 5):
         env = make(family, threads=threads)
@@ -116,7 +116,7 @@ def test_threads_change_nothing(family: Family) -> None:
     np.testing.assert_array_equal(results[0], results[2])
 
 
-def test_seeds(family: Family) -> None:
+def test_seeds(family: MujocoFamily) -> None:
     env = make(family)
     first, _ = env.reset(seed=4)
     again, _ = env.reset(seed=4)
@@ -130,7 +130,7 @@ def test_seeds(family: Family) -> None:
     assert not np.array_equal(other, shifted)
 
 
-def test_returned_arrays_are_the_callers(family: Family) -> None:
+def test_returned_arrays_are_the_callers(family: MujocoFamily) -> None:
     """What step returned stays as it was, and writing into it changes nothing."""
     actions = draw_actions(family, 4)
     quiet, noisy = make(family), make(family)
@@ -150,7 +150,7 @@ def test_returned_arrays_are_the_callers(family: Family) -> None:
                 array[:] = 7.0
 
 
-def test_default_tasks_go_round(family: Family) -> None:
+def test_default_tasks_go_round(family: MujocoFamily) -> None:
     count = len(family.tasks["test"])
     env = gym.make_vec(family.id, num_envs=count + 2, split="test")
     assert isinstance(env, SmileVectorEnv)
@@ -158,7 +158,7 @@ def test_default_tasks_go_round(family: Family) -> None:
     np.testing.assert_array_equal(env.simulator.parameters[:count], family.tasks["test"])
 
 
-def test_states_and_tasks_of_a_reset(family: Family) -> None:
+def test_states_and_tasks_of_a_reset(family: MujocoFamily) -> None:
     env = make(family)
     states = np.random.default_rng(0).normal(0.0, 0.05, (len(TASKS), family.state_size))
     if family.body.name == "ant":
@@ -175,13 +175,13 @@ def test_states_and_tasks_of_a_reset(family: Family) -> None:
     np.testing.assert_array_equal(env.simulator.qpos[1:], moved[1:])
 
 
-def test_options_stay_as_given(family: Family) -> None:
+def test_options_stay_as_given(family: MujocoFamily) -> None:
     options = {"reset_mask": np.ones(len(TASKS), np.bool_)}
     make(family).reset(seed=0, options=options)
     assert list(options) == ["reset_mask"]
 
 
-def test_episode_statistics_wrapper(family: Family) -> None:
+def test_episode_statistics_wrapper(family: MujocoFamily) -> None:
     env = RecordEpisodeStatistics(make(family))
     env.reset(seed=0)
     returns = np.zeros(len(TASKS))
@@ -193,7 +193,7 @@ def test_episode_statistics_wrapper(family: Family) -> None:
     assert infos["episode"]["l"].tolist() == [HORIZON] * len(TASKS)
 
 
-def test_pickle_keeps_the_construction(family: Family) -> None:
+def test_pickle_keeps_the_construction(family: MujocoFamily) -> None:
     env = make(family, autoreset_mode="SameStep", threads=1)
     copy = pickle.loads(pickle.dumps(env))  # noqa: S301 (our own)
     assert copy.tasks == env.tasks
@@ -202,7 +202,7 @@ def test_pickle_keeps_the_construction(family: Family) -> None:
     np.testing.assert_array_equal(copy.reset(seed=1)[0], env.reset(seed=1)[0])
 
 
-def test_spec_makes_it_again(family: Family) -> None:
+def test_spec_makes_it_again(family: MujocoFamily) -> None:
     env = make(family, autoreset_mode="SameStep")
     assert env.spec is not None
     again = gym.make_vec(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
@@ -212,7 +212,9 @@ def test_spec_makes_it_again(family: Family) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_non_finite_actions_are_refused_and_nothing_moves(family: Family, value: float) -> None:
+def test_non_finite_actions_are_refused_and_nothing_moves(
+    family: MujocoFamily, value: float
+) -> None:
     env = make(family)
     env.reset(seed=0)
     before = env.simulator.qpos.copy()
@@ -225,7 +227,7 @@ def test_non_finite_actions_are_refused_and_nothing_moves(family: Family, value:
     env.step(draw_actions(family, 1)[0])
 
 
-def test_actions_of_ended_episodes_do_not_matter_in_next_step_mode(family: Family) -> None:
+def test_actions_of_ended_episodes_do_not_matter_in_next_step_mode(family: MujocoFamily) -> None:
     env, other = make(family), make(family)
     env.reset(seed=0)
     other.reset(seed=0)
@@ -239,7 +241,7 @@ def test_actions_of_ended_episodes_do_not_matter_in_next_step_mode(family: Famil
     )
 
 
-def test_wrong_shapes_are_refused(family: Family) -> None:
+def test_wrong_shapes_are_refused(family: MujocoFamily) -> None:
     env = make(family)
     env.reset(seed=0)
     nu = family.body.actions
@@ -248,7 +250,7 @@ def test_wrong_shapes_are_refused(family: Family) -> None:
             env.step(wrong)
 
 
-def test_ended_episodes_must_be_reset_when_autoreset_is_disabled(family: Family) -> None:
+def test_ended_episodes_must_be_reset_when_autoreset_is_disabled(family: MujocoFamily) -> None:
     env = make(family, autoreset_mode=AutoresetMode.DISABLED)
     env.reset(seed=0)
     for actions in draw_actions(family, HORIZON):
@@ -273,7 +275,7 @@ def test_ended_episodes_must_be_reset_when_autoreset_is_disabled(family: Family)
         ({"task": 1}, "unknown reset option 'task'. Did you mean 'tasks'"),
     ],
 )
-def test_bad_options(family: Family, options: dict[str, Any], message: str) -> None:
+def test_bad_options(family: MujocoFamily, options: dict[str, Any], message: str) -> None:
     env = make(family)
     env.reset(seed=0)
     before = env.simulator.qpos.copy()
@@ -293,11 +295,11 @@ def test_bad_options(family: Family, options: dict[str, Any], message: str) -> N
         ({"max_episode_steps": 0}, "max_episode_steps must be at least 1"),
     ],
 )
-def test_bad_construction(family: Family, options: dict[str, Any], message: str) -> None:
+def test_bad_construction(family: MujocoFamily, options: dict[str, Any], message: str) -> None:
     with pytest.raises((InputError, UnknownNameError), match=message):
         make(family, **options)
 
 
-def test_bad_seeds(family: Family) -> None:
+def test_bad_seeds(family: MujocoFamily) -> None:
     with pytest.raises(InputError, match="give 5 seeds or one, got 2"):
         make(family).reset(seed=[1, 2])

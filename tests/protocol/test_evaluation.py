@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 import smile_bench
 from smile_bench.agents import Context
+from smile_bench.datasets import load_dataset
 from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import get_family
-from smile_bench.errors import AgentError, UnknownNameError
+from smile_bench.errors import AgentError, InputError, UnknownNameError
 from smile_bench.protocol import evaluation
 from smile_bench.protocol.metatest import load_meta_test
 
@@ -39,8 +40,10 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Episodes of three steps, for tests of what goes on around them."""
     frozen = load_meta_test(FAMILY)
     monkeypatch.setattr(evaluation, "load_meta_test", lambda _: frozen)
+    dataset = load_dataset(FAMILY)
+    monkeypatch.setattr(evaluation, "load_dataset", lambda _: dataset)
     # The horizon is part of the version, which is therefore held as it was.
-    monkeypatch.setattr(type(frozen[0]), "version", frozen[0].version)
+    monkeypatch.setattr(type(frozen), "version", frozen.version)
     object.__setattr__(get_family(FAMILY), "horizon", 3)
     yield
     object.__setattr__(get_family(FAMILY), "horizon", 100)
@@ -56,7 +59,7 @@ def test_the_expert_scores_one() -> None:
 def test_an_episode_is_what_the_scalar_environment_makes_of_it() -> None:
     # The protocol's number for an episode, found again by gym.make and nothing else.
     result = smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
-    meta_test, _ = load_meta_test(FAMILY)
+    meta_test = load_meta_test(FAMILY)
     expert, episode = load_expert(FAMILY), 37
     task = int(meta_test.tasks[episode])
     env = gym.make(FAMILY, split="test", task=task)
@@ -74,8 +77,8 @@ def test_an_episode_is_what_the_scalar_environment_makes_of_it() -> None:
 def test_contexts_are_the_frozen_demonstrations() -> None:
     agent = Constant()
     smile_bench.evaluate(agent, FAMILY)
-    meta_test, _ = load_meta_test(FAMILY)
-    test = smile_bench.load_dataset(FAMILY).test
+    meta_test = load_meta_test(FAMILY)
+    test = evaluation.load_dataset(FAMILY).test  # type: ignore[attr-defined]
     for episode in (0, 100, 255):
         task, d = meta_test.tasks[episode], meta_test.demonstrations[episode, 0]
         np.testing.assert_array_equal(
@@ -116,7 +119,7 @@ def with_nan(actions: NDArray[np.float64]) -> NDArray[np.float64]:
         shape=(lambda a: a[:, :7], r"shape \(256, 7\) at step 0"),
         slots=(lambda a: a[:3], r"shape \(3, 8\)"),
         range=(lambda a: a + 1.5, r"an action of 1\.6 at step 0"),
-        kind=(lambda a: "left", "array of numbers"),
+        kind=(lambda a: "left", "array of real numbers"),
     ),
 )
 def test_actions_that_can_not_be_applied_are_one_clear_error(change: Any, message: str) -> None:
@@ -125,7 +128,7 @@ def test_actions_that_can_not_be_applied_are_one_clear_error(change: Any, messag
 
 
 def test_what_is_no_agent_is_named() -> None:
-    with pytest.raises(AgentError, match="no method adapt"):
+    with pytest.raises(AgentError, match="no object with a method adapt"):
         smile_bench.evaluate(object(), FAMILY)  # type: ignore[arg-type]
 
 
@@ -135,5 +138,5 @@ def test_an_unknown_family_is_named() -> None:
 
 
 def test_a_number_of_shots_that_the_family_does_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="evaluated with 1 demonstrations"):
+    with pytest.raises(InputError, match="evaluated with 1 demonstrations"):
         smile_bench.evaluate(Constant(), FAMILY, shots=3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from smile_bench.datasets import load_dataset
-from smile_bench.envs import all_families, get_family
+from smile_bench.envs import all_families, get_family, get_mujoco_family
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import ProtocolError
 from smile_bench.protocol import metatest
@@ -16,9 +17,10 @@ from smile_bench.protocol.metatest import draw_meta_test, load_meta_test, protoc
 
 FAMILY = "SmileAntGoal-v0"
 VERSIONS = {
-    "SmileAntGoal-v0": "v0-3748cf8282787c3d",
-    "SmileAntLinearClassification-v0": "v0-0713fb7618fd3c12",
-    "SmileHalfCheetahVelocity-v0": "v0-3d8ce3336b476faa",
+    "SmileAntGoal-v0": "v0-fb3a8bef186421e9",
+    "SmileAntLinearClassification-v0": "v0-f58f27606703f917",
+    "SmileGridGoal-v0": "v0-3d46260f2d56fa79",
+    "SmileHalfCheetahVelocity-v0": "v0-0520c9b2b4a18e89",
 }
 
 
@@ -44,12 +46,12 @@ def test_every_frozen_family_is_published() -> None:
 @pytest.mark.parametrize("family", VERSIONS)
 def test_the_frozen_set_is_the_published_one(family: str) -> None:
     # If this fails, scores are no longer comparable: a new protocol version is needed.
-    assert load_meta_test(family)[0].version == VERSIONS[family]
+    assert load_meta_test(family).version == VERSIONS[family]
 
 
 @pytest.mark.parametrize("family", VERSIONS)
 def test_it_belongs_to_the_shipped_dataset(family: str) -> None:
-    assert load_meta_test(family)[0].dataset == load_dataset(family).digest()
+    assert load_meta_test(family).dataset == load_dataset(family).digest()
 
 
 @pytest.mark.parametrize("name", all_families())
@@ -87,6 +89,24 @@ def test_every_altered_array_is_noticed(copied: Path, array: str) -> None:
         load_meta_test(FAMILY)
 
 
+@pytest.mark.parametrize("reference", ["expert", "blind"])
+def test_an_altered_reference_is_noticed(copied: Path, reference: str) -> None:
+    path = copied / f"{FAMILY}.json"
+    document = json.loads(path.read_text())
+    document["references"][reference]["min_distance"][4] += 0.5
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProtocolError, match="was changed"):
+        load_meta_test(FAMILY)
+
+
+def test_the_frozen_set_can_not_be_written_to() -> None:
+    meta_test = load_meta_test(FAMILY)
+    arrays = [*meta_test.arrays().values(), *meta_test.references.blind.values()]
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_truncated_files_are_one_clear_error(copied: Path) -> None:
     path = copied / f"{FAMILY}.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
@@ -102,9 +122,9 @@ def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
 
 
 def test_initial_states_are_states_of_the_family() -> None:
-    meta_test, _ = load_meta_test(FAMILY)
+    meta_test = load_meta_test(FAMILY)
     family = get_family(FAMILY)
-    simulator = Simulator(family, len(meta_test.tasks), threads=1)
+    simulator = Simulator(get_mujoco_family(family), len(meta_test.tasks), threads=1)
     simulator.reset(meta_test.initial_states)
     assert (meta_test.initial_states[:, :2] == 0).all()
     assert np.abs(simulator.qpos[:, 2] - 0.75).max() <= 0.1
@@ -122,13 +142,13 @@ def test_initial_states_are_states_of_the_family() -> None:
 def test_the_references_are_apart_on_every_task(
     family: str, metric: str, expert: float, blind: float | None
 ) -> None:
-    _, references = load_meta_test(family)
+    references = load_meta_test(family).references
     assert (references.expert[metric] < expert).all()
     if blind is not None:
         assert (references.blind[metric] > blind).all()
 
 
 def test_the_task_blind_classifier_guesses() -> None:
-    _, references = load_meta_test("SmileAntLinearClassification-v0")
+    references = load_meta_test("SmileAntLinearClassification-v0").references
     assert (references.expert["success"] > 0.9).all()
     assert references.blind["success"].mean() == pytest.approx(0.5, abs=0.05)

@@ -46,6 +46,7 @@ def result(scores: list[float]) -> Result:
         dataset="d",
         privileged=False,
         state_only=False,
+        evaluation="primary",
         tasks=np.array([0, 0, 1]),
         shots=np.ones(3, np.int64),
         episodes={"min_distance": np.array([0.25, 0.75, 1.0])},

@@ -7,7 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.envs.body import ANT, Marker
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.family import (
+    ControlStep,
+    FloatArray,
+    Metric,
+    MujocoFamily,
+    Outcome,
+    Recipe,
+)
 
 CONTROL_COST = 0.005
 RADIUS = 2.0
@@ -45,7 +52,7 @@ def towards(observations: FloatArray, goals: FloatArray) -> FloatArray:
     return np.concatenate((body, goals, goals - body[:, :2]), axis=1)
 
 
-class AntGoal(Family):
+class AntGoal(MujocoFamily):
     """An ant that must reach a goal 2 m from where it starts (SMILe, section 4.2).
 
     Task: the goal's coordinates. Reward: minus the distance to the goal after the step, minus
@@ -53,6 +60,7 @@ class AntGoal(Family):
     """
 
     memory_size: ClassVar[int] = 1
+    constants: ClassVar[dict[str, float]] = {"control_cost": CONTROL_COST}
 
     def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
         return towards(observations, parameters)

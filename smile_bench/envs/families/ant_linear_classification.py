@@ -8,7 +8,14 @@ import numpy as np
 
 from smile_bench.envs.body import ANT, Marker
 from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance, towards
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.family import (
+    ControlStep,
+    FloatArray,
+    Metric,
+    MujocoFamily,
+    Outcome,
+    Recipe,
+)
 from smile_bench.envs.tables import load_table
 
 TARGETS = np.array([[1.41, 1.41], [-1.41, 1.41]])
@@ -18,7 +25,7 @@ REACH = 0.5
 FEATURES = 4
 
 
-class AntLinearClassification(Family):
+class AntLinearClassification(MujocoFamily):
     """An ant that answers a linear classification by where it walks (SMILe, section 4.4).
 
     Task: the unit normal of a hyperplane in R⁴. Each episode shows two vectors of [-1, 1]⁴, one
@@ -31,6 +38,7 @@ class AntLinearClassification(Family):
     extra_observed: ClassVar[int] = 4 + 2 * FEATURES
     episode_size: ClassVar[int] = 2 * FEATURES
     memory_size: ClassVar[int] = 1
+    constants: ClassVar[dict[str, float]] = {"reach": REACH, "target": float(TARGETS[0, 0])}
 
     def draw_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
         first, second = rng.uniform(-1.0, 1.0, (2, FEATURES))

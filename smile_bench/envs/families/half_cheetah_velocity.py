@@ -7,12 +7,19 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.envs.body import HALF_CHEETAH, Marker
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.family import (
+    ControlStep,
+    FloatArray,
+    Metric,
+    MujocoFamily,
+    Outcome,
+    Recipe,
+)
 
 CONTROL_COST = 0.05
 
 
-class HalfCheetahVelocity(Family):
+class HalfCheetahVelocity(MujocoFamily):
     """A half-cheetah that must run at a target velocity v* (SMILe, section 4.1).
 
     Task: v* in metres per second. Reward: -abs(v - v*) - 0.05 ‖a‖², with v the displacement of a
@@ -21,6 +28,7 @@ class HalfCheetahVelocity(Family):
     """
 
     memory_size: ClassVar[int] = 1
+    constants: ClassVar[dict[str, float]] = {"control_cost": CONTROL_COST}
 
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return {"x_position": qpos[:, 0].copy()}

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from smile_bench.envs.body import WALKER
-from smile_bench.envs.family import ControlStep, Family, FloatArray, Metric, Outcome, Recipe
+from smile_bench.envs.family import (
+    ControlStep,
+    FloatArray,
+    Metric,
+    MujocoFamily,
+    Outcome,
+    Recipe,
+)
 from smile_bench.envs.tables import load_table
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ SURVIVE_REWARD = 1.0
 BODIES, DOFS, GEOMS = 8, 9, 8
 
 
-class WalkerDynamics(Family):
+class WalkerDynamics(MujocoFamily):
     """A two-legged walker whose dynamics differ from task to task (SMILe, section 4.3).
 
     Task: multipliers on body mass, body inertia, joint damping and geom friction. Reward: forward
@@ -28,6 +35,11 @@ class WalkerDynamics(Family):
 
     memory_size: ClassVar[int] = 1
     varies_dynamics: ClassVar[bool] = True
+    blind_is_base_policy: ClassVar[bool] = True
+    constants: ClassVar[dict[str, float]] = {
+        "control_cost": CONTROL_COST,
+        "survive_reward": SURVIVE_REWARD,
+    }
 
     def change_model(
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray

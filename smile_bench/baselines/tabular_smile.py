@@ -1,0 +1,215 @@
+"""SMILe in a table: a context-conditioned discriminator against exact soft-optimal policies.
+
+SMILe (Seyed Ghasemipour et al. 2019) meta-trains an encoder, a discriminator and a policy that are
+conditioned on a context's code. Here states are one-hot, so that the reward of a code is one number
+a cell; the discriminator has the density form (CS285 notes 11.4.6), and instead of a policy network
+that soft actor-critic trains, the policy is the exact soft-optimal one for the code's reward.
+What is kept is what makes SMILe a meta-learner: encoder and reward are trained across meta-train
+tasks, and a new task costs one pass through them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from smile_bench.agents import Context
+from smile_bench.baselines.adam import Adam
+from smile_bench.baselines.grid_evidence import Evidence, PlannedPolicy, read_contexts, require_grid
+from smile_bench.datasets import Demonstrations, load_dataset
+from smile_bench.datasets.files import write_atomically
+from smile_bench.envs.grid import GridFamily
+from smile_bench.envs.tabular import MDP, hard_values, soft_values, visitation
+from smile_bench.errors import AgentError
+
+__all__ = ["TabularSmile", "TabularSmileConfig", "discriminator_step", "train_tabular_smile"]
+
+FloatArray = NDArray[np.float64]
+
+FORMAT = "smile-bench-tabular-smile-1"
+LAYERS = ("encoder", "encoder_bias", "reward", "reward_bias")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabularSmileConfig:
+    """Settings of a training."""
+
+    family: str
+    seed: int = 0
+    iterations: int = 150
+    tasks_per_batch: int = 24
+    hidden: int = 64
+    """Size of the context code."""
+    learning_rate: float = 0.02
+    """Of Adam; falls to 0 along a cosine."""
+    weight_decay: float = 0.002
+    """Pull of the weights towards 0, per unit of learning rate."""
+
+
+def discriminator_step(
+    mdp: MDP, rewards: FloatArray, expert_visits: FloatArray, start: FloatArray, horizon: int
+) -> tuple[FloatArray, FloatArray]:
+    """Gradient by r(s) of the density discriminator's objective, against its own best response.
+
+    The policy is soft-optimal for the reward, so that D = ½ everywhere and the gradient is half of
+    the difference of visits (notes 11.4, after 11.4.6): MaxEnt's, halved.
+
+    Args:
+        mdp: dynamics of B tasks.
+        rewards: r(s), (B, S, 1).
+        expert_visits: expected number of steps in each state, (B, S).
+        start: distribution of s_1, (B, S).
+        horizon: T.
+
+    Returns:
+        The gradient (B, S), and the policy's visits (B, S).
+    """
+    policy = soft_values(mdp, rewards, horizon).policy
+    made = visitation(mdp, policy, start).sum(axis=(1, 3))
+    return 0.5 * (expert_visits - made), made
+
+
+class TabularSmile:
+    """A trained agent: context → code → reward of every cell → plan.
+
+    Args:
+        config: how it was trained.
+        weights: of the encoder and the reward, by the names of :data:`LAYERS`.
+    """
+
+    name = "tabular-smile"
+
+    def __init__(self, config: TabularSmileConfig, weights: dict[str, FloatArray]) -> None:
+        self.config, self.weights = config, weights
+        self.family = require_grid(config.family)
+
+    def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
+        """The estimated dynamics and the reward of every cell (slots, S)."""
+        evidence = read_contexts(contexts, self.family)
+        _, rewards = _forward(self.weights, _encoded(evidence))
+        return evidence.mdp, rewards
+
+    def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
+        """Infer and plan.
+
+        Raises:
+            AgentError: contexts that ``read_contexts`` refuses.
+        """
+        mdp, rewards = self.infer(contexts)
+        planned = hard_values(mdp, rewards[..., None], self.family.horizon)
+        return PlannedPolicy(self.family, planned.policy)
+
+    def save(self, path: Path) -> None:
+        """Write weights and configuration as one safetensors file."""
+        tensors = {name: self.weights[name].astype(np.float32) for name in LAYERS}
+        metadata = {"format": FORMAT, "config": json.dumps(asdict(self.config))}
+        write_atomically(path, save(tensors, metadata))
+
+    @classmethod
+    def load(cls, path: Path) -> TabularSmile:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            AgentError: the file is missing, damaged or of another agent.
+        """
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata: dict[str, Any] = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise AgentError(f"{path} does not hold a tabular-smile agent (format 1).")
+                weights = {name: file.get_tensor(name).astype(np.float64) for name in LAYERS}
+        except (OSError, SafetensorError) as error:
+            raise AgentError(f"can not read agent weights from {path}: {error}") from error
+        return cls(TabularSmileConfig(**json.loads(metadata["config"])), weights)
+
+
+def train_tabular_smile(
+    config: TabularSmileConfig, train: Demonstrations | None = None
+) -> TabularSmile:
+    """Meta-train on meta-train demonstrations, by default the family's.
+
+    Each iteration draws tasks, a context of each and of the remaining demonstrations the positives;
+    the negatives are the policy's own visits from the positives' starts.
+    """
+    family = require_grid(config.family)
+    train = train or load_dataset(family).train
+    rng = np.random.default_rng(config.seed)
+    weights = _initial(family, config, rng)
+    optimisers = {name: Adam(array.shape) for name, array in weights.items()}
+    for k in range(config.iterations):
+        rate = 0.5 * config.learning_rate * (1.0 + np.cos(np.pi * k / config.iterations))
+        seen, positives = _batch(family, train, config, rng)
+        encoded = _encoded(seen)
+        code, rewards = _forward(weights, encoded)
+        gradient, _ = discriminator_step(
+            seen.mdp, rewards[..., None], positives.visits, positives.start, family.horizon
+        )
+        for name, direction in _backward(weights, encoded, code, gradient).items():
+            step = optimisers[name].direction(direction) - config.weight_decay * weights[name]
+            weights[name] = weights[name] + rate * step
+    return TabularSmile(config, weights)
+
+
+def _batch(
+    family: GridFamily, train: Demonstrations, config: TabularSmileConfig, rng: np.random.Generator
+) -> tuple[Evidence, Evidence]:
+    """Evidence of contexts, and of other demonstrations of the same tasks."""
+    tasks = rng.integers(train.tasks, size=config.tasks_per_batch)
+    contexts, others = [], []
+    for task in tasks.tolist():
+        shots = int(rng.choice(family.context_sizes))
+        order = rng.permutation(train.demonstrations).tolist()
+        contexts.append(train.context(task, order[:shots]))
+        others.append(train.context(task, order[shots:]))
+    return read_contexts(contexts, family), read_contexts(others, family)
+
+
+def _encoded(evidence: Evidence) -> FloatArray:
+    """What the encoder sees of contexts, (B, 2S + 2): pooled one-hot cells and slips.
+
+    Mean visits, first cells, the estimated slip and one over the number of demonstrations: sums
+    over timesteps and means over demonstrations, as SMILe pools.
+    """
+    horizon = evidence.family.horizon
+    parts = (evidence.visits / horizon, evidence.start, evidence.slips[:, None])
+    return np.concatenate((*parts, 1.0 / evidence.shots[:, None]), axis=1)
+
+
+def _initial(
+    family: GridFamily, config: TabularSmileConfig, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    inputs, hidden = 2 * family.cells + 2, config.hidden
+    return {
+        "encoder": rng.standard_normal((inputs, hidden)) * 0.5,
+        "encoder_bias": np.zeros(hidden),
+        "reward": rng.standard_normal((hidden, family.cells)) * 0.1 / np.sqrt(hidden),
+        "reward_bias": np.zeros(family.cells),
+    }
+
+
+def _forward(weights: dict[str, FloatArray], encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Codes (B, hidden) and rewards of the cells (B, S)."""
+    code = np.tanh(encoded @ weights["encoder"] + weights["encoder_bias"])
+    return code, code @ weights["reward"] + weights["reward_bias"]
+
+
+def _backward(
+    weights: dict[str, FloatArray], encoded: FloatArray, code: FloatArray, gradient: FloatArray
+) -> dict[str, FloatArray]:
+    """Mean gradients of the weights, from those of the rewards (B, S)."""
+    gradient = gradient / len(gradient)
+    inner = (gradient @ weights["reward"].T) * (1.0 - np.square(code))
+    return {
+        "encoder": encoded.T @ inner,
+        "encoder_bias": inner.sum(axis=0),
+        "reward": code.T @ gradient,
+        "reward_bias": gradient.sum(axis=0),
+    }

@@ -1,0 +1,92 @@
+"""What every physics offers to the suite: a batched simulator, pictures, perhaps an expert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BatchSimulator", "Outcome", "Renderer", "ToldPolicy"]
+
+FloatArray = NDArray[np.float64]
+
+
+class Outcome(NamedTuple):
+    """What a family makes of a control step."""
+
+    rewards: FloatArray
+    """Task reward, (N,)."""
+    info: dict[str, FloatArray]
+    """Gymnasium's ``v5`` keys and every metric of the episode so far, each (N,)."""
+    memory: FloatArray
+    """The new memory, (N, M)."""
+
+
+class BatchSimulator(Protocol):
+    """N episodes of a family in lockstep: what every physics offers to the suite.
+
+    Deterministic: an episode follows from its task, its initial state and its actions.
+    """
+
+    num_envs: int
+    parameters: FloatArray
+    """Task of each episode, (N, P)."""
+    steps: NDArray[np.int64]
+    """Control steps taken in each episode, (N,)."""
+
+    @property
+    def time(self) -> FloatArray:
+        """Seconds (N,) since each episode began."""
+
+    def set_tasks(self, parameters: FloatArray) -> None:
+        """Give every environment its task (N, P); episodes must be reset afterwards."""
+
+    def draw_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
+        """Draw an initial state (S,) for task parameters (P,)."""
+
+    def reset(self, states: FloatArray, ids: NDArray[np.int64] | None = None) -> None:
+        """Begin the episodes ``ids`` in initial states (len(ids), S)."""
+
+    def observe(self) -> FloatArray:
+        """Observations (N, observation_size), a new array."""
+
+    def positions(self) -> dict[str, FloatArray]:
+        """What ``info`` says of where every episode is, each (N,)."""
+
+    def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
+        """Take one control step with actions (N, action_size) where ``moving`` (N,)."""
+
+
+class Renderer(Protocol):
+    """Draws episodes of a batched simulator."""
+
+    def draw_slot(self, simulator: Any, slot: int) -> NDArray[np.uint8]:
+        """The picture (height, width, 3) of one episode."""
+
+    def close(self) -> None:
+        """Free what drawing needed."""
+
+
+class ToldPolicy(Protocol):
+    """A policy that is told the task: trained weights, or computed from the family."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """How it came about: ``command`` and ``seconds`` at least."""
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The numbers that define it; their digest is its identity."""
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> NDArray[np.float32]:
+        """Actions (N, action_size) for observations (N, O) in tasks (N, P).
+
+        A policy that draws its actions draws them from ``rng``.
+        """
