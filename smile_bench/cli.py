@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smile_bench.errors import SmileError
 
@@ -203,6 +203,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(train)
     train.set_defaults(run=_train)
 
+    _add_dataset_commands(commands)
+    _add_expert_commands(commands)
+    return parser
+
+
+def _add_dataset_commands(commands: Any) -> None:
     datasets = commands.add_parser("datasets", help="the demonstrations")
     datasets_commands = datasets.add_subparsers(required=True, metavar="command")
     build = datasets_commands.add_parser("build", help="build a family's dataset")
@@ -225,6 +231,8 @@ def build_parser() -> argparse.ArgumentParser:
     card.add_argument("--output", help=".md file to write; the plot goes beside it")
     card.set_defaults(run=_dataset_card)
 
+
+def _add_expert_commands(commands: Any) -> None:
     experts = commands.add_parser("experts", help="the experts")
     experts_commands = experts.add_subparsers(required=True, metavar="command")
     evaluate_expert = experts_commands.add_parser("evaluate", help="an expert's metric per task")
@@ -239,7 +247,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_run_options(train_expert)
     train_expert.set_defaults(run=_train_expert)
-    return parser
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "SimulationError",
     "SmileError",
     "UnknownNameError",
+    "require_known",
     "suggestion",
 ]
 
@@ -53,6 +54,23 @@ class AgentError(SmileError, ValueError):
 
 class ProtocolError(SmileError, ValueError):
     """Protocol data that is missing, damaged or does not fit the dataset."""
+
+
+def require_known(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that do not exist.
+
+    Args:
+        kind: what they name, for the message.
+        given: what was given.
+        known: the names that exist.
+
+    Raises:
+        UnknownNameError: the first unknown name, with a suggestion.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise UnknownNameError(f"unknown {kind} {name!r}. {suggestion(name, names)}")
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

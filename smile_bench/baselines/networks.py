@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear"]
+__all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear", "orthogonal_mlp"]
 
 LOG_STD_RANGE = (-5.0, 2.0)
 
@@ -23,6 +23,15 @@ def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
+
+
+def orthogonal_mlp(inputs: int, hidden: int, outputs: int, last_gain: float) -> nn.Sequential:
+    """Two tanh layers with orthogonal weights."""
+    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
+    for layer, gain in zip(layers, (math.sqrt(2.0), math.sqrt(2.0), last_gain), strict=True):
+        nn.init.orthogonal_(layer.weight, gain)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
 
 
 class SquashedGaussianPolicy(nn.Module):

@@ -26,6 +26,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.networks import orthogonal_mlp
 from smile_bench.baselines.practices import PRACTICES
 from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_mujoco_family
@@ -86,15 +87,6 @@ class PPOConfig:
     """Native threads of the simulator."""
 
 
-def mlp(inputs: int, hidden: int, outputs: int, last_gain: float) -> nn.Sequential:
-    """Two tanh layers with orthogonal weights."""
-    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
-    for layer, gain in zip(layers, (math.sqrt(2.0), math.sqrt(2.0), last_gain), strict=True):
-        nn.init.orthogonal_(layer.weight, gain)
-        nn.init.zeros_(layer.bias)
-    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
-
-
 class ActorCritic(nn.Module):
     """Gaussian policy and value function on normalised features.
 
@@ -111,8 +103,8 @@ class ActorCritic(nn.Module):
 
     def __init__(self, features: int, observed: int, actions: int, config: PPOConfig) -> None:
         super().__init__()
-        self.policy = mlp(features, config.hidden, actions, 0.01)
-        self.value = mlp(features, config.hidden, 1, 1.0)
+        self.policy = orthogonal_mlp(features, config.hidden, actions, 0.01)
+        self.value = orthogonal_mlp(features, config.hidden, 1, 1.0)
         self.log_std = nn.Parameter(torch.full((actions,), math.log(config.initial_std)))
         self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
         self.register_buffer("var", torch.ones(features, dtype=torch.float64))

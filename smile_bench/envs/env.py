@@ -22,7 +22,7 @@ from smile_bench.envs.simulator import (
     require_states,
     split_state,
 )
-from smile_bench.errors import UnknownNameError, suggestion
+from smile_bench.errors import UnknownNameError, require_known, suggestion
 
 __all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space"]
 
@@ -135,11 +135,7 @@ class SmileEnv(MujocoEnv, EzPickle):
             InputError: a state that does not fit.
         """
         options = options or {}
-        for name in options:
-            if name not in RESET_OPTIONS:
-                raise UnknownNameError(
-                    f"unknown reset option {name!r}. {suggestion(name, RESET_OPTIONS)}"
-                )
+        require_known("reset option", options, RESET_OPTIONS)
         # Checked before anything changes, so that a mistake leaves the episode as it was.
         self._next_task = options.get("task")
         if self._next_task is not None:

@@ -14,7 +14,7 @@ from smile_bench.envs.family import OBSERVATION_BOUND, FloatArray
 from smile_bench.envs.grid import GridFamily, GridSimulator
 from smile_bench.envs.grid_picture import as_text
 from smile_bench.envs.registry import get_family
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
 
 __all__ = ["SmileGridEnv"]
 
@@ -105,11 +105,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
             InputError: a state that does not fit.
         """
         options = options or {}
-        for name in options:
-            if name not in RESET_OPTIONS:
-                raise UnknownNameError(
-                    f"unknown reset option {name!r}. {suggestion(name, RESET_OPTIONS)}"
-                )
+        require_known("reset option", options, RESET_OPTIONS)
         index, state = options.get("task"), options.get("state")
         # Checked before anything changes, so that a mistake leaves the episode as it was.
         task = self._fixed_task if index is None else self.family.task(self.split, index)

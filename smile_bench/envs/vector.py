@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smile_bench.envs.env import observation_space
 from smile_bench.envs.family import FloatArray, Renderer, Task
 from smile_bench.envs.registry import get_family
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
 
 __all__ = ["SmileVectorEnv"]
 
@@ -149,11 +149,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         """
         # Read without changing it: wrappers look at the same options afterwards.
         options = options or {}
-        for name in options:
-            if name not in RESET_OPTIONS:
-                raise UnknownNameError(
-                    f"unknown reset option {name!r}. {suggestion(name, RESET_OPTIONS)}"
-                )
+        require_known("reset option", options, RESET_OPTIONS)
         mask = self._checked_mask(options.get("reset_mask"))
         tasks, states = options.get("tasks"), options.get("states")
         if states is not None:
