@@ -218,6 +218,11 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             self._renderer = None
 
     def _set_tasks(self, tasks: Sequence[int]) -> None:
+        if np.ndim(tasks) != 1:
+            raise InputError(
+                f"tasks must be a sequence of {self.num_envs} indices, one an environment, "
+                f"got {tasks!r}."
+            )
         if len(tasks) != self.num_envs:
             raise InputError(
                 f"tasks must name one task for each of {self.num_envs} environments, "

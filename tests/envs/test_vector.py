@@ -287,6 +287,7 @@ def test_bad_options(family: MujocoFamily, options: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"tasks": 3}, "sequence of 5 indices"),
         ({"split": "tets"}, "unknown split 'tets'. Did you mean 'test'"),
         ({"tasks": [0, 1, 2, 3, 1.5]}, "has no test task 1.5"),
         ({"autoreset_mode": "SomeStep"}, "unknown autoreset_mode 'SomeStep'. Did you mean"),
