@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 from smile_bench.errors import SmileError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from smile_bench.envs.interfaces import ToldPolicy
 
 __all__ = ["build_parser", "main"]
@@ -88,7 +85,7 @@ def _build_dataset(arguments: argparse.Namespace) -> int:
         print(
             f"{split:10} {part.tasks:3} tasks × {part.demonstrations} demonstrations, "
             f"{family.metric.name} mean {values.mean():.4g}, "
-            f"worst task {_worst(values.mean(axis=1), family.metric.higher_is_better):.4g}"
+            f"worst task {family.metric.worst(values.mean(axis=1)):.4g}"
         )
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB), arrays {dataset.digest()[:16]}")
     return 0
@@ -125,10 +122,6 @@ def _dataset_card(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _worst(values: NDArray[np.float64], higher_is_better: bool) -> float:
-    return float(values.min() if higher_is_better else values.max())
-
-
 def _evaluate_expert(arguments: argparse.Namespace) -> int:
     from smile_bench.datasets.expert import expert_metrics, load_expert, read_expert
     from smile_bench.envs import SPLITS, get_family
@@ -140,10 +133,10 @@ def _evaluate_expert(arguments: argparse.Namespace) -> int:
     for split in SPLITS:
         values = expert_metrics(family, expert, split, episodes=arguments.episodes)
         means = values.mean(axis=1)
-        worst = _worst(means, family.metric.higher_is_better)
+        worst = family.metric.worst(means)
         print(
             f"{split:10} {family.metric.name}: mean {means.mean():.4f}, worst task {worst:.4f}, "
-            f"worst episode {_worst(values.ravel(), family.metric.higher_is_better):.4f}"
+            f"worst episode {family.metric.worst(values):.4f}"
         )
         print("  " + " ".join(f"{mean:.3f}" for mean in means))
     return 0

@@ -92,8 +92,7 @@ def _table(family: Family, dataset: Dataset) -> list[str]:
         part, cells = dataset.split(split), []
         for metric in family.metrics:
             means = part.metrics[metric.name].mean(axis=1)
-            worst = means.min() if metric.higher_is_better else means.max()
-            cells.append(f"{means.mean():.4g}, {worst:.4g}")
+            cells.append(f"{means.mean():.4g}, {metric.worst(means):.4g}")
         lines.append(f"| {split} | {part.tasks} | {' | '.join(cells)} |")
     return lines
 

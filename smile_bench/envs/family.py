@@ -66,6 +66,10 @@ class Metric:
     unit: str
     higher_is_better: bool
 
+    def worst(self, values: FloatArray) -> float:
+        """The worst of some values of the metric."""
+        return float(values.min() if self.higher_is_better else values.max())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from smile_bench.envs import Family, get_family
 from smile_bench.protocol.result import Result
 
@@ -21,7 +19,6 @@ def result_row(result: Result) -> str:
     """A result as a row of that table."""
     family = get_family(result.family)
     metrics = "".join(f"{result.metrics[m.name]:18.4g}" for m in family.metrics)
-    tasks = result.per_task()
-    worst = np.min(tasks) if family.metric.higher_is_better else np.max(tasks)
+    worst = family.metric.worst(result.per_task())
     seconds = sum(result.seconds.values())
     return f"{result.agent:24}{result.score:8.3f}{metrics}{worst:14.4g}{seconds:10.1f}"
