@@ -199,7 +199,7 @@ class MetaBCTraining:
 
     def __init__(self, config: MetaBCConfig, dataset: Dataset) -> None:
         self.config = config
-        self.normaliser = Normaliser.of(dataset.train)
+        self.normaliser = Normaliser.of(dataset.train.observations)
         self.train = _Batches(dataset.train, self.normaliser, config)
         self.validation = _Batches(dataset.validation, self.normaliser, config)
         self.rng = np.random.default_rng(config.seed)

@@ -13,6 +13,7 @@ from torch.nn import functional
 __all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear", "orthogonal_mlp"]
 
 LOG_STD_RANGE = (-5.0, 2.0)
+INSIDE = 1.0 - 1e-6
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
@@ -67,10 +68,22 @@ class SquashedGaussianPolicy(nn.Module):
         Returns:
             Actions (..., A) in [-1, 1] and their log density (...).
         """
+        actions, log_density, _ = self.sample_with_mean(features, generator)
+        return actions, log_density
+
+    def sample_with_mean(
+        self, features: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`sample`, with the mean before tanh (..., A)."""
         mean, log_std = self(features)
         noise = torch.empty_like(mean).normal_(generator=generator)
         before_tanh = mean + log_std.exp() * noise
-        return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh)
+        return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh), mean
+
+    def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
+        """Log density (...) of actions (..., A); those at ±1 count as just inside."""
+        mean, log_std = self(features)
+        return self.log_density(mean, log_std, torch.atanh(actions.clamp(-INSIDE, INSIDE)))
 
     @staticmethod
     def log_density(mean: Tensor, log_std: Tensor, before_tanh: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.datasets import Demonstrations
-
 __all__ = ["Normaliser"]
 
 MINIMUM_SCALE = 1e-3
+CLIP = 10.0
+"""Standard deviations; an imitator that strays sees no larger numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +24,15 @@ class Normaliser:
     """(observation_size,), at least 0.001."""
 
     @classmethod
-    def of(cls, train: Demonstrations) -> Normaliser:
-        """The statistics of all observations of a split."""
-        flat = train.observations.reshape(-1, train.observations.shape[-1]).astype(np.float64)
+    def of(cls, observations: NDArray[np.float32]) -> Normaliser:
+        """The statistics of observations (..., observation_size)."""
+        flat = observations.reshape(-1, observations.shape[-1]).astype(np.float64)
         scale = np.maximum(flat.std(axis=0), MINIMUM_SCALE)
         return cls(flat.mean(axis=0).astype(np.float32), scale.astype(np.float32))
 
     def __call__(
         self, observations: NDArray[np.float64] | NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Z-scores of observations (..., observation_size)."""
-        return ((observations - self.mean) / self.scale).astype(np.float32)
+        """Z-scores of observations (..., observation_size), clipped where no expert goes."""
+        scores = (observations - self.mean) / self.scale
+        return np.clip(scores, -CLIP, CLIP).astype(np.float32)

@@ -57,7 +57,7 @@ class RetrieveAndPlay:
 
     def __init__(self, family: str, normaliser: Normaliser | None = None) -> None:
         self.family = family
-        self.normaliser = normaliser or Normaliser.of(load_dataset(family).train)
+        self.normaliser = normaliser or Normaliser.of(load_dataset(family).train.observations)
 
     def adapt(self, contexts: Sequence[Context]) -> RetrieveAndPlayPolicy:
         """Index the contexts.

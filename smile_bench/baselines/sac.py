@@ -140,15 +140,22 @@ class SAC:
         self.updates += 1
         return {"losses/critic": loss_value, "losses/value": float(targets.mean())}
 
-    def update_policy(self, features: Tensor) -> dict[str, float]:
+    def update_policy(
+        self, features: Tensor, demonstrated: Tensor | None = None, imitation: float = 0.0
+    ) -> dict[str, float]:
         """One step on the policy (eq. 7–9) and on the entropy weight (eq. 17).
 
         Args:
             features: states (B, F) to improve the policy in.
+            demonstrated: actions (b, A) that an expert took in the first b of them.
+            imitation: weight of the squared distance of the policy's squashed mean from those.
         """
-        actions, log_density = self.policy.sample(features, self.generator)
+        actions, log_density, mean = self.policy.sample_with_mean(features, self.generator)
         alpha = self.log_alpha.detach().exp()
         loss = (alpha * log_density - self.critic(features, actions).amin(0)).mean()
+        if imitation > 0.0 and demonstrated is not None and len(demonstrated):
+            likeness = functional.mse_loss(torch.tanh(mean[: len(demonstrated)]), demonstrated)
+            loss = loss + imitation * likeness
         loss_value = self._require_finite("policy", loss, features)
         optimizer = self._optimizers["policy"]
         optimizer.zero_grad()

@@ -11,7 +11,7 @@ from tests import synthetic
 
 def agent() -> RetrieveAndPlay:
     train = synthetic.demonstrations("train")
-    return RetrieveAndPlay(synthetic.FAMILY, Normaliser.of(train))
+    return RetrieveAndPlay(synthetic.FAMILY, Normaliser.of(train.observations))
 
 
 def test_in_a_demonstrated_state_it_does_what_was_demonstrated() -> None:
@@ -53,7 +53,7 @@ def test_contexts_without_actions_or_of_another_family_are_refused() -> None:
 
 def test_the_normaliser_is_of_meta_train_only() -> None:
     train = synthetic.demonstrations("train")
-    normaliser = Normaliser.of(train)
+    normaliser = Normaliser.of(train.observations)
     z = normaliser(train.observations).reshape(-1, 29)
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(z.std(axis=0), 1, atol=1e-5)

@@ -1,0 +1,276 @@
+"""Metered access of a learner to a family: what it may use, handed out and counted in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smile_bench.agents import Agent, checked_actions, checked_policy, is_state_only
+from smile_bench.datasets import Context, Dataset, load_dataset
+from smile_bench.datasets.expert import load_expert
+from smile_bench.envs import Family, get_family
+from smile_bench.envs.simulator import Simulator
+from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.protocol.evaluation import run_episodes
+
+__all__ = ["TRACKS", "Access", "AccessCounts", "Environments"]
+
+TRACKS = ("offline", "interactive", "expert-queries")
+"""Demonstrations only; reward-free environments, too; the experts' labels, too."""
+
+SPLITS = ("train", "validation")
+"""What a learner can reach."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessCounts:
+    """What a learner has used."""
+
+    demonstrations: int = 0
+    """Meta-train demonstrations handed out."""
+    env_steps: int = 0
+    """Control steps in meta-train environments."""
+    expert_queries: int = 0
+    """Observations labelled with an expert's action."""
+    validation_demonstrations: int = 0
+    """Meta-validation demonstrations handed out, as contexts or otherwise."""
+    validation_env_steps: int = 0
+    """Control steps in meta-validation environments."""
+
+
+class Access:
+    """All that a learner gets of a family.
+
+    Meta-train and meta-validation demonstrations, environments without rewards and, on the
+    ``expert-queries`` track, the experts' actions. Meta-test tasks can not be reached through it.
+
+    Args:
+        family: the family or its id.
+        track: one of :data:`TRACKS`.
+        state_only: hand out demonstrations without their actions.
+        dataset: by default the one that ships with the family.
+
+    Raises:
+        UnknownNameError: no such family or track.
+        DatasetError: no dataset of the family ships.
+        InputError: a state-only learner that asks for labels, which are actions.
+    """
+
+    def __init__(
+        self,
+        family: str | Family,
+        *,
+        track: str = "interactive",
+        state_only: bool = False,
+        dataset: Dataset | None = None,
+    ) -> None:
+        if track not in TRACKS:
+            raise UnknownNameError(f"unknown track {track!r}. {suggestion(track, TRACKS)}")
+        if state_only and track == "expert-queries":
+            raise InputError("an expert's labels are actions: expert-queries is not state-only.")
+        self.family = get_family(family)
+        self.track = track
+        self.state_only = state_only
+        self.counts = AccessCounts()
+        self._dataset = dataset or load_dataset(self.family)
+
+    def tasks(self, split: str = "train") -> int:
+        """How many tasks a split has."""
+        return len(self.family.table(self._reachable(split)))
+
+    def demonstrations(self, split: str = "train") -> Context:
+        """Every demonstration of a split, with the leading axis of tasks: (N, D, T, …).
+
+        Raises:
+            InputError: meta-test.
+        """
+        part = self._dataset.split(self._reachable(split))
+        if split == "train":
+            self.counts = replace(self.counts, demonstrations=part.tasks * part.demonstrations)
+        else:
+            number = part.tasks * part.demonstrations
+            self.counts = replace(self.counts, validation_demonstrations=number)
+        everything = part.contexts(
+            np.arange(part.tasks), np.tile(np.arange(part.demonstrations), (part.tasks, 1))
+        )
+        return everything.state_only() if self.state_only else everything
+
+    def environments(self, tasks: NDArray[np.int64], *, threads: int | None = None) -> Environments:
+        """Reward-free meta-train environments, one for each of the tasks (slots,).
+
+        Raises:
+            InputError: the track is ``offline``, or there is no such task.
+        """
+        if self.track == "offline":
+            raise InputError("the offline track has no environments; ask for 'interactive'.")
+        number = self.tasks()
+        if len(tasks) == 0 or not ((tasks >= 0) & (tasks < number)).all():
+            raise InputError(
+                f"{self.family.id} has the meta-train tasks 0 to {number - 1}; got {tasks}."
+            )
+        return Environments(self, tasks, threads=threads)
+
+    def expert_actions(
+        self, tasks: NDArray[np.int64], observations: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """What each meta-train task's expert would do.
+
+        Args:
+            tasks: task of each observation, (n,).
+            observations: (n, observation_size).
+
+        Returns:
+            Actions (n, A).
+
+        Raises:
+            InputError: another track than ``expert-queries``.
+        """
+        if self.track != "expert-queries":
+            raise InputError(
+                f"the {self.track} track has no expert labels; ask for 'expert-queries'."
+            )
+        parameters = self.family.table("train")[tasks]
+        actions = load_expert(self.family).act(observations, parameters)
+        self._count(expert_queries=len(observations))
+        return np.asarray(actions, np.float32)
+
+    def validate(self, agent: Agent, *, episodes: int = 1, seed: int = 0) -> dict[str, float]:
+        """Run an agent on the meta-validation tasks; the same contexts and starts each time.
+
+        Args:
+            agent: the imitator.
+            episodes: per task; they cycle through the family's context sizes.
+            seed: of contexts and starts.
+
+        Returns:
+            Each of the family's metrics, averaged over the episodes.
+
+        Raises:
+            AgentError: the agent breaks the interface.
+        """
+        family, rng = self.family, np.random.default_rng(seed)
+        part = self._dataset.validation
+        tasks = np.repeat(np.arange(part.tasks), episodes)
+        contexts = []
+        for slot, task in enumerate(tasks):
+            size = family.context_sizes[slot % len(family.context_sizes)]
+            chosen = rng.permutation(part.demonstrations)[:size].tolist()
+            context = part.context(int(task), chosen)
+            contexts.append(context.state_only() if is_state_only(agent) else context)
+        policy = checked_policy(agent, agent.adapt(contexts))
+        parameters = family.table("validation")[tasks]
+        simulator = family.make_simulator(len(tasks), threads=1)
+        simulator.set_tasks(parameters)
+        starts = np.stack([simulator.draw_start(rng, row) for row in parameters])
+        metrics, _ = run_episodes(family, policy, parameters, starts, threads=1)
+        self._count(
+            validation_demonstrations=max(
+                0, part.tasks * part.demonstrations - self.counts.validation_demonstrations
+            ),
+            validation_env_steps=len(tasks) * family.horizon,
+        )
+        return {name: float(values.mean()) for name, values in metrics.items()}
+
+    def restore(self, counts: Mapping[str, int]) -> None:
+        """Go on counting where a resumed training stood."""
+        self.counts = AccessCounts(**counts)
+
+    def count_env_steps(self, steps: int) -> None:
+        """Add control steps; the environments call it."""
+        self._count(env_steps=steps)
+
+    def _count(self, **more: int) -> None:
+        now = asdict(self.counts)
+        self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
+
+    def _reachable(self, split: str) -> str:
+        if split not in SPLITS:
+            raise InputError(
+                f"a learner can not reach {split!r}; it may use {' and '.join(SPLITS)}."
+            )
+        return split
+
+
+class Environments:
+    """Reward-free environments of meta-train tasks, stepped together; made by :class:`Access`.
+
+    Args:
+        access: what counts the steps.
+        tasks: meta-train task of each slot, (slots,).
+        threads: native threads, by default one per available processor.
+    """
+
+    def __init__(
+        self, access: Access, tasks: NDArray[np.int64], *, threads: int | None = None
+    ) -> None:
+        self.family = access.family
+        self.tasks = tasks
+        self._access = access
+        self._parameters = self.family.table("train")[tasks]
+        self._simulator = self.family.make_simulator(len(tasks), threads=threads)
+        self._simulator.set_tasks(self._parameters)
+        self._left = np.zeros(len(tasks), np.int64)
+
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """Which slots have reached the horizon and must be reset, (slots,)."""
+        ended: NDArray[np.bool_] = self._left == 0
+        return ended
+
+    def observe(self) -> NDArray[np.float64]:
+        """Observations (slots, observation_size), a new array."""
+        return self._simulator.observe()
+
+    def reset(self, rng: np.random.Generator, ids: NDArray[np.int64] | None = None) -> None:
+        """Begin an episode in the slots ``ids``, all by default, whether it had ended or not."""
+        where = np.arange(len(self.tasks)) if ids is None else ids
+        if len(where):
+            rows = self._parameters[where]
+            starts = [self._simulator.draw_start(rng, row) for row in rows]
+            self._simulator.reset(np.stack(starts), where)
+            self._left[where] = self.family.horizon
+
+    def step(self, actions: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Step every slot; no reward.
+
+        Args:
+            actions: (slots, A), in [-1, 1].
+
+        Returns:
+            The next observations (slots, observation_size).
+
+        Raises:
+            AgentError: actions that can not be applied.
+            InputError: an episode has ended and was not reset.
+        """
+        if self.ended.any():
+            raise InputError(
+                f"the episodes of slots {np.flatnonzero(self.ended).tolist()} have not begun or "
+                "have reached their horizon; reset them."
+            )
+        slots = len(self.tasks)
+        step = int(self.family.horizon - self._left.min())
+        self._simulator.step(checked_actions(self.family, actions, slots, step))
+        self._left -= 1
+        self._access.count_env_steps(slots)
+        return self._simulator.observe()
+
+    def suspend(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Where the episodes stand: opaque states (slots, S) and steps left (slots,).
+
+        Raises:
+            InputError: the family's physics can not be suspended.
+        """
+        simulator = self._simulator
+        if not isinstance(simulator, Simulator):
+            raise InputError(f"episodes of {self.family.id} can not be suspended.")
+        state = np.hstack((simulator.qpos, simulator.qvel, simulator.episode))
+        return state, self._left.copy()
+
+    def resume(self, states: NDArray[np.float64], left: NDArray[np.int64]) -> None:
+        """Go on where :meth:`suspend` stood; the solver's warm start is not kept."""
+        self._simulator.reset(states)
+        self._left = left.copy()

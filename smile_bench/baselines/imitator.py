@@ -1,0 +1,163 @@
+"""The trained imitator that Meta-BC, Meta-DAgger and SMILe share: encoder and policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from smile_bench.agents import Context, pad_contexts, require_family
+from smile_bench.baselines.checkpoint import pack_module, unpack_module
+from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context_features
+from smile_bench.baselines.networks import SquashedGaussianPolicy
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.datasets.files import write_atomically
+from smile_bench.envs import Family, get_family
+from smile_bench.errors import AgentError
+
+__all__ = ["Imitator", "ImitatorConfig", "ImitatorPolicy", "make_networks"]
+
+FORMAT = "smile-bench-imitator-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImitatorConfig:
+    """What an imitator's networks are; enough to rebuild them."""
+
+    family: str
+    state_only: bool = False
+    """Contexts come without actions."""
+    hidden: tuple[int, ...] = (256, 256)
+    """Widths of the policy's layers."""
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+
+def make_networks(
+    config: ImitatorConfig, generator: torch.Generator
+) -> tuple[ContextEncoder, SquashedGaussianPolicy]:
+    """Encoder and policy with fresh weights drawn from ``generator``."""
+    family = get_family(config.family)
+    observed, actions = family.observation_size, family.action_size
+    seen = 2 * observed + (0 if config.state_only else actions)
+    encoder = ContextEncoder(seen, config.encoder, generator)
+    policy = SquashedGaussianPolicy(
+        observed + config.encoder.code, actions, config.hidden, generator
+    )
+    return encoder, policy
+
+
+class ImitatorPolicy:
+    """The policy's most likely action under one code a slot."""
+
+    def __init__(
+        self, family: Family, policy: SquashedGaussianPolicy, normaliser: Normaliser, codes: Tensor
+    ) -> None:
+        self.family = family
+        self.policy, self.normaliser, self.codes = policy, normaliser, codes
+
+    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Actions (slots, A) for observations (slots, observation_size)."""
+        states = torch.from_numpy(self.normaliser(observations))
+        actions: NDArray[np.float32] = self.policy.act(torch.cat((states, self.codes), -1)).numpy()
+        return self.family.admissible(actions)
+
+
+class Imitator:
+    """An agent that encodes its context and acts by a policy that sees the code.
+
+    Args:
+        name: of the algorithm that trained it.
+        config: its networks.
+        encoder: contexts to codes.
+        policy: of normalised observation and code.
+        normaliser: of the meta-train demonstrations.
+        recipe: command, versions, settings, seed and access of the training.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: ImitatorConfig,
+        encoder: ContextEncoder,
+        policy: SquashedGaussianPolicy,
+        normaliser: Normaliser,
+        recipe: Mapping[str, Any],
+    ) -> None:
+        self.name, self.config, self.recipe = name, config, recipe
+        self.encoder, self.policy, self.normaliser = encoder, policy, normaliser
+        self.state_only = config.state_only
+
+    @torch.no_grad()
+    def adapt(self, contexts: Sequence[Context]) -> ImitatorPolicy:
+        """Encode each context.
+
+        Raises:
+            AgentError: contexts of another family, or without the actions that it needs.
+        """
+        require_family(contexts, self.config.family)
+        stacked, present = pad_contexts(contexts)
+        if stacked.actions is None and not self.state_only:
+            raise AgentError(f"{self.name} needs the demonstrations' actions.")
+        actions = None
+        if stacked.actions is not None and not self.state_only:
+            actions = torch.from_numpy(stacked.actions)
+        features = context_features(
+            torch.from_numpy(self.normaliser(stacked.observations)),
+            actions,
+            torch.from_numpy(self.normaliser(stacked.next_observations)),
+        )
+        codes = self.encoder(features, torch.from_numpy(present))
+        family = get_family(self.config.family)
+        return ImitatorPolicy(family, self.policy, self.normaliser, codes)
+
+    def save(self, path: Path) -> None:
+        """Write weights and configuration as one safetensors file."""
+        tensors = pack_module("encoder", self.encoder) | pack_module("policy", self.policy)
+        tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
+        tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
+        metadata = {
+            "format": FORMAT,
+            "name": self.name,
+            "config": json.dumps(asdict(self.config)),
+            "recipe": json.dumps(self.recipe),
+        }
+        write_atomically(path, save(tensors, metadata))
+
+    @classmethod
+    def load(cls, path: Path) -> Imitator:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            AgentError: the file is missing, damaged or of another agent.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise AgentError(f"can not read agent weights from {path}: {error}") from error
+        if metadata.get("format") != FORMAT:
+            raise AgentError(f"{path} does not hold an imitator's weights (format 1).")
+        try:
+            stored = json.loads(metadata["config"])
+            stored["hidden"] = tuple(stored["hidden"])
+            config = ImitatorConfig(**{**stored, "encoder": EncoderConfig(**stored["encoder"])})
+            encoder, policy = make_networks(config, torch.Generator())
+            unpack_module("encoder", encoder, tensors)
+            unpack_module("policy", policy, tensors)
+            normaliser = Normaliser(
+                tensors["normaliser.mean"].numpy(), tensors["normaliser.scale"].numpy()
+            )
+            recipe = json.loads(metadata["recipe"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise AgentError(f"the agent weights in {path} are damaged: {error}") from error
+        return cls(metadata["name"], config, encoder, policy, normaliser, recipe)

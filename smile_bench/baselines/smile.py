@@ -1,0 +1,394 @@
+"""SMILe: meta inverse RL by a context-conditioned discriminator and policy (eq. 3–6, Algorithm 1).
+
+A context of a task's demonstrations is encoded to a code z. The discriminator tells, under z, the
+task's demonstrations from what the policy does in that task, and trains the encoder; soft
+actor-critic maximises the discriminator's logit, seeing z detached. State-action and state-only
+differ in one switch: what discriminator and encoder see of a transition.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from smile_bench.access import Access, Environments
+from smile_bench.baselines.checkpoint import (
+    load_checkpoint,
+    pack_generator,
+    pack_module,
+    pack_optimizer,
+    save_checkpoint,
+    unpack_generator,
+    unpack_module,
+    unpack_optimizer,
+)
+from smile_bench.baselines.discriminator import (
+    REWARDS,
+    Discriminator,
+    classification_loss,
+    gradient_penalty,
+)
+from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.inverse_dynamics import InverseDynamics
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.sac import SAC, Batch
+from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
+from smile_bench.baselines.task_data import (
+    EpisodeNoise,
+    TaskDemonstrations,
+    TaskReplay,
+    Transitions,
+)
+from smile_bench.baselines.training import DivergedError
+
+__all__ = ["SMILe"]
+
+Indices = NDArray[np.int64]
+
+
+class SMILe:
+    """A training that can be saved after any iteration and resumed to the same numbers.
+
+    Args:
+        config: settings.
+        access: to demonstrations and reward-free environments.
+
+    Raises:
+        InputError: discrete actions, a family or a mode that does not fit the access, an unknown
+            reward, or a density form without actions.
+    """
+
+    def __init__(self, config: SMILeConfig, access: Access) -> None:
+        require_fitting(config, access)
+        self.config, self.access = config, access
+        self.rng = np.random.default_rng(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.iteration = 0
+        demonstrations = access.demonstrations()
+        self.normaliser = Normaliser.of(demonstrations.observations)
+        self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser)
+        self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
+        self.tasks = self.demonstrations.tasks
+        self.environments: Environments = access.environments(
+            np.arange(self.tasks), threads=config.threads
+        )
+        observed, actions = access.family.observation_size, access.family.action_size
+        self.imitator_config = ImitatorConfig(
+            family=config.family,
+            state_only=config.state_only,
+            hidden=config.hidden,
+            encoder=config.encoder,
+        )
+        self.encoder, _ = make_networks(self.imitator_config, self.generator)
+        code = config.encoder.code
+        self.sac = SAC(
+            observed + code, actions, replace(config.sac, hidden=config.hidden), self.generator
+        )
+        judged = observed + (observed if config.state_only else actions)
+        self.discriminator = Discriminator(
+            judged, code, config.discriminator_hidden, self.generator
+        )
+        self.discriminator_optimizer = torch.optim.AdamW(
+            [*self.encoder.parameters(), *self.discriminator.parameters()],
+            lr=config.discriminator_rate,
+            betas=(0.0, 0.999),
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator)
+        self.inverse_optimizer = torch.optim.Adam(
+            self.inverse_dynamics.parameters(), lr=1e-3, fused=True
+        )
+        self.replay = TaskReplay(self.tasks, config.capacity, observed, actions)
+        self.bank = torch.zeros((self.tasks, config.codes_per_task, code))
+        """Recent codes of each task, (N, M, Z)."""
+        self.reward_scale = torch.tensor(1.0)
+        """Running root mean square of the rewards about their mean."""
+        self.discriminator_updates = 0
+        self.suspended: tuple[NDArray[np.float64], Indices] | None = None
+        self._refresh_bank()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The configuration as data."""
+        return asdict(self.config)
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the training has."""
+        return self.config.iterations
+
+    def step(self) -> dict[str, float]:
+        """One iteration: control steps in every environment, then updates.
+
+        Returns:
+            What to log; at some iterations the metrics on meta-validation tasks.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        config = self.config
+        explore = self.iteration < config.random_iterations
+        self._collect(uniform=explore)
+        log: dict[str, float] = {}
+        if not explore:
+            self._set_learning_rates()
+            for _ in range(config.updates):
+                log |= self._update()
+        self.iteration += 1
+        log["charts/updates"] = float(self.sac.updates)
+        log["charts/env_steps"] = float(self.access.counts.env_steps)
+        log["charts/reward_scale"] = float(self.reward_scale)
+        if config.validate_every and self.iteration % config.validate_every == 0:
+            metrics = self.access.validate(self.agent({}))
+            log |= {f"validation/{name}": value for name, value in metrics.items()}
+        return log
+
+    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
+        """The agent as it stands."""
+        return Imitator(
+            self.config.name,
+            self.imitator_config,
+            self.encoder,
+            self.sac.policy,
+            self.normaliser,
+            {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, replay included."""
+        tensors = {
+            **self.sac.tensors(),
+            **pack_module("encoder", self.encoder),
+            **pack_module("discriminator", self.discriminator),
+            **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
+            **pack_module("inverse", self.inverse_dynamics),
+            **pack_optimizer("optimizer.inverse", self.inverse_optimizer),
+            "replay": self.replay.tensor(),
+            "bank": self.bank,
+            "reward_scale": self.reward_scale,
+            "generator": self.generator.get_state(),
+        }
+        if self.suspended is not None:
+            tensors["states"], tensors["left"] = map(torch.from_numpy, self.suspended)
+        state = {
+            "config": self.settings,
+            "iteration": self.iteration,
+            "updates": self.sac.updates,
+            "discriminator_updates": self.discriminator_updates,
+            "replay_added": self.replay.added,
+            "access": asdict(self.access.counts),
+            "rng": pack_generator(self.rng),
+        }
+        save_checkpoint(path, tensors, state)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        tensors, state = load_checkpoint(path)
+        self.sac.restore(tensors, state["updates"])
+        unpack_module("encoder", self.encoder, tensors)
+        unpack_module("discriminator", self.discriminator, tensors)
+        unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
+        unpack_module("inverse", self.inverse_dynamics, tensors)
+        unpack_optimizer("optimizer.inverse", self.inverse_optimizer, tensors)
+        self.replay.restore(tensors["replay"], state["replay_added"])
+        self.bank, self.reward_scale = tensors["bank"], tensors["reward_scale"]
+        self.generator.set_state(tensors["generator"])
+        if "states" in tensors:
+            self.suspended = tensors["states"].numpy(), tensors["left"].numpy()
+        self.iteration = state["iteration"]
+        self.discriminator_updates = state["discriminator_updates"]
+        self.access.restore(state["access"])
+        unpack_generator(self.rng, state["rng"])
+
+    # Acting
+
+    def _collect(self, *, uniform: bool) -> None:
+        """Take ``steps`` control steps in every environment; episodes go on across iterations."""
+        environments, rng = self.environments, self.rng
+        if self.suspended is None:
+            environments.reset(rng)
+        else:
+            environments.resume(*self.suspended)
+        codes = self.bank[:, int(rng.integers(self.config.codes_per_task))]
+        states = torch.from_numpy(self.normaliser(environments.observe()))
+        for _ in range(self.config.steps):
+            actions = self._explore(states, codes, uniform=uniform)
+            observations = environments.step(actions.numpy())
+            next_states = torch.from_numpy(self.normaliser(observations))
+            self.replay.add(states, actions, next_states)
+            states = next_states
+            ended = np.flatnonzero(environments.ended)
+            if len(ended):
+                environments.reset(rng, ended)
+                states = torch.from_numpy(self.normaliser(environments.observe()))
+        self.suspended = environments.suspend()
+
+    @torch.no_grad()
+    def _explore(self, states: Tensor, codes: Tensor, *, uniform: bool) -> Tensor:
+        """Actions (N, A): the stochastic policy's, or uniformly random ones."""
+        if uniform:
+            size = (len(states), self.access.family.action_size)
+            return torch.from_numpy(self.rng.uniform(-1.0, 1.0, size).astype(np.float32))
+        actions, _ = self.sac.policy.sample(torch.cat((states, codes), -1), self.generator)
+        return actions
+
+    # Learning
+
+    def _update(self) -> dict[str, float]:
+        """One critic update, and at every so-manieth one of discriminator and policy."""
+        log: dict[str, float] = {}
+        if self.sac.updates % self.config.discriminator_every == 0:
+            log |= self._update_discriminator()
+        batch, demonstrated = self._policy_batch()
+        log |= self.sac.update_critic(batch)
+        if self.sac.updates % self.config.sac.policy_every == 0:
+            actions = batch.actions[:demonstrated]
+            log |= self.sac.update_policy(batch.features, actions, self.config.imitation)
+            if self.config.state_only and self.config.demonstrated > 0.0:
+                log |= self._update_inverse_dynamics()
+        return log
+
+    def _update_discriminator(self) -> dict[str, float]:
+        """One step on discriminator and encoder (eq. 4), and what depends on them."""
+        config, rng = self.config, self.rng
+        tasks = rng.permutation(self.tasks)[: config.tasks_per_batch]
+        shots = int(rng.choice(self.access.family.context_sizes))
+        features, _ = self.demonstrations.draw_contexts(rng, tasks, shots, config.context_timesteps)
+        rows = np.repeat(tasks, config.transitions_per_task)
+        expert = self.demonstrations.draw(rng, rows)
+        foreign = round(config.other_tasks * len(rows))
+        replayed = self.replay.draw(rng, rows)
+        if foreign:
+            # Spread over the tasks of the batch.
+            where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
+            other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
+            replayed = replayed.overwritten(where, self.demonstrations.draw(rng, other))
+        codes = self.encoder(self.noise(features, self.generator)).repeat_interleave(
+            config.transitions_per_task, 0
+        )
+        expert_x, other_x = self._judged(expert, noisy=True), self._judged(replayed, noisy=True)
+        logits = self.discriminator(torch.cat((expert_x, other_x)), torch.cat((codes, codes)))
+        if config.density_form:
+            logits = logits - torch.cat(
+                (self._log_policy(expert, codes), self._log_policy(replayed, codes))
+            )
+        expert_logits, other_logits = logits.chunk(2)
+        mix = torch.rand((len(rows), 1), generator=self.generator)
+        smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
+        loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"the discriminator's loss became {value} at its update "
+                f"{self.discriminator_updates}. Go on from the last checkpoint, with a lower "
+                "learning rate or a stronger penalty."
+            )
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.discriminator_optimizer.step()
+        self.discriminator_updates += 1
+        if self.discriminator_updates % config.refresh == 0:
+            self._refresh_bank()
+        accuracy = torch.cat((expert_logits > 0.0, other_logits < 0.0)).float().mean()
+        return {
+            "losses/discriminator": value,
+            "losses/penalty": float(smoothness.detach()),
+            "charts/discriminator_accuracy": float(accuracy),
+        }
+
+    def _policy_batch(self) -> tuple[Batch, int]:
+        """A batch for soft actor-critic; its first rows are demonstrations, as many as said."""
+        config, rng = self.config, self.rng
+        size = config.tasks_per_batch * config.transitions_per_task
+        tasks = rng.integers(self.tasks, size=size)
+        demonstrated = round(config.demonstrated * size)
+        codes = self.bank[tasks, rng.integers(config.codes_per_task, size=size)]
+        parts = [self.replay.draw(rng, tasks[demonstrated:])]
+        if demonstrated:
+            parts.insert(0, self._with_actions(self.demonstrations.draw(rng, tasks[:demonstrated])))
+        states, actions, next_states = (torch.cat(column) for column in zip(*parts, strict=True))
+        drawn = Transitions(states, actions, next_states)
+        return (
+            Batch(
+                torch.cat((states, codes), -1),
+                actions,
+                self._reward(drawn, codes),
+                torch.cat((next_states, codes), -1),
+                torch.ones(size),
+            ),
+            demonstrated,
+        )
+
+    @torch.no_grad()
+    def _reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
+        """Rewards (B,) of the current discriminator, scaled (eq. 5)."""
+        config = self.config
+        raw = REWARDS[config.reward](self.discriminator(self._judged(drawn), codes))
+        raw = raw.clamp(-config.clamp, config.clamp)
+        if config.reward_scale is not None:
+            return config.reward_scale * raw
+        self.reward_scale.lerp_(raw.std(), 0.01)
+        return raw / self.reward_scale.clamp_min(1e-3)
+
+    def _update_inverse_dynamics(self) -> dict[str, float]:
+        """One step of the model that infers the demonstrations' actions, on the replay only."""
+        drawn = self.replay.draw(self.rng, self.rng.integers(self.tasks, size=256))
+        assert drawn.actions is not None
+        inferred = self.inverse_dynamics(drawn.states, drawn.next_states)
+        loss = functional.mse_loss(inferred, drawn.actions)
+        self.inverse_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.inverse_optimizer.step()
+        return {"losses/inverse_dynamics": float(loss.detach())}
+
+    @torch.no_grad()
+    def _refresh_bank(self) -> None:
+        """Encode new contexts of every task, of all sizes in turn."""
+        sizes = self.access.family.context_sizes
+        everything = np.arange(self.tasks)
+        for slot in range(self.config.codes_per_task):
+            features, _ = self.demonstrations.draw_contexts(
+                self.rng, everything, sizes[slot % len(sizes)], self.config.context_timesteps
+            )
+            self.bank[:, slot] = self.encoder(features)
+
+    def _set_learning_rates(self) -> None:
+        factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations
+        self.sac.set_learning_rate(factor)
+        for group in self.discriminator_optimizer.param_groups:
+            group["lr"] = self.config.discriminator_rate * factor
+        for group in self.inverse_optimizer.param_groups:
+            group["lr"] = 1e-3 * factor
+
+    # Transitions
+
+    @torch.no_grad()
+    def _with_actions(self, drawn: Transitions) -> Transitions:
+        """State-only, the actions that the inverse-dynamics model infers stand for those unseen."""
+        if drawn.actions is not None:
+            return drawn
+        return drawn._replace(actions=self.inverse_dynamics(drawn.states, drawn.next_states))
+
+    def _judged(self, drawn: Transitions, *, noisy: bool = False) -> Tensor:
+        """What the discriminator sees: (s, a), or (s, s') state-only."""
+        second = drawn.next_states if self.config.state_only else drawn.actions
+        assert second is not None
+        judged = torch.cat((drawn.states, second), -1)
+        return self.noise(judged[:, None], self.generator)[:, 0] if noisy else judged
+
+    @torch.no_grad()
+    def _log_policy(self, drawn: Transitions, codes: Tensor) -> Tensor:
+        """log π(a | s, z), (B,)."""
+        assert drawn.actions is not None
+        features = torch.cat((drawn.states, codes), -1)
+        return self.sac.policy.log_prob(features, drawn.actions)

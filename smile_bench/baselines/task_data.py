@@ -1,0 +1,174 @@
+"""What the reference agents train on: demonstrations and visited transitions, by task."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smile_bench.baselines.encoder import context_features
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.datasets import Context
+
+__all__ = ["EpisodeNoise", "TaskDemonstrations", "TaskReplay", "Transitions"]
+
+
+class Transitions(NamedTuple):
+    """B transitions in normalised observations."""
+
+    states: Tensor
+    """(B, O)."""
+    actions: Tensor | None
+    """(B, A), or None where they are unseen."""
+    next_states: Tensor
+    """(B, O)."""
+
+    def overwritten(self, where: NDArray[np.int64], by: Transitions) -> Transitions:
+        """The same with those at ``where`` replaced; without actions if ``by`` has none."""
+        columns: list[Tensor | None] = []
+        for column, replacement in zip(self, by, strict=True):
+            if column is None or replacement is None:
+                columns.append(None)
+                continue
+            changed = column.clone()
+            changed[where] = replacement
+            columns.append(changed)
+        states, actions, next_states = columns
+        assert states is not None
+        assert next_states is not None
+        return Transitions(states, actions, next_states)
+
+
+class TaskDemonstrations:
+    """The demonstrations of N tasks as tensors, normalised.
+
+    Args:
+        demonstrations: D of T transitions a task, arrays (N, D, T, …).
+        normaliser: of observations.
+    """
+
+    def __init__(self, demonstrations: Context, normaliser: Normaliser) -> None:
+        self.states = torch.from_numpy(normaliser(demonstrations.observations))
+        """(N, D, T, O)."""
+        self.next_states = torch.from_numpy(normaliser(demonstrations.next_observations))
+        """(N, D, T, O)."""
+        actions = demonstrations.actions
+        self.actions = None if actions is None else torch.from_numpy(actions)
+        """(N, D, T, A), or None state-only."""
+        self.features = context_features(self.states, self.actions, self.next_states)
+        """What the encoder sees, (N, D, T, F)."""
+
+    @property
+    def tasks(self) -> int:
+        """N."""
+        return len(self.states)
+
+    def draw_contexts(
+        self, rng: np.random.Generator, tasks: NDArray[np.int64], shots: int, timesteps: int
+    ) -> tuple[Tensor, NDArray[np.int64]]:
+        """Draw a context for each of B tasks.
+
+        Args:
+            rng: source of randomness.
+            tasks: (B,).
+            shots: K demonstrations each.
+            timesteps: how many of the T transitions of each, drawn without replacement.
+
+        Returns:
+            Features (B, K, timesteps, F), and the D - K demonstrations that were not drawn.
+        """
+        _, each, length, _ = self.features.shape
+        seen = min(timesteps, length)
+        order = rng.random((len(tasks), each)).argsort(axis=1)
+        chosen = order[:, :shots]
+        if seen == length:
+            return self.features[tasks[:, None], chosen], order[:, shots:]
+        times = rng.random((len(tasks), shots, length)).argpartition(seen - 1, axis=2)[..., :seen]
+        features = self.features[tasks[:, None, None], chosen[..., None], times]
+        return features, order[:, shots:]
+
+    def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
+        """Draw a transition of each of the tasks (B,)."""
+        _, each, length, _ = self.features.shape
+        where = tasks, rng.integers(each, size=tasks.shape), rng.integers(length, size=tasks.shape)
+        actions = None if self.actions is None else self.actions[where]
+        return Transitions(self.states[where], actions, self.next_states[where])
+
+
+class EpisodeNoise:
+    """Noise on the observed coordinates that stay constant throughout every demonstration.
+
+    They describe the episode, not the body. There are no more of them than demonstrations, so a
+    network learns them by heart; noise makes it learn the rule. A family without such coordinates
+    is left as it is.
+
+    Args:
+        demonstrations: what tells the coordinates.
+        scale: standard deviation in normalised units; 0 for none.
+    """
+
+    def __init__(self, demonstrations: TaskDemonstrations, scale: float) -> None:
+        states = demonstrations.states
+        constant = (states - states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
+        self.columns = torch.nonzero(constant)[:, 0]
+        """Which coordinates of an observation."""
+        self.scale = scale
+        self._observed = states.shape[-1]
+
+    def __call__(self, features: Tensor, generator: torch.Generator) -> Tensor:
+        """Transitions (..., T, F) with noise that the T transitions of a demonstration share.
+
+        Each transition begins with s and, if it is long enough, ends with s'.
+        """
+        if self.scale == 0.0 or len(self.columns) == 0:
+            return features
+        *batch, _, width = features.shape
+        noise = torch.randn((*batch, 1, len(self.columns)), generator=generator) * self.scale
+        noisy = features.clone()
+        noisy[..., self.columns] += noise
+        if width >= 2 * self._observed:
+            noisy[..., width - self._observed + self.columns] += noise
+        return noisy
+
+
+class TaskReplay:
+    """Rings of normalised transitions, one a task, filled in step.
+
+    Args:
+        tasks: N.
+        capacity: transitions kept of each; the oldest are overwritten.
+        observations: O.
+        actions: A.
+    """
+
+    def __init__(self, tasks: int, capacity: int, observations: int, actions: int) -> None:
+        self._rows = torch.zeros((tasks, capacity, 2 * observations + actions))
+        self._split = [observations, actions, observations]
+        self.added = 0
+        """Transitions added to each task's ring so far, the overwritten ones included."""
+
+    def __len__(self) -> int:
+        return min(self.added, self._rows.shape[1])
+
+    def add(self, states: Tensor, actions: Tensor, next_states: Tensor) -> None:
+        """Add one transition a task: (N, O), (N, A), (N, O)."""
+        row = torch.cat((states, actions, next_states), dim=-1)
+        self._rows[:, self.added % self._rows.shape[1]] = row
+        self.added += 1
+
+    def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
+        """Draw a transition of each of the tasks (B,)."""
+        rows = self._rows[tasks, rng.integers(len(self), size=tasks.shape)]
+        return Transitions(*torch.split(rows, self._split, dim=-1))
+
+    def tensor(self) -> Tensor:
+        """The filled part, to be checkpointed together with ``added``."""
+        return self._rows[:, : len(self)]
+
+    def restore(self, rows: Tensor, added: int) -> None:
+        """Put back what :meth:`tensor` gave."""
+        self._rows[:, : rows.shape[1]] = rows
+        self.added = added
