@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.baselines.networks import linear
+from smile_bench.errors import InputError
 
 __all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
 
@@ -22,6 +23,8 @@ class EncoderConfig:
     """Size of what is pooled, first within and then across demonstrations."""
     code: int = 32
     """Size of the context code z."""
+    across: str = "mean"
+    """How demonstrations are pooled: ``"mean"`` or, as the authors' code has it, ``"sum"``."""
 
 
 def context_features(
@@ -41,19 +44,25 @@ def context_features(
 
 
 class ContextEncoder(nn.Module):
-    """Per-timestep network, mean over timesteps, mean over demonstrations, network to the code.
+    """Per-timestep network, mean over timesteps, pooling over demonstrations, network to the code.
 
-    The mean over demonstrations keeps the code's scale for any number of them; being pooled, the
+    A mean over demonstrations keeps the code's scale for any number of them. Being pooled, the
     code does not depend on the order of timesteps or demonstrations.
 
     Args:
         features: size of a transition as the encoder sees it.
         config: sizes.
         generator: draws the initial weights.
+
+    Raises:
+        InputError: an unknown pooling.
     """
 
     def __init__(self, features: int, config: EncoderConfig, generator: torch.Generator) -> None:
         super().__init__()
+        if config.across not in ("mean", "sum"):
+            raise InputError(f"demonstrations are pooled by mean or sum, not {config.across!r}.")
+        self.mean = config.across == "mean"
         self.timestep = nn.Sequential(
             linear(features, config.hidden, generator),
             nn.ReLU(),
@@ -79,9 +88,10 @@ class ContextEncoder(nn.Module):
         """
         trajectories = self.timestep(features).mean(dim=2)
         if present is None:
-            pooled = trajectories.mean(dim=1)
-        else:
-            weights = present.to(trajectories.dtype)[..., None]
-            pooled = (trajectories * weights).sum(dim=1) / weights.sum(dim=1)
+            present = torch.ones(trajectories.shape[:2], dtype=torch.bool)
+        weights = present.to(trajectories)[..., None]
+        pooled = (trajectories * weights).sum(dim=1)
+        if self.mean:
+            pooled = pooled / weights.sum(dim=1)
         code: Tensor = self.context(pooled)
         return code

@@ -86,7 +86,29 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
             sac=SACConfig(discount=0.98, target_entropy=-6.0, entropy_weight=0.1, policy_every=2),
         )
     ),
-    "SmileWalkerDynamics-v0": lambda seed: PPO(replace(_WALKER, seed=seed)),
+    "SmileWalkerDynamics-v0": lambda seed: SACExpert(
+        SACExpertConfig(
+            family="SmileWalkerDynamics-v0",
+            practice="walk-all-dynamics",
+            seed=seed,
+            iterations=80,
+            envs=86,
+            steps=500,
+            updates=10,
+            random_iterations=0,
+            prior_iterations=4,
+            imitation=10.0,
+            reward_scale=0.1,
+            capacity=3_000_000,
+            sac=SACConfig(
+                layer_norm=True,
+                target_entropy=-6.0,
+                entropy_weight=0.02,
+                entropy_weight_floor=0.003,
+                policy_every=2,
+            ),
+        )
+    ),
 }
 """Family id to its expert's training for a seed."""
 

@@ -198,6 +198,7 @@ PRACTICES: dict[str, Practice] = {
     "reach-target": ReachTarget(),
     "track-velocity": TrackVelocity(),
     "walk-dynamics": WalkDynamics(),
+    "walk-all-dynamics": WalkDynamics(widening=(-1.0, 0.0)),
     "walk-unmodified": WalkDynamics(spread=0.0),
 }
 """By the name that a configuration gives."""

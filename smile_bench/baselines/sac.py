@@ -108,8 +108,15 @@ class SAC:
             for group in optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * factor
 
-    def update(self, batch: Batch) -> dict[str, float]:
+    def update(
+        self, batch: Batch, demonstrated: Tensor | None = None, imitation: float = 0.0
+    ) -> dict[str, float]:
         """One critic update and, at every k-th, one of policy and entropy weight.
+
+        Args:
+            batch: transitions.
+            demonstrated: as in :meth:`update_policy`.
+            imitation: as in :meth:`update_policy`.
 
         Returns:
             What to log.
@@ -119,7 +126,7 @@ class SAC:
         """
         log = self.update_critic(batch)
         if self.updates % self.config.policy_every == 0:
-            log |= self.update_policy(batch.features)
+            log |= self.update_policy(batch.features, demonstrated, imitation)
         return log
 
     def update_critic(self, batch: Batch) -> dict[str, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gymnasium import spaces
 
@@ -12,7 +14,7 @@ from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.sac import SACConfig
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
-__all__ = ["SMILeConfig", "require_fitting"]
+__all__ = ["PRESETS", "SMILeConfig", "preset", "require_fitting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,83 @@ class SMILeConfig:
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
     threads: int = 1
     """Native threads of the simulator."""
+
+
+PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
+"""Names of SMILe's agents."""
+
+_LENGTHS: Mapping[str, Mapping[str, Any]] = {
+    "SmileAntGoal-v0": {"iterations": 75},
+    "SmileHalfCheetahVelocity-v0": {"iterations": 150},
+    "SmileWalkerDynamics-v0": {"iterations": 300},
+    "SmileAntLinearClassification-v0": {
+        "iterations": 150,
+        "steps": 50,
+        "capacity": 20_000,
+        "context_timesteps": 16,
+    },
+}
+"""How long and on how much a family's agents train, whichever the preset."""
+
+_TUNED: Mapping[str, Mapping[str, Any]] = {
+    "SmileAntLinearClassification-v0": {
+        "episode_noise": 0.6,
+        "weight_decay": 0.3,
+        "encoder": EncoderConfig(pooled=128, code=64),
+    },
+}
+"""What ``smile`` changes for a family."""
+
+# About 24 for the half-cheetah, 4 for the ants, 20 for the walker in the authors' code.
+_PAPER_REWARD_SCALES = {
+    "SmileAntGoal-v0": 4.0,
+    "SmileHalfCheetahVelocity-v0": 24.0,
+    "SmileWalkerDynamics-v0": 20.0,
+    "SmileAntLinearClassification-v0": 4.0,
+}
+
+
+def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
+    """The settings of one of SMILe's agents for a family.
+
+    ``smile`` is the best that we make of the algorithm. ``smile-paper`` is the published one: no
+    demonstrations in the policy's batches, no other tasks' demonstrations as negatives, constant
+    learning rates, a sum over demonstrations, and the authors' penalty, discount and reward scale.
+    It trains as long as ``smile`` does, on as much.
+
+    Args:
+        name: one of :data:`PRESETS`.
+        family: the family's id.
+        seed: of the training.
+
+    Raises:
+        UnknownNameError: no such preset.
+        InputError: the family has no settings.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError(f"unknown preset {name!r}. {suggestion(name, PRESETS)}")
+    if family not in _LENGTHS:
+        raise InputError(
+            f"{name} has no settings for {family}; those with some: {', '.join(_LENGTHS)}. "
+            "Make an SMILeConfig of your own."
+        )
+    published: dict[str, Any] = {
+        "reward_scale": _PAPER_REWARD_SCALES[family],
+        "penalty": 10.0,
+        "other_tasks": 0.0,
+        "demonstrated": 0.0,
+        "decay_to": 1.0,
+        "encoder": EncoderConfig(code=64, across="sum"),
+        "sac": SACConfig(discount=0.99),
+    }
+    return SMILeConfig(
+        family=family,
+        name=name,
+        seed=seed,
+        state_only=name.endswith("state-only"),
+        **_LENGTHS[family],
+        **(published if name.startswith("smile-paper") else _TUNED.get(family, {})),
+    )
 
 
 def require_fitting(config: SMILeConfig, access: Access) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "expert_metrics",
     "load_base_policy",
     "load_expert",
+    "load_prior_policy",
     "read_expert",
     "write_expert",
 ]
@@ -167,6 +168,18 @@ def load_base_policy(family: str | Family) -> Expert:
     """
     family = get_family(family)
     return _load(family, f"{family.recipe.expert}-base", "base policy")
+
+
+@cache
+def load_prior_policy(family: str | Family) -> Expert:
+    """The policy that ships for a family's expert to begin its training with.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family has no prior policy, or its file is damaged.
+    """
+    family = get_family(family)
+    return _load(family, f"{family.recipe.expert}-prior", "prior policy")
 
 
 def expert_metrics(
