@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from smile_bench.agents import Context
     from smile_bench.baselines import load_agent
     from smile_bench.datasets import load_dataset
-    from smile_bench.protocol import Result, evaluate
+    from smile_bench.protocol import Result, evaluate, read_result
 
 __version__ = "0.1.0"
 
@@ -28,6 +28,7 @@ __all__ = [
     "get_family",
     "load_agent",
     "load_dataset",
+    "read_result",
 ]
 
 _LAZY = {
@@ -36,6 +37,7 @@ _LAZY = {
     "evaluate": "smile_bench.protocol",
     "load_agent": "smile_bench.baselines",
     "load_dataset": "smile_bench.datasets",
+    "read_result": "smile_bench.protocol",
 }
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
 from smile_bench.datasets.files import replacing
+from smile_bench.datasets.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
 from smile_bench.envs import SPLITS, Family, all_families, get_family
 from smile_bench.errors import DatasetError, suggestion
 
@@ -25,11 +26,8 @@ TRAJECTORIES = "trajectory_observations"
 """Where transitions are adjacent, the T + 1 observations of an episode are stored once, and
 ``observations`` and ``next_observations`` are virtual windows onto them."""
 
-FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 MAXIMUM_DEMONSTRATIONS = 4096
 """Per task; what a file may declare before it is refused."""
-MAXIMUM_BYTES = 8 << 30
-"""Per array, likewise."""
 ATTRIBUTES = (
     "recipe",
     "expert",
@@ -70,15 +68,7 @@ def read_dataset(path: Path) -> Dataset:
     try:
         with h5py.File(path, "r") as file:
             dataset, expected = _read(path, file)
-    except (
-        OSError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        MemoryError,
-    ) as error:
+    except READING_ERRORS as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
@@ -154,7 +144,7 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
         )
     family = get_family(name)
     for node in (file, *(file[split] for split in SPLITS), *(file[s]["metrics"] for s in SPLITS)):
-        _require_hard_links(path, node)
+        require_hard_links(path, node, DatasetError)
     splits = {split: _read_split(path, file[split], family, split) for split in SPLITS}
     own = ("format", "family", "content_sha256")
     attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
@@ -188,42 +178,14 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
         shapes["replay_actions"] = (n, family.horizon, family.action_size)
     metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
     types = ARRAYS | {"replay_actions": np.float32} | dict.fromkeys(metrics, np.float64)
-    arrays = {}
-    for name, shape in (shapes | metrics).items():
-        item = group[name]
-        if not isinstance(item, h5py.Dataset):
-            raise DatasetError(f"{path}: {split}/{name} is not an array.")
-        _require_local(path, item, split)
-        if item.shape != shape or item.dtype != np.dtype(types[name]):
-            raise DatasetError(
-                f"{path}: {split}/{name} is {item.dtype} {item.shape}, but {family.id} with "
-                f"{n} tasks, {d} demonstrations and {t} transitions needs "
-                f"{np.dtype(types[name])} {shape}."
-            )
-        if item.nbytes > MAXIMUM_BYTES:
-            raise DatasetError(f"{path}: {split}/{name} declares {item.nbytes} bytes; refused.")
-        arrays[name] = item[...]
-        if not np.isfinite(arrays[name]).all():
-            raise DatasetError(f"{path}: {split}/{name} holds numbers that are not finite.")
+    why = f"{family.id} with {n} tasks, {d} demonstrations and {t} transitions"
+    arrays = {
+        name: read_array(path, group, name, shape, types[name], DatasetError, why=why)
+        for name, shape in (shapes | metrics).items()
+    }
     return Demonstrations(
         family=family.id,
         split=split,
         metrics={metric.name: arrays.pop(f"metrics/{metric.name}") for metric in family.metrics},
         **arrays,
     )
-
-
-def _require_hard_links(path: Path, group: h5py.Group) -> None:
-    """Refuse links that lead elsewhere: a dataset is its file."""
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise DatasetError(f"{path}: {group.name} links {name!r} elsewhere; refused.")
-
-
-def _require_local(path: Path, item: h5py.Dataset, split: str) -> None:
-    """Refuse arrays whose bytes lie in other files: a dataset is its file."""
-    elsewhere = bool(item.external) or (
-        item.is_virtual and any(source.file_name != "." for source in item.virtual_sources())
-    )
-    if elsewhere:
-        raise DatasetError(f"{path}: {split} refers to other files; refused.")

@@ -334,6 +334,23 @@ class GridSimulator:
         row, column = np.divmod(self.cells, len(self.family.layout[0]))
         return {"x_position": column.astype(np.float64), "y_position": row.astype(np.float64)}
 
+    def state(self) -> FloatArray:
+        """The cell of every episode, (N, 1)."""
+        return self.cells[:, None].astype(np.float64)
+
+    def set_state(self, states: FloatArray) -> None:
+        """Put every episode into a cell (N, 1); returns so far and steps taken stay.
+
+        Raises:
+            InputError: another shape, or what is no free cell.
+        """
+        if states.shape != (self.num_envs, 1) or not np.isin(states, self.family.free).all():
+            raise InputError(
+                f"states of {self.family.id} are free cells {(self.num_envs, 1)}, got shape "
+                f"{states.shape}: {states.ravel()[:5].tolist()}."
+            )
+        self.cells = states[:, 0].astype(np.int64)
+
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
         """Take one step.
 

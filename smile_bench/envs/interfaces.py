@@ -55,6 +55,12 @@ class BatchSimulator(Protocol):
     def positions(self) -> dict[str, FloatArray]:
         """What ``info`` says of where every episode is, each (N,)."""
 
+    def state(self) -> FloatArray:
+        """Where every episode is, (N, W), a new array: what the physics moves."""
+
+    def set_state(self, states: FloatArray) -> None:
+        """Put every episode elsewhere (N, W); metrics so far and steps taken stay."""
+
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
         """Take one control step with actions (N, action_size) where ``moving`` (N,)."""
 

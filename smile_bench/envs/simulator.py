@@ -208,6 +208,26 @@ class Simulator:
         """Gymnasium's position keys of ``info``, each (N,)."""
         return self.family.positions(self.qpos)
 
+    def state(self) -> FloatArray:
+        """Positions and velocities, (N, nq + nv), a new array."""
+        return np.concatenate((self.qpos, self.qvel), axis=1)
+
+    def set_state(self, states: FloatArray) -> None:
+        """Give every episode positions and velocities (N, nq + nv).
+
+        Metrics so far, steps taken and the solver's warm start stay.
+
+        Raises:
+            InputError: another shape, or not finite.
+        """
+        nq, nv = self.qpos.shape[1], self.qvel.shape[1]
+        if states.shape != (self.num_envs, nq + nv) or not np.isfinite(states).all():
+            raise InputError(
+                f"states of {self.family.id} are {nq} positions and {nv} velocities, finite, here "
+                f"{(self.num_envs, nq + nv)}; got shape {states.shape}."
+            )
+        self.qpos[:], self.qvel[:] = states[:, :nq], states[:, nq:]
+
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
         """Take one control step.
 

@@ -1,6 +1,7 @@
-"""What is scored and how: the frozen meta-test set, evaluation, metrics, result files."""
+"""What is scored and how: the frozen meta-test set, evaluation, statistics, result files."""
 
 from smile_bench.protocol.evaluation import evaluate
+from smile_bench.protocol.reading import read_result
 from smile_bench.protocol.result import Result
 
-__all__ = ["Result", "evaluate"]
+__all__ = ["Result", "evaluate", "read_result"]

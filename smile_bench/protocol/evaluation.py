@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,19 @@ from smile_bench.agents import (
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError, InputError, ProtocolError
+from smile_bench.protocol.evidence import Recorder
 from smile_bench.protocol.metatest import MetaTest, load_meta_test
+from smile_bench.protocol.provenance import hardware, package_versions, training_of, weights_of
 from smile_bench.protocol.result import Result, normalised_scores
 
-__all__ = ["adapt", "evaluate", "meta_test_contexts", "run_episodes"]
+__all__ = [
+    "adapt",
+    "context_sizes",
+    "evaluate",
+    "load_frozen",
+    "meta_test_contexts",
+    "run_episodes",
+]
 
 
 def evaluate(
@@ -37,7 +45,9 @@ def evaluate(
     """Score an agent on a family under the frozen protocol.
 
     Args:
-        agent: the agent; it adapts once to all contexts, one a slot, and then acts in all.
+        agent: the agent; it adapts once to all contexts, one a slot, and then acts in all. Its
+            optional attributes ``recipe`` (JSON-able facts of its training) and
+            ``weights_sha256`` go into the result.
         family: the family's id.
         shots: demonstrations in every context; by default the protocol's mixture.
         name: how the result calls the agent; its ``name`` or class by default.
@@ -51,31 +61,23 @@ def evaluate(
         InputError: a number of shots that the family does not have.
     """
     family = get_family(family)
-    meta_test = load_meta_test(family.id)
-    dataset = load_dataset(family)
-    if dataset.digest() != meta_test.dataset:
-        raise ProtocolError(
-            f"the shipped dataset of {family.id} is not the one that protocol "
-            f"{meta_test.version} was frozen on. Install smile-bench again."
-        )
-    if shots is not None and shots not in family.context_sizes:
-        raise InputError(
-            f"{family.id} is evaluated with {', '.join(map(str, family.context_sizes))} "
-            f"demonstrations in a context, not {shots}."
-        )
-    sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
+    meta_test, dataset = load_frozen(family)
+    sizes = context_sizes(family, meta_test, shots)
+    training, weights = training_of(agent), weights_of(agent)
     began = time.perf_counter()
     policy = adapt(agent, family, meta_test, dataset, sizes)
     adapted = time.perf_counter()
     parameters = family.table("test")[meta_test.tasks]
+    recorder = Recorder(family, len(parameters))
     episodes, acting = run_episodes(
-        family, policy, parameters, meta_test.initial_states, threads=threads
+        family, policy, parameters, meta_test.initial_states, threads=threads, recorder=recorder
     )
-    ended = time.perf_counter()
+    simulating = time.perf_counter() - adapted - acting
     return Result(
         agent=name or str(getattr(agent, "name", type(agent).__name__)),
         family=family.id,
         protocol_version=meta_test.version,
+        meta_test=meta_test.digest,
         dataset=meta_test.dataset,
         privileged=isinstance(agent, PrivilegedAgent),
         state_only=is_state_only(agent),
@@ -84,16 +86,44 @@ def evaluate(
         shots=sizes,
         episodes=episodes,
         scores=normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references),
-        versions={
-            package: metadata.version(package)
-            for package in ("smile-bench", "mujoco", "gymnasium", "numpy")
-        },
-        seconds={
-            "adapt": adapted - began,
-            "act": acting,
-            "simulate": ended - adapted - acting,
-        },
+        versions=package_versions(),
+        hardware=hardware(),
+        seconds={"adapt": adapted - began, "act": acting, "simulate": simulating},
+        training=training,
+        weights=weights,
+        evidence=recorder.evidence(meta_test, sizes),
     )
+
+
+def load_frozen(family: Family) -> tuple[MetaTest, Dataset]:
+    """The frozen meta-test set of a family and the dataset that it is of.
+
+    Raises:
+        DatasetError, ProtocolError: one is missing or damaged, or they do not belong together.
+    """
+    meta_test, dataset = load_meta_test(family.id), load_dataset(family)
+    if dataset.digest() != meta_test.dataset:
+        raise ProtocolError(
+            f"the shipped dataset of {family.id} is not the one that protocol "
+            f"{meta_test.version} was frozen on. Install smile-bench again."
+        )
+    return meta_test, dataset
+
+
+def context_sizes(family: Family, meta_test: MetaTest, shots: int | None) -> NDArray[np.int64]:
+    """Demonstrations in each episode's context, (E,): ``shots``, or the protocol's mixture.
+
+    Raises:
+        InputError: a number of shots that the family does not have.
+    """
+    if shots is None:
+        return meta_test.shots
+    if shots not in family.context_sizes:
+        raise InputError(
+            f"{family.id} is evaluated with {', '.join(map(str, family.context_sizes))} "
+            f"demonstrations in a context, not {shots}."
+        )
+    return np.full_like(meta_test.shots, shots)
 
 
 def meta_test_contexts(
@@ -114,6 +144,7 @@ def run_episodes(
     initial_states: NDArray[np.float64],
     *,
     threads: int | None = None,
+    recorder: Recorder | None = None,
 ) -> tuple[dict[str, NDArray[np.float64]], float]:
     """Run one episode a slot to the horizon.
 
@@ -123,6 +154,7 @@ def run_episodes(
         parameters: task of each slot (E, P).
         initial_states: (E, S).
         threads: native threads of the simulator.
+        recorder: keeps evidence of the episodes.
 
     Returns:
         Each metric of the family, (E,), and the seconds spent in ``policy.act``.
@@ -139,7 +171,10 @@ def run_episodes(
         began = time.perf_counter()
         raw = policy.act(observations)
         acting += time.perf_counter() - began
-        outcome = simulator.step(checked_actions(family, raw, len(parameters), step))
+        actions = checked_actions(family, raw, len(parameters), step)
+        outcome = simulator.step(actions)
+        if recorder is not None:
+            recorder.record(step, actions, simulator)
     return {metric.name: outcome.info[metric.name] for metric in family.metrics}, acting
 
 

@@ -57,7 +57,12 @@ class MetaTest:
 
     @property
     def version(self) -> str:
-        """The protocol's version: its number and a digest of everything that it fixes."""
+        """The protocol's version: its number and the beginning of :attr:`digest`."""
+        return f"{PROTOCOL}-{self.digest[:16]}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that the protocol fixes."""
         family = get_family(self.family)
         total = hashlib.sha256()
         facts = {
@@ -79,7 +84,7 @@ class MetaTest:
         for array in (*tables, *self.arrays().values(), *references):
             total.update(f"{array.dtype.str} {array.shape}\n".encode())
             total.update(np.ascontiguousarray(array).data)
-        return f"{PROTOCOL}-{total.hexdigest()[:16]}"
+        return total.hexdigest()
 
     def select(self, episodes: NDArray[np.int64]) -> MetaTest:
         """The same with some of the episodes only; its version is of no protocol."""

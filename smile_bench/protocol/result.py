@@ -1,7 +1,8 @@
-"""Results: what an evaluation measured, and its file."""
+"""Results: what an evaluation measured, and how it is written."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.files import replacing
 from smile_bench.envs import get_family
+from smile_bench.errors import ProtocolError
+from smile_bench.protocol.evidence import Evidence
 from smile_bench.protocol.metatest import References
 
-__all__ = ["FORMAT", "Result", "normalised_scores"]
+__all__ = [
+    "EVIDENCE_FILE",
+    "FORMAT",
+    "RESULT_FILE",
+    "Result",
+    "normalised_scores",
+    "render",
+    "seal",
+    "sealed",
+    "task_means",
+]
 
-FORMAT = "smile-bench-result-1"
+FORMAT = "smile-bench-result-2"
+RESULT_FILE, EVIDENCE_FILE = "result.json", "evidence.h5"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +41,8 @@ class Result:
     agent: str
     family: str
     protocol_version: str
+    meta_test: str
+    """SHA-256 of everything that the protocol fixes."""
     dataset: str
     """Digest of the dataset that the contexts are of."""
     privileged: bool
@@ -43,8 +59,15 @@ class Result:
     scores: NDArray[np.float64]
     """Normalised score of each task, (number of tasks,); NaN where the references do not differ."""
     versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
     seconds: Mapping[str, float]
     """Wall-clock of adapting, acting and simulating."""
+    training: Mapping[str, Any] | None = None
+    """What the agent's attribute ``recipe`` says: seed, access, command, cost."""
+    weights: str | None = None
+    """SHA-256 of the agent's weights file."""
+    evidence: Evidence | None = None
+    """None where only ``result.json`` was read."""
 
     @property
     def metric(self) -> float:
@@ -67,13 +90,14 @@ class Result:
         return task_means(self.tasks, values)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON-able data."""
+        """The result as JSON-able data, but for the evidence and the seal."""
         scores: list[float | None] = [None if np.isnan(s) else float(s) for s in self.scores]
         return {
             "format": FORMAT,
             "agent": self.agent,
             "family": self.family,
             "protocol_version": self.protocol_version,
+            "meta_test_sha256": self.meta_test,
             "dataset_sha256": self.dataset,
             "privileged": self.privileged,
             "state_only": self.state_only,
@@ -87,15 +111,60 @@ class Result:
                 "shots": self.shots.tolist(),
                 **{name: values.tolist() for name, values in self.episodes.items()},
             },
+            "training": None if self.training is None else dict(self.training),
+            "weights_sha256": self.weights,
             "versions": dict(self.versions),
+            "hardware": dict(self.hardware),
             "seconds": dict(self.seconds),
         }
 
     def save(self, directory: str | Path) -> Path:
-        """Write ``result.json`` into a folder, whole or not at all; return its path."""
-        path = Path(directory) / "result.json"
-        write_atomically(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+        """Write ``evidence.h5`` and ``result.json`` into a folder.
+
+        Both are written beside their targets and put in place when both are whole, the evidence
+        first.
+
+        Returns:
+            The path of ``result.json``.
+
+        Raises:
+            ProtocolError: the result was read without its evidence.
+            ValueError: a number that is not finite.
+        """
+        if self.evidence is None:
+            raise ProtocolError(
+                "this result was read without its evidence, and can not be written without it: "
+                "use read_result(path, evidence=True), or copy the folder."
+            )
+        content = self.evidence.to_bytes()
+        text = render(sealed(self.to_dict(), hashlib.sha256(content).hexdigest()))
+        path = Path(directory) / RESULT_FILE
+        with replacing(path) as result, replacing(path.with_name(EVIDENCE_FILE)) as evidence:
+            evidence.write_bytes(content)
+            result.write_text(text, encoding="utf-8")
         return path
+
+
+def sealed(document: Mapping[str, Any], evidence: str) -> dict[str, Any]:
+    """A result's data with its evidence's SHA-256 and its seal."""
+    whole = {**document, "evidence": {"file": EVIDENCE_FILE, "sha256": evidence}}
+    return {**whole, "seal": seal(whole)}
+
+
+def seal(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of everything but the seal.
+
+    Canonical: names sorted, no spaces, ASCII with escapes, numbers as Python's ``repr`` has them
+    (the shortest decimals that read back the same).
+    """
+    rest = {name: value for name, value in document.items() if name != "seal"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The text of a result file; there is one for each result."""
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def task_means(tasks: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,105 @@
+"""Reading HDF5 files from strangers: nothing outside the file, nothing larger than it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from smile_bench.errors import SmileError
+
+__all__ = ["FILTERS", "READING_ERRORS", "read_array", "require_hard_links"]
+
+FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+"""How arrays are stored."""
+READING_ERRORS = (
+    OSError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    MemoryError,
+)
+"""What h5py raises on damaged files."""
+MAXIMUM_BYTES = 8 << 30
+"""Per array; what a file may declare before it is refused."""
+LEAST_CHUNK = 1 << 20
+"""Bytes that a chunk may always have, however small its array."""
+
+
+def require_hard_links(path: Path, group: h5py.Group, error: type[SmileError]) -> None:
+    """Refuse links that lead elsewhere: what is read is the file.
+
+    Raises:
+        error: a soft or external link in the group.
+    """
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise error(f"{path}: {group.name} links {name!r} elsewhere; refused.")
+
+
+def read_array(
+    path: Path,
+    group: h5py.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    error: type[SmileError],
+    *,
+    why: str = "",
+) -> NDArray[Any]:
+    """Read an array that must have a shape and a type; nothing is read before it is known to.
+
+    Args:
+        path: of the file, for messages.
+        group: where the array is.
+        name: its name.
+        shape: what it must have.
+        dtype: likewise.
+        error: what to raise.
+        why: where the shape comes from, for the message.
+
+    Raises:
+        error: no array, one of another shape or type, one whose bytes lie in other files, one
+            stored in a way that costs more than its size, or numbers that are not finite.
+    """
+    where = f"{group.name}/{name}".lstrip("/")
+    item = group[name]
+    if not isinstance(item, h5py.Dataset):
+        raise error(f"{path}: {where} is not an array.")
+    elsewhere = bool(item.external) or (
+        item.is_virtual and any(source.file_name != "." for source in item.virtual_sources())
+    )
+    if elsewhere:
+        raise error(f"{path}: {where.split('/')[0]} refers to other files; refused.")
+    if item.shape != shape or item.dtype != np.dtype(dtype):
+        raise error(
+            f"{path}: {where} is {item.dtype} {item.shape}, but {why or 'this file'} needs "
+            f"{np.dtype(dtype)} {shape}."
+        )
+    if item.nbytes > MAXIMUM_BYTES:
+        raise error(f"{path}: {where} declares {item.nbytes} bytes; refused.")
+    _require_ordinary_storage(path, item, where, error)
+    array: NDArray[Any] = item[...]
+    if not np.isfinite(array).all():
+        raise error(f"{path}: {where} holds numbers that are not finite.")
+    return array
+
+
+def _require_ordinary_storage(
+    path: Path, item: h5py.Dataset, where: str, error: type[SmileError]
+) -> None:
+    """Refuse chunks beyond the array, which are unpacked whole, and filters that need plug-ins."""
+    if item.chunks is not None:
+        size = int(np.prod(item.chunks, dtype=np.float64)) * item.dtype.itemsize
+        if size > max(item.nbytes, LEAST_CHUNK):
+            raise error(f"{path}: {where} is stored in chunks of {size} bytes; refused.")
+    properties = item.id.get_create_plist()
+    known = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    if set(filters) - known:
+        raise error(f"{path}: {where} is stored with the HDF5 filters {filters}; refused.")

@@ -1,0 +1,226 @@
+"""Evidence of an evaluation: what was done in every episode, and where it led."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from smile_bench.datasets.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
+from smile_bench.envs import Family
+from smile_bench.envs.family import BatchSimulator
+from smile_bench.errors import ProtocolError
+from smile_bench.protocol.metatest import MetaTest
+
+__all__ = [
+    "EVIDENCE_FORMAT",
+    "Evidence",
+    "Recorder",
+    "checkpoints",
+    "read_evidence",
+    "row_digests",
+]
+
+EVIDENCE_FORMAT = "smile-bench-evidence-1"
+CHECKPOINT_EVERY = 10
+"""Control steps between two recorded states. Contacts amplify last bits too fast for longer
+stretches to be replayed on another machine."""
+NO_DEMONSTRATION = -1
+MAXIMUM_FILE = 256 << 20
+"""Bytes of a file that is not refused unread."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """E episodes of T control steps, with states at C checkpoints."""
+
+    family: str
+    protocol_version: str
+    actions: NDArray[np.float32]
+    """As the simulator took them, (E, T, A): one-hot rows where actions are discrete."""
+    tasks: NDArray[np.int64]
+    """Meta-test task of each episode, (E,)."""
+    demonstrations: NDArray[np.int64]
+    """The task's demonstrations in each context, in order, (E, K); −1 behind the last."""
+    shots: NDArray[np.int64]
+    """How many they are, (E,)."""
+    initial_digests: NDArray[np.uint64]
+    """Digest of each frozen initial state, (E,)."""
+    steps: NDArray[np.int64]
+    """Control steps after which states were recorded, (C,); the horizon is the last."""
+    states: NDArray[np.float32]
+    """The states, rounded, (E, C, W): positions and velocities; the cell of a grid."""
+    state_digests: NDArray[np.uint64]
+    """Digests of the states as they were, (E, C)."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name."""
+        return {name: getattr(self, name) for name in TYPES}
+
+    def to_bytes(self) -> bytes:
+        """The content of an evidence file."""
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            file.attrs["format"] = EVIDENCE_FORMAT
+            file.attrs["family"] = self.family
+            file.attrs["protocol_version"] = self.protocol_version
+            for name, array in self.arrays().items():
+                file.create_dataset(name, data=array, chunks=_chunks(array), **FILTERS)
+        return buffer.getvalue()
+
+
+TYPES: dict[str, DTypeLike] = {
+    "actions": np.float32,
+    "tasks": np.int64,
+    "demonstrations": np.int64,
+    "shots": np.int64,
+    "initial_digests": np.uint64,
+    "steps": np.int64,
+    "states": np.float32,
+    "state_digests": np.uint64,
+}
+"""What an evidence file holds."""
+
+
+class Recorder:
+    """Fills the arrays of :class:`Evidence` while episodes run.
+
+    Args:
+        family: the family.
+        slots: E.
+    """
+
+    def __init__(self, family: Family, slots: int) -> None:
+        self.steps = checkpoints(family)
+        self.actions = np.zeros((slots, family.horizon, family.action_size), np.float32)
+        self._states: list[NDArray[np.float64]] = []
+
+    def record(self, step: int, actions: NDArray[np.float32], simulator: BatchSimulator) -> None:
+        """Keep what was done in a control step, from 0, and at checkpoints where it led."""
+        self.actions[:, step] = actions
+        if step + 1 in self.steps:
+            self._states.append(simulator.state())
+
+    def evidence(self, meta_test: MetaTest, sizes: NDArray[np.int64]) -> Evidence:
+        """The evidence of episodes that have ended, with contexts of ``sizes`` (E,)."""
+        states = np.stack(self._states, axis=1)
+        return Evidence(
+            family=meta_test.family,
+            protocol_version=meta_test.version,
+            actions=self.actions,
+            tasks=meta_test.tasks,
+            demonstrations=context_demonstrations(meta_test, sizes),
+            shots=sizes,
+            initial_digests=row_digests(meta_test.initial_states),
+            steps=self.steps,
+            states=states.astype(np.float32),
+            state_digests=row_digests(states),
+        )
+
+
+def context_demonstrations(meta_test: MetaTest, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Demonstrations of contexts of ``sizes`` (E,), in order, (E, K); −1 behind the last."""
+    order = meta_test.demonstrations
+    return np.where(np.arange(order.shape[1]) < sizes[:, None], order, NO_DEMONSTRATION)
+
+
+def checkpoints(family: Family) -> NDArray[np.int64]:
+    """Control steps after which states are recorded, (C,)."""
+    regular = np.arange(CHECKPOINT_EVERY, family.horizon, CHECKPOINT_EVERY)
+    return np.append(regular, family.horizon)
+
+
+def row_digests(rows: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Digest of each row of (..., W), (...): the first 8 bytes of its SHA-256, little-endian.
+
+    A row is hashed as little-endian float64.
+    """
+    flat = np.ascontiguousarray(rows, "<f8").reshape(-1, rows.shape[-1])
+    digests = b"".join(hashlib.sha256(row.data).digest()[:8] for row in flat)
+    return np.frombuffer(digests, "<u8").astype(np.uint64).reshape(rows.shape[:-1])
+
+
+def read_evidence(path: Path, family: Family, episodes: int, sha256: str) -> Evidence:
+    """Read an evidence file of E episodes.
+
+    Args:
+        path: the file, which may come from anyone.
+        family: what it must be of.
+        episodes: E.
+        sha256: what the file's SHA-256 must be.
+
+    Raises:
+        ProtocolError: the file is missing, altered, damaged, of another format or family, or holds
+            what an evaluation can not have made.
+    """
+    content = _content(path)
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ProtocolError(
+            f"{path} has the SHA-256 {found[:16]}…, but its result says {sha256[:16]}…: it was "
+            "altered, or is of another evaluation."
+        )
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            return _read(path, file, family, episodes)
+    except READING_ERRORS as error:
+        if isinstance(error, ProtocolError):
+            raise
+        raise ProtocolError(
+            f"{path} is no readable evidence; it may be truncated or damaged ({error}). Evaluate "
+            "the agent again."
+        ) from error
+
+
+def _read(path: Path, file: h5py.File, family: Family, episodes: int) -> Evidence:
+    if file.attrs.get("format") != EVIDENCE_FORMAT:
+        raise ProtocolError(
+            f"{path} has format {file.attrs.get('format')!r}, expected {EVIDENCE_FORMAT!r}."
+        )
+    if sorted(file.attrs) != ["family", "format", "protocol_version"]:
+        raise ProtocolError(f"{path} has the attributes {sorted(file.attrs)}; refused.")
+    if file.attrs["family"] != family.id:
+        raise ProtocolError(f"{path} is of {file.attrs['family']!r}, not of {family.id}.")
+    if set(file) != set(TYPES):
+        raise ProtocolError(f"{path} holds {sorted(file)}, expected {sorted(TYPES)}.")
+    require_hard_links(path, file, ProtocolError)
+    steps = checkpoints(family)
+    width = family.make_simulator(1, threads=1).state().shape[1]
+    shapes = {
+        "actions": (episodes, family.horizon, family.action_size),
+        "demonstrations": (episodes, max(family.context_sizes)),
+        "steps": (len(steps),),
+        "states": (episodes, len(steps), width),
+        "state_digests": (episodes, len(steps)),
+    }
+    why = f"{family.id} with {episodes} episodes"
+    arrays = {
+        name: read_array(
+            path, file, name, shapes.get(name, (episodes,)), dtype, ProtocolError, why=why
+        )
+        for name, dtype in TYPES.items()
+    }
+    version = str(file.attrs["protocol_version"])
+    return Evidence(family=family.id, protocol_version=version, **arrays)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file() or path.stat().st_size > MAXIMUM_FILE:
+            raise ProtocolError(
+                f"{path} is missing, no ordinary file, or larger than {MAXIMUM_FILE} bytes."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ProtocolError(f"can not read {path}: {error}.") from error
+
+
+def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
+    """About a megabyte a chunk."""
+    row = max(1, array[:1].nbytes)
+    return (max(1, min(len(array), (1 << 20) // row)), *array.shape[1:])

@@ -1,0 +1,85 @@
+"""Where a result comes from: hardware, versions, and what an agent says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from smile_bench.errors import AgentError
+
+__all__ = ["hardware", "package_versions", "training_of", "weights_of"]
+
+PACKAGES = ("smile-bench", "mujoco", "gymnasium", "numpy")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def hardware() -> dict[str, Any]:
+    """Machine type, processor model, processors and system of this computer."""
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cpus": os.cpu_count() or 1,
+        "system": platform.system(),
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions that an evaluation may depend on; PyTorch's where it is in use."""
+    versions = {package: metadata.version(package) for package in PACKAGES}
+    versions["python"] = platform.python_version()
+    if "torch" in sys.modules:
+        versions["torch"] = metadata.version("torch")
+    return versions
+
+
+def training_of(agent: object) -> dict[str, Any] | None:
+    """What an agent's optional attribute ``recipe`` says of its training, as JSON-able data.
+
+    Raises:
+        AgentError: the attribute is no mapping of JSON-able data.
+    """
+    recipe = getattr(agent, "recipe", None)
+    if recipe is None:
+        return None
+    if not isinstance(recipe, Mapping):
+        raise AgentError(f"an agent's recipe must be a mapping, got {type(recipe).__name__}.")
+    try:
+        training: dict[str, Any] = json.loads(json.dumps(dict(recipe), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AgentError(
+            f"an agent's recipe must hold what JSON can: text, finite numbers, lists and mappings "
+            f"({error})."
+        ) from error
+    return training
+
+
+def weights_of(agent: object) -> str | None:
+    """An agent's optional attribute ``weights_sha256``: the SHA-256 of its weights file.
+
+    Raises:
+        AgentError: the attribute is no SHA-256.
+    """
+    weights = getattr(agent, "weights_sha256", None)
+    if weights is None:
+        return None
+    if not isinstance(weights, str) or not SHA256.fullmatch(weights):
+        raise AgentError(
+            f"an agent's weights_sha256 must be 64 hexadecimal digits, got {weights!r}."
+        )
+    return weights
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))
+        if found:
+            return found[1].strip()
+    return platform.processor() or "unknown"
