@@ -60,7 +60,9 @@ def test_a_truncated_file_is_one_clear_error(tmp_path: Path) -> None:
             read_dataset(path)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_an_error_or_changes_nothing(
     tmp_path: Path, position: float, bit: int
