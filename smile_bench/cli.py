@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.errors import SmileError
+from smile_bench.errors import InputError, SmileError
 
 if TYPE_CHECKING:
     from smile_bench.envs.interfaces import ToldPolicy
@@ -69,16 +69,27 @@ def _render(arguments: argparse.Namespace) -> int:
 def _build_dataset(arguments: argparse.Namespace) -> int:
     from smile_bench.datasets.build import BuildConfig, build_dataset
     from smile_bench.datasets.loading import add_to_manifest
+    from smile_bench.datasets.variants import EXPERT
     from smile_bench.envs import SPLITS, get_family
 
     family = get_family(arguments.family)
+    expert = arguments.variant == EXPERT
+    if arguments.manifest and not expert:
+        raise InputError("only the expert's demonstrations ship; --manifest is not for variants.")
     config = BuildConfig.canonical(
-        family.id, arguments.demos, arguments.subsample, seed=arguments.seed
+        family.id,
+        arguments.demos,
+        arguments.subsample,
+        seed=arguments.seed,
+        variant=arguments.variant,
+        noise=arguments.noise,
     )
-    path = Path(arguments.output or f"{family.id}.h5")
+    path = Path(arguments.output or f"{family.id}{'' if expert else f'-{arguments.variant}'}.h5")
     dataset = build_dataset(config, path)
     if arguments.manifest:
         add_to_manifest(path)
+    if (found := dataset.attributes.get("calibration")) is not None:
+        print(f"half an expert: rate {found['rate']:g}, score {found['score']:.3f}")
     for split in SPLITS:
         part = dataset.split(split)
         values = part.metrics[family.metric.name]
@@ -209,7 +220,13 @@ def _add_dataset_commands(commands: Any) -> None:
     build.add_argument("--demos", type=int, help="demonstrations per task")
     build.add_argument("--subsample", type=int, help="keep every so-manieth transition")
     build.add_argument("--seed", type=int, default=0)
-    build.add_argument("--output", help="HDF5 file to write, by default FAMILY.h5 here")
+    build.add_argument(
+        "--variant",
+        default="expert",
+        help="expert, noisy (action noise) or half (half the expert's score); see docs/datasets.md",
+    )
+    build.add_argument("--noise", type=float, help="scale of noisy, by default the family's")
+    build.add_argument("--output", help="HDF5 file to write, by default FAMILY[-VARIANT].h5 here")
     build.add_argument("--manifest", action="store_true", help="enter it in its folder's manifest")
     build.set_defaults(run=_build_dataset)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.datasets.expert import load_base_policy, load_expert
-from smile_bench.envs import get_family
+from smile_bench.datasets.expert import load_expert
+from smile_bench.datasets.variants import load_task_blind
 from smile_bench.envs.family import ToldPolicy
 
 __all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
@@ -67,8 +67,7 @@ class TaskBlind:
     name = "task-blind"
 
     def __init__(self, family: str) -> None:
-        based = get_family(family).blind_is_base_policy
-        self.expert: ToldPolicy = load_base_policy(family) if based else load_expert(family)
+        self.expert = load_task_blind(family)
 
     def adapt_to_tasks(
         self, parameters: NDArray[np.float64], others: NDArray[np.float64]

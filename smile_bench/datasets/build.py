@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,17 @@ from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.expert import load_expert
 from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset, reporting_full_disk, write_dataset
+from smile_bench.datasets.variants import (
+    EXPERT,
+    HALF,
+    Calibration,
+    Half,
+    Noisy,
+    calibrate,
+    draw_others,
+    load_task_blind,
+    require_noise,
+)
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import DatasetError
@@ -41,6 +52,10 @@ class BuildConfig:
     demonstrations: int
     subsample: int
     seed: int = 0
+    variant: str = EXPERT
+    """Whose demonstrations: one of ``VARIANTS``."""
+    noise: float | None = None
+    """Scale of the noise of noisy demonstrations; None is the family's."""
 
     @classmethod
     def canonical(
@@ -50,6 +65,8 @@ class BuildConfig:
         subsample: int | None = None,
         *,
         seed: int = 0,
+        variant: str = EXPERT,
+        noise: float | None = None,
     ) -> BuildConfig:
         """The family's recipe, with what is given instead.
 
@@ -62,6 +79,8 @@ class BuildConfig:
             demonstrations=recipe.demonstrations if demonstrations is None else demonstrations,
             subsample=recipe.subsample if subsample is None else subsample,
             seed=seed,
+            variant=variant,
+            noise=noise,
         )
 
 
@@ -94,10 +113,13 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
         The dataset, as read back from the file.
 
     Raises:
+        UnknownNameError: no such family or variant.
         ExpertError: the family has no expert.
-        DatasetError: the disk is full, or parts of another build lie in the way.
+        DatasetError: a number that does not fit the family, the disk is full, or parts of another
+            build lie in the way.
     """
     family, expert = get_family(config.family), load_expert(config.family)
+    config = replace(config, noise=require_noise(family, config.variant, config.noise))
     if config.subsample < 1 or family.horizon % config.subsample:
         raise DatasetError(
             f"subsample must divide the horizon {family.horizon}, got {config.subsample}."
@@ -110,14 +132,18 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
     parts = path.parent / f"{path.name}.parts"
     with reporting_full_disk(path):
         _claim(parts, attributes)
+        half = _calibrated(parts, family) if config.variant == HALF else None
         blocks = list(_blocks(config, family))
         with tqdm(total=sum(b.last - b.first for b in blocks), unit="task", disable=None) as bar:
             for block in blocks:
                 if not _finished(parts / block.file):
-                    arrays = _roll_out(config, family, expert, block)
+                    policy = _demonstrator(config, family, expert, block, half)
+                    arrays = _roll_out(config, family, policy, block)
                     write_atomically(parts / block.file, save(arrays))
                 bar.update(block.last - block.first)
         splits = {split: _join(parts, family, blocks, split) for split in SPLITS}
+        if half is not None:
+            attributes["calibration"] = half.to_dict()
         write_dataset(path, Dataset(family=family.id, splits=splits, attributes=attributes))
     shutil.rmtree(parts)
     return read_dataset(path)
@@ -140,10 +166,14 @@ def tables_digest(family: Family) -> str:
 
 
 def _attributes(config: BuildConfig, family: Family, expert: ToldPolicy) -> dict[str, Any]:
+    blind = {}
+    if config.variant == HALF:
+        blind["blind_sha256"] = expert_digest(load_task_blind(family))
     return {
         "recipe": asdict(config),
         "expert": family.recipe.expert,
         "expert_sha256": expert_digest(expert),
+        **blind,
         "tables_sha256": tables_digest(family),
         "versions": {name: metadata.version(name) for name in ("gymnasium", "mujoco", "numpy")},
         "machine": platform.machine(),
@@ -161,6 +191,38 @@ def _claim(parts: Path, attributes: Mapping[str, Any]) -> None:
             "version. Remove the folder to start anew, or name another output."
         )
     write_atomically(note, text)
+
+
+def _calibrated(parts: Path, family: Family) -> Calibration:
+    """The calibration of half an expert, done once a build."""
+    note = parts / "calibration.json"
+    if note.exists():
+        return Calibration(**json.loads(note.read_text(encoding="utf-8")))
+    found = calibrate(family)
+    write_atomically(note, json.dumps(asdict(found)))
+    return found
+
+
+def _demonstrator(
+    config: BuildConfig,
+    family: Family,
+    expert: ToldPolicy,
+    block: Block,
+    half: Calibration | None,
+) -> ToldPolicy:
+    """Who gives the demonstrations of a block."""
+    if config.noise is not None:
+        return Noisy(family, expert, config.noise)
+    if half is None:
+        return expert
+    tasks = np.repeat(np.arange(block.first, block.last), config.demonstrations)
+    others = draw_others(_stream(config, block, 2), family.table(block.split), tasks)
+    return Half(expert, load_task_blind(family), others, half.rate)
+
+
+def _stream(config: BuildConfig, block: Block, use: int) -> np.random.Generator:
+    """Randomness of a block, another for each use."""
+    return np.random.default_rng([config.seed, SPLITS.index(block.split), block.first, use])
 
 
 def _blocks(config: BuildConfig, family: Family) -> list[Block]:
@@ -183,7 +245,7 @@ def _finished(part: Path) -> bool:
 
 
 def _roll_out(
-    config: BuildConfig, family: Family, expert: ToldPolicy, block: Block
+    config: BuildConfig, family: Family, policy: ToldPolicy, block: Block
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a block's tasks; its randomness depends on nothing but seed, split, task."""
     table = family.table(block.split)[block.first : block.last]
@@ -213,11 +275,11 @@ def _roll_out(
     )
     rewards = np.empty((episodes, kept), np.float32)
     firsts = slice(None, None, config.demonstrations)
-    choices = np.random.default_rng([config.seed, SPLITS.index(block.split), block.first, 1])
+    choices = _stream(config, block, 1)
     replay = np.empty((len(table), family.horizon, family.action_size), np.float32)
     observation = simulator.observe()
     for t in range(family.horizon):
-        action = expert.act(observation, parameters, choices)
+        action = policy.act(observation, parameters, choices)
         replay[:, t] = action[firsts]
         outcome = simulator.step(action)
         after = simulator.observe()

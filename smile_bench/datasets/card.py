@@ -11,6 +11,7 @@ import numpy as np
 from smile_bench.datasets.dataset import Dataset
 from smile_bench.datasets.expert import load_expert
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.variants import EXPERT, HALF, NOISY, Calibration
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError
 
@@ -21,6 +22,12 @@ CITATION = (
     "*SMILe: Scalable Meta Inverse Reinforcement Learning through Context-Conditional Policies*, "
     "NeurIPS 2019."
 )
+
+TITLES = {
+    EXPERT: "demonstrations",
+    NOISY: "noisy demonstrations",
+    HALF: "demonstrations of half an expert",
+}
 
 
 def write_card(dataset: Dataset, path: Path, *, size: int | None = None) -> None:
@@ -47,10 +54,10 @@ def card_text(dataset: Dataset, plot: str, size: int | None) -> str:
     length = dataset.train.observations.shape[2]
     megabytes = "" if size is None else f", {size / 1e6:.1f} MB"
     lines = [
-        f"# {family.title}: demonstrations",
+        f"# {family.title}: {TITLES[dataset.variant]}",
         "",
-        f"`smile_bench.load_dataset({family.id!r})`: an expert that was told the task, to "
-        f"{family.summary}. {recipe['demonstrations']} demonstrations a task, {length} "
+        f"`{_load_command(dataset)}`: {_who(family, dataset)} "
+        f"{recipe['demonstrations']} demonstrations a task, {length} "
         f"transitions each ({_kept(recipe['subsample'])}){megabytes}.",
         "",
         f"![{family.metric.name} of every task]({plot})",
@@ -76,11 +83,36 @@ def _kept(subsample: int) -> str:
     return "all kept" if subsample == 1 else f"every {subsample}th kept, from a random offset"
 
 
+def _load_command(dataset: Dataset) -> str:
+    path = "" if dataset.variant == EXPERT else ", path"
+    return f"smile_bench.load_dataset({dataset.family!r}{path})"
+
+
+def _who(family: Family, dataset: Dataset) -> str:
+    """Sentences that say whose demonstrations these are."""
+    expert = f"an expert that was told the task, to {family.summary}"
+    if dataset.variant == NOISY:
+        return f"{expert}, under action noise of scale {dataset.attributes['recipe']['noise']:g}."
+    if dataset.variant == HALF:
+        found = Calibration.of(dataset)
+        return (
+            f"half {expert}: at a rate of {found.rate:g} a control step's action is the "
+            f"task-blind expert's. On {found.episodes} episodes of meta-train tasks this scores "
+            f"{found.score:.3f}, with {found.metric} {found.reached:.4g} between "
+            f"{found.expert:.4g} (1, the expert) and {found.blind:.4g} (0, the task-blind expert)."
+        )
+    return f"{expert}."
+
+
 def _build_command(family: Family, recipe: dict[str, Any]) -> str:
-    return (
+    command = (
         f"smile-bench datasets build {family.id} --demos {recipe['demonstrations']} "
         f"--subsample {recipe['subsample']} --seed {recipe['seed']}"
     )
+    variant, noise = recipe.get("variant", EXPERT), recipe.get("noise")
+    if variant != EXPERT:
+        command += f" --variant {variant}"
+    return command if noise is None else f"{command} --noise {noise:g}"
 
 
 def _table(family: Family, dataset: Dataset) -> list[str]:

@@ -126,6 +126,11 @@ class Dataset:
     """Recipe, seed, package versions, expert digest, licence."""
 
     @property
+    def variant(self) -> str:
+        """Whose demonstrations these are: ``"expert"``, ``"noisy"`` or ``"half"``."""
+        return str(self.attributes["recipe"].get("variant", "expert"))
+
+    @property
     def train(self) -> Demonstrations:
         """Meta-train: what imitators learn from."""
         return self.splits["train"]

@@ -150,6 +150,8 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
     if missing := sorted(set(ATTRIBUTES) - set(attributes)):
         raise DatasetError(f"{path} lacks the attributes {', '.join(missing)}.")
+    if not isinstance(attributes["recipe"], dict):
+        raise DatasetError(f"{path} has a recipe that is no mapping of names to values.")
     dataset = Dataset(family=name, splits=splits, attributes=attributes)
     return dataset, str(file.attrs["content_sha256"])
 

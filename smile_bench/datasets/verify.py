@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from smile_bench.datasets.build import expert_digest, tables_digest
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.expert import load_expert
+from smile_bench.datasets.variants import HALF, SCORE_RANGE, Calibration, is_half
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.errors import ExpertError
+from smile_bench.errors import DatasetError, ExpertError
 
 __all__ = ["Check", "made_here", "replay_difference", "verify_dataset"]
 
@@ -39,7 +40,7 @@ def verify_dataset(dataset: Dataset) -> Iterator[Check]:
 
     Yields:
         One check after another: task tables, splits, ranges, replays of every task's first
-        demonstration, provenance.
+        demonstration, how good half an expert is, provenance.
     """
     family = get_family(dataset.family)
     yield Check("checksum", True, f"arrays {dataset.digest()[:16]} as the file states")
@@ -48,6 +49,8 @@ def verify_dataset(dataset: Dataset) -> Iterator[Check]:
     yield _ranges(dataset)
     for split in SPLITS:
         yield _replays(family, dataset, split)
+    if dataset.variant == HALF:
+        yield _half(family, dataset)
     yield _provenance(family, dataset)
 
 
@@ -128,6 +131,27 @@ def _replays(family: Family, dataset: Dataset, split: str) -> Check:
     how = "bit by bit" if exact else f"{steps} steps within {TOLERANCE:g}, made elsewhere"
     detail = f"{part.tasks} demonstrations, {how}: largest difference {difference:.3g}"
     return Check(f"replay {split}", difference <= bound, detail)
+
+
+def _half(family: Family, dataset: Dataset) -> Check:
+    """Whether demonstrations of half an expert are that, by the metric they reach."""
+    try:
+        calibration = Calibration.of(dataset)
+    except DatasetError as error:
+        return Check("half an expert", False, str(error))
+    values = dataset.train.metrics[family.metric.name]
+    reached, (least, most) = float(values.mean()), SCORE_RANGE
+    score = calibration.score_of(reached)
+    # A mean of few demonstrations may lie outside by chance.
+    gain = abs(calibration.expert - calibration.blind)
+    deviation = float(values.std() / np.sqrt(values.size)) / gain
+    near = least - 2.0 * deviation <= score <= most + 2.0 * deviation
+    detail = (
+        f"train {family.metric.name} {reached:.4g}, score {score:.3f} ± {deviation:.3f}, "
+        f"asked for {least:g} to {most:g}; calibrated to {calibration.score:.3f} at rate "
+        f"{calibration.rate:g}"
+    )
+    return Check("half an expert", near and is_half(calibration.score), detail)
 
 
 def _provenance(family: Family, dataset: Dataset) -> Check:

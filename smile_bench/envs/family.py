@@ -81,6 +81,9 @@ class Recipe:
     """Demonstrations per task."""
     subsample: int
     """Every how many control steps a transition is kept; 1 keeps all."""
+    noise: float = 0.2
+    """Scale of the noise of noisy demonstrations, such that they stay like the expert's: standard
+    deviation of Gaussian noise on torques, or probability that a choice is drawn anew."""
 
 
 class ControlStep(NamedTuple):

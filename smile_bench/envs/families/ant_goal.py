@@ -113,6 +113,6 @@ FAMILY = AntGoal(
     ),
     context_sizes=(1,),
     evaluation_episodes=16,
-    recipe=Recipe(expert="ant-goal", demonstrations=16, subsample=1),
+    recipe=Recipe(expert="ant-goal", demonstrations=16, subsample=1, noise=0.6),
     markers=(Marker(name="goal", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.15),),
 )

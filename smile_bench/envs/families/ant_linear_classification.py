@@ -117,7 +117,7 @@ FAMILY = AntLinearClassification(
     ),
     context_sizes=(1, 2, 3, 4, 5, 6, 7, 8),
     evaluation_episodes=16,
-    recipe=Recipe(expert="ant-linear-classification", demonstrations=16, subsample=1),
+    recipe=Recipe(expert="ant-linear-classification", demonstrations=16, subsample=1, noise=0.5),
     markers=(
         Marker(name="right", rgba=(0.1, 0.7, 0.2, 0.5), radius=REACH),
         Marker(name="wrong", rgba=(0.8, 0.2, 0.1, 0.3), radius=REACH),

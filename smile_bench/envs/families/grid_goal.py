@@ -36,7 +36,7 @@ FAMILY = GridFamily(
     ),
     context_sizes=(1, 2, 4, 8),
     evaluation_episodes=8,
-    recipe=Recipe(expert="soft-optimal", demonstrations=16, subsample=1),
+    recipe=Recipe(expert="soft-optimal", demonstrations=16, subsample=1, noise=0.05),
     layout=LAYOUT,
     kinds=KINDS,
 )

@@ -78,6 +78,6 @@ FAMILY = HalfCheetahVelocity(
     ),
     context_sizes=(1, 2, 3, 4),
     evaluation_episodes=4,
-    recipe=Recipe(expert="half-cheetah-velocity", demonstrations=16, subsample=20),
+    recipe=Recipe(expert="half-cheetah-velocity", demonstrations=16, subsample=20, noise=0.2),
     markers=(Marker(name="target", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.1),),
 )

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from smile_bench import load_dataset
+from smile_bench.cli import main
+from smile_bench.datasets import Dataset, build, variants
+from smile_bench.datasets.build import BuildConfig, build_dataset
+from smile_bench.datasets.card import card_text
+from smile_bench.datasets.expert import load_expert
+from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.format import read_dataset
+from smile_bench.datasets.variants import (
+    Calibration,
+    Half,
+    Noisy,
+    calibrate,
+    draw_others,
+    load_task_blind,
+)
+from smile_bench.datasets.verify import verify_dataset
+from smile_bench.envs import SPLITS, get_family
+from smile_bench.errors import DatasetError, InputError, UnknownNameError
+
+GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("noisy") / "ant.h5"
+    return build_dataset(BuildConfig.canonical(ANT, 2, 20, variant="noisy"), path)
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("half") / "grid.h5"
+    return build_dataset(BuildConfig.canonical(GRID, variant="half"), path)
+
+
+def failures(dataset: Dataset) -> list[str]:
+    return [check.name for check in verify_dataset(dataset) if not check.passed]
+
+
+def test_what_ships_is_the_experts() -> None:
+    assert load_dataset(ANT).variant == "expert"
+
+
+class Constant:
+    """An expert that always acts the same."""
+
+    recipe: ClassVar[dict[str, object]] = {}
+    arrays = ()
+
+    def __init__(self, action: list[float]) -> None:
+        self.action = np.array(action, np.float32)
+
+    def act(self, observations: Any, parameters: Any, rng: Any = None) -> Any:
+        return np.tile(self.action, (len(observations), 1))
+
+
+def test_noise_on_torques_is_gaussian_and_clipped() -> None:
+    n = 5000
+    policy = Noisy(get_family(ANT), Constant([0.0, 0.5, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), 0.3)
+    actions = policy.act(np.empty((n, 29)), np.empty((n, 2)), np.random.default_rng(0))
+    assert actions.dtype == np.float32
+    assert actions.std(axis=0)[0] == pytest.approx(0.3, rel=0.05)
+    assert actions.mean(axis=0)[:2] == pytest.approx([0.0, 0.5], abs=0.03)
+    # P(Z > 0.5 / 0.3) of the second are cut at 1, half of the third at -1.
+    assert (actions[:, 1] == 1.0).mean() == pytest.approx(0.0478, abs=0.01)
+    assert (actions[:, 2] == -1.0).mean() == pytest.approx(0.5, abs=0.03)
+    # Independent from joint to joint and step to step.
+    assert abs(np.corrcoef(actions[:, 0], actions[:, 3])[0, 1]) < 0.05
+    assert abs(np.corrcoef(actions[1:, 0], actions[:-1, 0])[0, 1]) < 0.05
+
+
+def test_variants_need_a_generator() -> None:
+    expert = load_expert(ANT)
+    for policy in (Noisy(get_family(ANT), expert, 0.1), Half(expert, expert, np.ones((1, 2)), 0.5)):
+        with pytest.raises(InputError, match="give them a generator"):
+            policy.act(np.zeros((1, 29)), np.ones((1, 2)))
+
+
+def test_noise_on_a_choice_draws_it_anew() -> None:
+    n = 5000
+    policy = Noisy(get_family(GRID), Constant([1.0, 0.0, 0.0, 0.0, 0.0]), 0.5)
+    moves = policy.act(np.empty((n, 65)), np.empty((n, 8)), np.random.default_rng(0))
+    assert moves.dtype == np.float32
+    np.testing.assert_allclose(moves.mean(axis=0), [0.6, 0.1, 0.1, 0.1, 0.1], atol=0.03)
+    assert (moves.sum(axis=1) == 1.0).all()
+    assert set(np.unique(moves)) == {0.0, 1.0}
+
+
+def test_noisy_demonstrations_hold_what_was_applied(noisy: Dataset) -> None:
+    assert noisy.variant == "noisy"
+    assert noisy.attributes["recipe"]["noise"] == get_family(ANT).recipe.noise == 0.6
+    # Replays start from stored states and apply stored actions, so the noise must be in them.
+    assert failures(noisy) == []
+    part = noisy.train
+    expert = load_expert(ANT).act(
+        part.observations.reshape(-1, 29).astype(np.float64),
+        np.repeat(part.task_parameters, part.actions[0, ..., 0].size, axis=0),
+    )
+    spread = part.actions.reshape(-1, 8) - expert
+    assert 0.3 < spread.std() < 0.6
+    # Visibly worse than the expert, and still nothing like one that does not know the goal.
+    means = {split: noisy.split(split).metrics["min_distance"].mean() for split in SPLITS}
+    assert all(0.05 < mean < 0.5 for mean in means.values()), means
+
+
+def test_half_an_expert_lies_halfway_on_every_split(half: Dataset) -> None:
+    assert half.variant == "half"
+    assert failures(half) == []
+    found, expert = Calibration.of(half), load_dataset(GRID)
+    assert abs(found.score - 0.5) < 0.1
+    for split in SPLITS:
+        reached = half.split(split).metrics["episode_return"].mean()
+        best = expert.split(split).metrics["episode_return"].mean()
+        # The task-blind expert's return is near 0 on average on this family (see the protocol).
+        assert 0.35 * best < reached < 0.65 * best
+
+
+def test_the_ends_of_half_an_expert_are_the_references() -> None:
+    family = get_family(GRID)
+    expert, blind = load_expert(GRID), load_task_blind(GRID)
+    table = family.table("train")
+    tasks = np.arange(len(table))
+    others = draw_others(np.random.default_rng(0), table, tasks)
+    simulator = family.make_simulator(len(table))
+    simulator.set_tasks(table)
+    rng = np.random.default_rng(1)
+    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in table]))
+    seen = simulator.observe()
+    for rate, told in ((0.0, table), (1.0, others)):
+        drawn = np.random.default_rng(2)
+        actions = Half(expert, blind, others, rate).act(seen, table, drawn)
+        same = np.random.default_rng(2)
+        first = expert.act(seen, table, same)
+        wanted = first if rate == 0.0 else blind.act(seen, told, same)
+        np.testing.assert_array_equal(actions, wanted)
+
+
+def test_another_task_is_never_the_own() -> None:
+    table = get_family(GRID).table("validation")
+    tasks = np.repeat(np.arange(len(table)), 50)
+    others = draw_others(np.random.default_rng(0), table, tasks)
+    assert not (others == table[tasks]).all(axis=1).any()
+    assert all(len(np.unique(others[tasks == t], axis=0)) == len(table) - 1 for t in (0, 7))
+
+
+def test_calibration_is_deterministic(half: Dataset) -> None:
+    found = calibrate(get_family(GRID))
+    assert found == Calibration.of(half)
+    assert half.attributes["calibration"] == {**asdict(found), "score": found.score}
+
+
+def test_calibration_of_a_success_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "CALIBRATION_EPISODES", 64)
+    monkeypatch.setattr(variants, "CALIBRATION_STEPS", 0)
+    found = calibrate(get_family("SmileAntLinearClassification-v0"))
+    assert found.metric == "success"
+    assert 0.4 <= found.score <= 0.6
+    assert found.blind < found.reached < found.expert
+
+
+def test_calibration_refuses_an_expert_that_is_no_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "expert_metrics", lambda *_, **__: np.ones((64, 8)))
+    with pytest.raises(DatasetError, match="the expert reaches 1, the task-blind one 1"):
+        calibrate(get_family(GRID))
+
+
+def test_calibration_says_when_no_rate_comes_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    # All or nothing: between the ends the score never lies near one half.
+    def jump(family: object, policy: Half, *_: object, **__: object) -> object:
+        return np.full((64, 8), 1.0 if policy.rate < 0.3 else 0.0)
+
+    monkeypatch.setattr(variants, "expert_metrics", jump)
+    with pytest.raises(DatasetError, match="no rate gives half an expert"):
+        calibrate(get_family(GRID))
+
+
+def test_demonstrations_that_are_not_half_as_good_are_found(half: Dataset) -> None:
+    better = {"episode_return": half.train.metrics["episode_return"] + 10.0}
+    altered = replace(half, splits={**half.splits, "train": replace(half.train, metrics=better)})
+    assert failures(altered) == ["half an expert"]
+    for calibration in (None, {}, {**half.attributes["calibration"], "expert": "much"}):
+        attributes = {**half.attributes, "calibration": calibration}
+        assert failures(replace(half, attributes=attributes)) == ["half an expert"]
+
+
+def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BuildConfig.canonical(GRID, 2, variant="half")
+    whole = build_dataset(config, tmp_path / "whole.h5")
+
+    def full(path: Path, content: bytes | str) -> None:
+        if path.name.startswith("test"):
+            raise OSError(28, "No space left on device")
+        write_atomically(path, content)
+
+    monkeypatch.setattr(build, "write_atomically", full)
+    with pytest.raises(DatasetError, match="make room"):
+        build_dataset(config, tmp_path / "cut.h5")
+    monkeypatch.setattr(build, "write_atomically", write_atomically)
+    monkeypatch.setattr(build, "calibrate", lambda _: pytest.fail("calibrated again"))
+    resumed = build_dataset(config, tmp_path / "cut.h5")
+    assert resumed.digest() == whole.digest()
+    assert resumed.attributes == whole.attributes
+
+
+def test_parts_of_another_variant_are_not_mixed_in(tmp_path: Path) -> None:
+    parts = tmp_path / "grid.h5.parts"
+    parts.mkdir()
+    config = BuildConfig.canonical(GRID, 2)
+    (parts / "build.json").write_text(json.dumps({"recipe": asdict(config)}))
+    with pytest.raises(DatasetError, match="another configuration"):
+        build_dataset(replace(config, variant="noisy"), tmp_path / "grid.h5")
+
+
+def test_cards_say_what_a_variant_is(noisy: Dataset, half: Dataset) -> None:
+    text = card_text(noisy, "plot.png", None)
+    assert "under action noise of scale 0.6" in text
+    assert f"build {ANT} --demos 2 --subsample 20 --seed 0 --variant noisy --noise 0.6" in text
+    found, text = Calibration.of(half), card_text(half, "plot.png", None)
+    assert f"at a rate of {found.rate:g}" in text
+    assert f"{found.score:.3f}" in text
+    assert f"build {GRID} --demos 16 --subsample 1 --seed 0 --variant half`" in text
+
+
+def test_the_command_builds_a_variant_beside_the_experts_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["datasets", "build", GRID, "--demos", "2", "--variant", "noisy", "--noise", "0.3"]
+    assert main(command) == 0
+    path = tmp_path / f"{GRID}-noisy.h5"
+    dataset = read_dataset(path)
+    assert dataset.variant == "noisy"
+    assert dataset.attributes["recipe"]["noise"] == 0.3
+    assert main(["datasets", "verify", "--path", str(path)]) == 0
+    card = ["datasets", "card", GRID, "--path", str(path), "--output", "card.md"]
+    assert main(card) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([GRID, "--variant", "medium"], "unknown variant 'medium'"),
+        ([GRID, "--variant", "half", "--noise", "0.1"], "noise is for the variant 'noisy'"),
+        ([GRID, "--variant", "noisy", "--noise", "1.5"], "a probability above 0, got 1.5"),
+        ([ANT, "--variant", "noisy", "--noise", "0"], "a standard deviation above 0, got 0"),
+        ([ANT, "--variant", "noisy", "--noise", "nan"], "got nan"),
+        ([GRID, "--variant", "half", "--manifest"], "only the expert's demonstrations ship"),
+        (["SmileWalkerDynamics-v0", "--variant", "noisy"], "has no trained expert"),
+        (["SmileWalkerDynamics-v0", "--variant", "half"], "has no trained expert"),
+    ],
+)
+def test_what_can_not_be_built_is_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["datasets", "build", *arguments, "--output", str(tmp_path / "x.h5")]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_variant_suggests_the_known(tmp_path: Path) -> None:
+    config = BuildConfig.canonical(GRID, 2, variant="nosy")
+    with pytest.raises(UnknownNameError, match="Did you mean 'noisy'"):
+        build_dataset(config, tmp_path / "x.h5")
