@@ -114,13 +114,17 @@ class Access:
         return Environments(self, tasks, threads=threads)
 
     def expert_actions(
-        self, tasks: NDArray[np.int64], observations: NDArray[np.float64]
+        self,
+        tasks: NDArray[np.int64],
+        observations: NDArray[np.float64],
+        rng: np.random.Generator | None = None,
     ) -> NDArray[np.float32]:
         """What each meta-train task's expert would do.
 
         Args:
             tasks: task of each observation, (n,).
             observations: (n, observation_size).
+            rng: where an expert that draws its actions draws them from.
 
         Returns:
             Actions (n, A).
@@ -133,7 +137,7 @@ class Access:
                 f"the {self.track} track has no expert labels; ask for 'expert-queries'."
             )
         parameters = self.family.table("train")[tasks]
-        actions = load_expert(self.family).act(observations, parameters)
+        actions = load_expert(self.family).act(observations, parameters, rng)
         self._count(expert_queries=len(observations))
         return np.asarray(actions, np.float32)
 

@@ -1,40 +1,91 @@
-"""Training the reference agents by name."""
+"""Training the reference agents by name, through one metered access each."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
-from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
+from smile_bench.access import Access
+from smile_bench.baselines.imitator import Imitator
+from smile_bench.baselines.meta_bc import MetaBCTraining
+from smile_bench.baselines.meta_dagger import MetaDAggerTraining
+from smile_bench.baselines.presets import meta_bc_preset, meta_dagger_preset
+from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.smile_config import SMILeConfig
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
-from smile_bench.baselines.training import run
-from smile_bench.datasets import load_dataset
-from smile_bench.envs import get_family
-from smile_bench.errors import UnknownNameError, suggestion
+from smile_bench.baselines.training import Training, run
+from smile_bench.errors import require_known
 
-__all__ = ["TRAININGS", "train_agent"]
+__all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
 
 
-def _meta_bc(family: str, seed: int) -> MetaBCTraining:
-    return MetaBCTraining(MetaBCConfig.sized(family, seed), load_dataset(family))
+class AgentTraining(Training, Protocol):
+    """A training whose outcome is an imitator."""
+
+    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
+        """The agent as it stands; ``recipe`` joins settings and access counts."""
 
 
-TRAININGS: dict[str, Callable[[str, int], MetaBCTraining]] = {"meta-bc": _meta_bc}
-"""Agent name to its training for a family and a seed."""
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """What training an agent takes."""
+
+    track: str
+    """The least access it needs, one of ``smile_bench.access.TRACKS``."""
+    state_only: bool = False
+    """It never sees the demonstrations' actions."""
+    make: Callable[[Access, int], AgentTraining] | None = None
+    """Its training for an access and a seed; None where it is done in seconds, without resuming."""
+
+    def access(self, family: str) -> Access:
+        """The access that it needs to a family."""
+        return Access(family, track=self.track, state_only=self.state_only)
 
 
-def train_agent(
-    name: str, family: str, directory: Path, *, seed: int = 0, stop_after: int | None = None
+def _smile(name: str) -> Trainable:
+    state_only = name.endswith("state-only")
+
+    def make(access: Access, seed: int) -> AgentTraining:
+        config = SMILeConfig(family=access.family.id, name=name, seed=seed, state_only=state_only)
+        return SMILe(config, access)
+
+    return Trainable(track="interactive", state_only=state_only, make=make)
+
+
+TRAININGS: dict[str, Trainable] = {
+    "meta-bc": Trainable(
+        track="offline",
+        make=lambda access, seed: MetaBCTraining(meta_bc_preset(access.family.id, seed), access),
+    ),
+    "meta-dagger": Trainable(
+        track="expert-queries",
+        make=lambda access, seed: MetaDAggerTraining(
+            meta_dagger_preset(access.family.id, seed), access
+        ),
+    ),
+    **{name: _smile(name) for name in ("smile", "smile-state-only")},
+    "tabular-smile": Trainable(track="offline"),
+}
+"""Agent name to what training it takes."""
+
+
+def train(
+    name: str, access: Access, directory: Path, *, seed: int = 0, stop_after: int | None = None
 ) -> Path | None:
     """Train a reference agent, or go on with a training, and store its weights.
 
+    What it used stands in ``access.counts`` afterwards, those before a resume included.
+
     Args:
         name: the agent's name.
-        family: the family's id.
+        access: to the family, of the agent's track and with its state-only mode, or more.
         directory: where checkpoints, logs and, in the end, the weights go.
         seed: of the training.
         stop_after: stop at this iteration, as an interruption would.
@@ -43,27 +94,54 @@ def train_agent(
         The path of the weights, or None if the training was stopped before its end.
 
     Raises:
-        UnknownNameError: no such agent or family.
-        DatasetError: no dataset of the family ships.
+        UnknownNameError: no such agent.
+        InputError: the access does not allow what the agent needs.
+        DivergedError: the training met a number that is not finite; the last checkpoint stands.
     """
-    known = (*TRAININGS, "tabular-smile")
-    if name not in known:
-        raise UnknownNameError(f"{name!r} can not be trained. {suggestion(name, known)}")
-    path = directory / f"{family}.safetensors"
-    if name == "tabular-smile":
-        # Seconds of work: there is nothing to resume.
-        train_tabular_smile(TabularSmileConfig(family=get_family(family).id, seed=seed)).save(path)
+    require_known("trainable agent", [name], TRAININGS)
+    path = directory / f"{access.family.id}.safetensors"
+    recipe = {
+        "command": f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}",
+        "seed": seed,
+        "track": access.track,
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "versions": {package: metadata.version(package) for package in ("torch", "numpy")},
+    }
+    make = TRAININGS[name].make
+    if make is None:
+        config = TabularSmileConfig(family=access.family.id, seed=seed)
+        demonstrations = access.demonstrations()
+        recipe |= {"settings": asdict(config), "access": asdict(access.counts)}
+        train_tabular_smile(config, demonstrations, recipe).save(path)
         return path
     torch.set_num_threads(1)
-    training = TRAININGS[name](get_family(family).id, seed)
+    training = make(access, seed)
     seconds = run(training, directory, stop_after=stop_after)
     if training.iteration < training.iterations:
         return None
-    recipe = {
-        "command": f"smile-bench train --agent {name} --family {family} --seed {seed}",
-        "seconds": round(seconds),
-        "machine": platform.machine(),
-        "versions": {package: metadata.version(package) for package in ("torch", "numpy")},
-    }
-    training.agent(recipe).save(path)
+    training.agent({**recipe, "seconds": round(seconds)}).save(path)
     return path
+
+
+def train_agent(
+    name: str, family: str, directory: Path, *, seed: int = 0, stop_after: int | None = None
+) -> Path | None:
+    """As :func:`train`, through the least access that the agent needs.
+
+    Raises:
+        UnknownNameError: no such agent or family.
+        DatasetError: no dataset of the family ships.
+    """
+    require_known("trainable agent", [name], TRAININGS)
+    access = TRAININGS[name].access(family)
+    return train(name, access, directory, seed=seed, stop_after=stop_after)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))
+        if found:
+            return found[1].strip()
+    return platform.processor() or "unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -95,6 +96,8 @@ class Imitator:
         self.name, self.config, self.recipe = name, config, recipe
         self.encoder, self.policy, self.normaliser = encoder, policy, normaliser
         self.state_only = config.state_only
+        self.weights_sha256: str | None = None
+        """SHA-256 of the file that it was loaded from."""
 
     @torch.no_grad()
     def adapt(self, contexts: Sequence[Context]) -> ImitatorPolicy:
@@ -148,7 +151,7 @@ class Imitator:
         if metadata.get("format") != FORMAT:
             raise AgentError(f"{path} does not hold an imitator's weights (format 1).")
         try:
-            stored = json.loads(metadata["config"])
+            name, stored = metadata["name"], json.loads(metadata["config"])
             stored["hidden"] = tuple(stored["hidden"])
             config = ImitatorConfig(**{**stored, "encoder": EncoderConfig(**stored["encoder"])})
             encoder, policy = make_networks(config, torch.Generator())
@@ -160,4 +163,6 @@ class Imitator:
             recipe = json.loads(metadata["recipe"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise AgentError(f"the agent weights in {path} are damaged: {error}") from error
-        return cls(metadata["name"], config, encoder, policy, normaliser, recipe)
+        agent = cls(name, config, encoder, policy, normaliser, recipe)
+        agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        return agent

@@ -6,22 +6,21 @@ regressed is the action that acts, squashed to [-1, 1], not the policy's value b
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
-from smile_bench.agents import Context, pad_contexts, require_family
+from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
+    Tensors,
     load_checkpoint,
     pack_generator,
     pack_module,
@@ -31,17 +30,16 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
-from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context_features
-from smile_bench.baselines.networks import linear
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.datasets.files import write_atomically
-from smile_bench.envs import Family, get_family
-from smile_bench.errors import AgentError
+from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
+from smile_bench.baselines.training import DivergedError
+from smile_bench.errors import InputError
 
-__all__ = ["MetaBC", "MetaBCConfig", "MetaBCTraining"]
+__all__ = ["MetaBCConfig", "MetaBCTraining"]
 
-FORMAT = "smile-bench-meta-bc-1"
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,157 +55,58 @@ class MetaBCConfig:
     states_per_task: int = 64
     context_timesteps: int = 50
     """Timesteps per demonstration that the encoder sees in training; all when acting."""
-    hidden: int = 256
-    """Width of the policy's two hidden layers."""
+    hidden: tuple[int, ...] = (256, 256)
+    """Widths of the policy's layers."""
     learning_rate: float = 1e-3
     """Decayed to 0 along a cosine."""
     weight_decay: float = 1e-4
+    """Of AdamW."""
+    episode_noise: float = 0.0
+    """Standard deviation, in normalised units, of noise on those observed coordinates that stay
+    constant throughout a demonstration: in contexts, and in the demonstrations' states."""
+    first_states: float = 0.0
+    """Share of the demonstrated states that begin a demonstration. Where a state shows what the
+    expert is about, as soon as it has moved, only there has the context to be understood."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-
-    @classmethod
-    def sized(cls, family: str, seed: int) -> MetaBCConfig:
-        """The settings for a family: fewer updates of less where actions are a few choices."""
-        if isinstance(get_family(family).action_space, spaces.Discrete):
-            return cls(family=family, seed=seed, updates=600, hidden=128)
-        return cls(family=family, seed=seed)
+    validate_every: int = 5
+    """Iterations between two scores on the meta-validation tasks; 0 for none."""
 
 
-class MetaBCNetwork(nn.Module):
-    """Encoder and deterministic policy on normalised observations."""
-
-    def __init__(self, config: MetaBCConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        family = get_family(config.family)
-        observation_size, actions = family.observation_size, family.action_size
-        self.encoder = ContextEncoder(2 * observation_size + actions, config.encoder, generator)
-        self.policy = nn.Sequential(
-            linear(observation_size + config.encoder.code, config.hidden, generator),
-            nn.ReLU(),
-            linear(config.hidden, config.hidden, generator),
-            nn.ReLU(),
-            linear(config.hidden, actions, generator),
-            nn.Tanh(),
-        )
-
-    def act(self, observations: Tensor, codes: Tensor) -> Tensor:
-        """Actions (..., nu) for normalised observations (..., O) and codes (..., code)."""
-        actions: Tensor = self.policy(torch.cat((observations, codes), dim=-1))
-        return actions
-
-
-class MetaBCPolicy:
-    """The trained policy under one code a slot."""
-
-    def __init__(
-        self, family: Family, network: MetaBCNetwork, normaliser: Normaliser, codes: Tensor
-    ) -> None:
-        self.family = family
-        self.network, self.normaliser, self.codes = network, normaliser, codes
-
-    @torch.no_grad()
-    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Actions (slots, nu) for observations (slots, observation_size)."""
-        states = torch.from_numpy(self.normaliser(observations))
-        actions: NDArray[np.float32] = self.network.act(states, self.codes).numpy()
-        return self.family.admissible(actions)
-
-
-class MetaBC:
-    """A trained Meta-BC agent.
+class MetaBCTraining:
+    """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
-        config: how it was trained.
-        network: encoder and policy.
-        normaliser: of the meta-train demonstrations.
-        recipe: command, versions and cost of the training.
+        config: settings.
+        access: to demonstrations.
+
+    Raises:
+        InputError: an access to another family, or without actions.
     """
 
     name = "meta-bc"
 
-    def __init__(
-        self,
-        config: MetaBCConfig,
-        network: MetaBCNetwork,
-        normaliser: Normaliser,
-        recipe: Mapping[str, Any],
-    ) -> None:
-        self.config, self.network, self.normaliser = config, network, normaliser
-        self.recipe = recipe
-
-    @torch.no_grad()
-    def adapt(self, contexts: Sequence[Context]) -> MetaBCPolicy:
-        """Encode each context.
-
-        Raises:
-            AgentError: contexts of another family, or without actions.
-        """
-        require_family(contexts, self.config.family)
-        stacked, present = pad_contexts(contexts)
-        if stacked.actions is None:
-            raise AgentError("meta-bc needs the demonstrations' actions.")
-        features = context_features(
-            torch.from_numpy(self.normaliser(stacked.observations)),
-            torch.from_numpy(stacked.actions),
-            torch.from_numpy(self.normaliser(stacked.next_observations)),
-        )
-        codes = self.network.encoder(features, torch.from_numpy(present))
-        family = get_family(self.config.family)
-        return MetaBCPolicy(family, self.network, self.normaliser, codes)
-
-    def save(self, path: Path) -> None:
-        """Write weights and configuration as one safetensors file."""
-        tensors = pack_module("network", self.network)
-        tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
-        tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
-        config, recipe = json.dumps(asdict(self.config)), json.dumps(self.recipe)
-        content = save(tensors, {"format": FORMAT, "config": config, "recipe": recipe})
-        write_atomically(path, content)
-
-    @classmethod
-    def load(cls, path: Path) -> MetaBC:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            AgentError: the file is missing, damaged or of another agent.
-        """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise AgentError(f"can not read agent weights from {path}: {error}") from error
-        if metadata.get("format") != FORMAT:
-            raise AgentError(f"{path} does not hold a meta-bc agent (format 1).")
-        settings = json.loads(metadata["config"])
-        config = MetaBCConfig(**{**settings, "encoder": EncoderConfig(**settings["encoder"])})
-        network = MetaBCNetwork(config, torch.Generator())
-        unpack_module("network", network, tensors)
-        normaliser = Normaliser(
-            tensors["normaliser.mean"].numpy(), tensors["normaliser.scale"].numpy()
-        )
-        return cls(config, network, normaliser, json.loads(metadata["recipe"]))
-
-
-class MetaBCTraining:
-    """A training that can be saved at any iteration and resumed to the same numbers.
-
-    Args:
-        config: settings.
-        dataset: the family's; only its meta-train demonstrations are learned from, its
-            meta-validation demonstrations give the logged validation loss.
-    """
-
-    def __init__(self, config: MetaBCConfig, dataset: Dataset) -> None:
-        self.config = config
-        self.normaliser = Normaliser.of(dataset.train.observations)
-        self.train = _Batches(dataset.train, self.normaliser, config)
-        self.validation = _Batches(dataset.validation, self.normaliser, config)
+    def __init__(self, config: MetaBCConfig, access: Access) -> None:
+        if config.family != access.family.id:
+            raise InputError(
+                f"settings for {config.family} do not fit an access to {access.family.id}."
+            )
+        if access.state_only:
+            raise InputError(f"{self.name} imitates actions, which a state-only access hides.")
+        self.config, self.access = config, access
         self.rng = np.random.default_rng(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
-        generator = torch.Generator().manual_seed(config.seed)
-        self.network = MetaBCNetwork(config, generator)
+        demonstrations = access.demonstrations()
+        self.normaliser = Normaliser.of(demonstrations.observations)
+        self.train = TaskDemonstrations(demonstrations, self.normaliser)
+        self.validation = TaskDemonstrations(access.demonstrations("validation"), self.normaliser)
+        self.noise = EpisodeNoise(self.train, config.episode_noise)
+        self.imitator_config = ImitatorConfig(
+            family=config.family, hidden=config.hidden, encoder=config.encoder
+        )
+        self.encoder, self.policy = make_networks(self.imitator_config, self.generator)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
+            [*self.encoder.parameters(), *self.policy.parameters()],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
@@ -224,85 +123,121 @@ class MetaBCTraining:
         return self.config.updates // self.config.updates_per_iteration
 
     def step(self) -> dict[str, float]:
-        """One iteration: some updates, and the loss on validation tasks."""
-        losses = []
-        for k in range(self.config.updates_per_iteration):
-            done = (self.iteration * self.config.updates_per_iteration + k) / self.config.updates
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * 0.5 * (1.0 + np.cos(np.pi * done))
-            loss = self._loss(self.train, self.rng)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            losses.append(loss.detach())
-        self.iteration += 1
-        with torch.no_grad():
-            # The same draw each time, so that the curve is comparable along the training.
-            validation = self._loss(self.validation, np.random.default_rng(self.config.seed))
-        return {
-            "losses/action_mse": float(torch.stack(losses).mean()),
-            "losses/validation_action_mse": float(validation),
-            "charts/updates": float(self.iteration * self.config.updates_per_iteration),
-        }
+        """One iteration: some updates.
 
-    def agent(self, recipe: Mapping[str, Any]) -> MetaBC:
+        Returns:
+            What to log; at some iterations loss and metrics on meta-validation tasks, too.
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        config = self.config
+        losses = [self._update(k) for k in range(config.updates_per_iteration)]
+        self.iteration += 1
+        log = {
+            "losses/action_mse": float(torch.stack(losses).mean()),
+            "charts/updates": float(self.iteration * config.updates_per_iteration),
+        }
+        if config.validate_every and self.iteration % config.validate_every == 0:
+            log["losses/validation_action_mse"] = self._validation_loss()
+            metrics = self.access.validate(self.agent({}))
+            log |= {f"validation/{name}": value for name, value in metrics.items()}
+        return log
+
+    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
-        return MetaBC(self.config, self.network, self.normaliser, recipe)
+        return Imitator(
+            self.name,
+            self.imitator_config,
+            self.encoder,
+            self.policy,
+            self.normaliser,
+            {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
+        )
 
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
-        tensors = pack_module("network", self.network) | pack_optimizer("optimizer", self.optimizer)
-        state = {
-            "config": self.settings,
-            "iteration": self.iteration,
-            "rng": pack_generator(self.rng),
-        }
-        save_checkpoint(path, tensors, state)
+        save_checkpoint(path, self._tensors(), self._state())
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
-        tensors, state = load_checkpoint(path)
-        unpack_module("network", self.network, tensors)
+        self._restore(*load_checkpoint(path))
+
+    def _tensors(self) -> Tensors:
+        return {
+            **pack_module("encoder", self.encoder),
+            **pack_module("policy", self.policy),
+            **pack_optimizer("optimizer", self.optimizer),
+            "generator": self.generator.get_state(),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "config": self.settings,
+            "iteration": self.iteration,
+            "access": asdict(self.access.counts),
+            "rng": pack_generator(self.rng),
+        }
+
+    def _restore(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        unpack_module("encoder", self.encoder, tensors)
+        unpack_module("policy", self.policy, tensors)
         unpack_optimizer("optimizer", self.optimizer, tensors)
+        self.generator.set_state(tensors["generator"])
         self.iteration = state["iteration"]
+        self.access.restore(state["access"])
         unpack_generator(self.rng, state["rng"])
 
-    def _loss(self, batches: _Batches, rng: np.random.Generator) -> Tensor:
-        features, states, actions = batches.draw(rng)
-        codes = self.network.encoder(features)
-        codes = codes[:, None].expand(-1, states.shape[1], -1)
-        return (self.network.act(states, codes) - actions).square().mean()
+    def _update(self, k: int) -> Tensor:
+        """One step of AdamW, the k-th of the iteration; its loss."""
+        config, rng = self.config, self.rng
+        done = (self.iteration * config.updates_per_iteration + k) / config.updates
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+        tasks = rng.integers(self.train.tasks, size=config.tasks_per_batch)
+        shots = int(rng.choice(self.access.family.context_sizes))
+        features, rest = self.train.draw_contexts(rng, tasks, shots, config.context_timesteps)
+        states, actions = self._labelled(tasks, rest)
+        loss = self._loss(self.noise(features, self.generator), states, actions)
+        if not math.isfinite(float(loss.detach())):
+            raise DivergedError(
+                f"the loss became {float(loss.detach())} in iteration {self.iteration + 1}. "
+                "Go on from the last checkpoint, with a lower learning rate."
+            )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.detach()
 
+    def _labelled(self, tasks: Indices, rest: Indices) -> tuple[Tensor, Tensor]:
+        """States (B, n, O) and expert actions (B, n, A) to learn from.
 
-class _Batches:
-    """Draws contexts and, of other demonstrations of the same tasks, states to imitate in."""
+        They are of demonstrations ``rest`` (B, R) of the tasks (B,) that are not in the context.
+        """
+        number = self.config.states_per_task
+        first = round(self.config.first_states * number)
+        drawn = self.train.draw_from(self.rng, tasks, rest, number, first)
+        assert drawn.actions is not None
+        noisy = self.noise(drawn.states[..., None, :], self.generator)
+        return noisy[..., 0, :], drawn.actions
 
-    def __init__(
-        self, demonstrations: Demonstrations, normaliser: Normaliser, config: MetaBCConfig
-    ) -> None:
-        self.config = config
-        self.sizes = get_family(config.family).context_sizes
-        self.states = torch.from_numpy(normaliser(demonstrations.observations))
-        self.actions = torch.from_numpy(demonstrations.actions)
-        following = torch.from_numpy(normaliser(demonstrations.next_observations))
-        self.features = context_features(self.states, self.actions, following)
+    def _loss(self, features: Tensor, states: Tensor, actions: Tensor) -> Tensor:
+        """Mean squared error of the actions (B, n, A) taken in states (B, n, O)."""
+        codes = self.encoder(features)[:, None].expand(-1, states.shape[1], -1)
+        mean, _ = self.policy(torch.cat((states, codes), dim=-1))
+        return functional.mse_loss(torch.tanh(mean), actions)
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Context features (B, K, t, F), states (B, n, O) and expert actions (B, n, nu)."""
-        config = self.config
-        number, per_task, length, _ = self.features.shape
-        tasks = rng.integers(number, size=config.tasks_per_batch)[:, None]
-        shots = int(rng.choice(self.sizes))
-        order = rng.random((config.tasks_per_batch, per_task)).argsort(axis=1)
-        context, rest = order[:, :shots], order[:, shots:]
-        seen = min(config.context_timesteps, length)
-        times = rng.random((config.tasks_per_batch, shots, length)).argsort(axis=2)[..., :seen]
-        features = self.features[tasks[..., None], context[..., None], times]
-        where = rng.integers(rest.shape[1], size=(config.tasks_per_batch, config.states_per_task))
-        chosen = np.take_along_axis(rest, where, axis=1)
-        instants = rng.integers(length, size=where.shape)
-        return (
-            features,
-            self.states[tasks, chosen, instants],
-            self.actions[tasks, chosen, instants],
-        )
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        """The loss on meta-validation demonstrations, on the same draw each time."""
+        config, rng = self.config, np.random.default_rng(self.config.seed)
+        tasks = np.arange(self.validation.tasks)
+        losses = []
+        for shots in self.access.family.context_sizes:
+            features, rest = self.validation.draw_contexts(
+                rng, tasks, shots, config.context_timesteps
+            )
+            drawn = self.validation.draw_from(rng, tasks, rest, config.states_per_task)
+            assert drawn.actions is not None
+            losses.append(float(self._loss(features, drawn.states, drawn.actions)))
+        return float(np.mean(losses))

@@ -14,7 +14,7 @@ from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, UnknownNameError, suggestion
 
-__all__ = ["AGENTS", "GRID_AGENTS", "load_agent", "weights_path"]
+__all__ = ["AGENTS", "GRID_AGENTS", "TRAINED_AGENTS", "load_agent", "weights_path"]
 
 
 def weights_path(name: str, family: str) -> Path:
@@ -23,33 +23,37 @@ def weights_path(name: str, family: str) -> Path:
     return folder / name / f"{family}.safetensors"
 
 
-def _load_meta_bc(family: str) -> Agent:
-    path = weights_path("meta-bc", family)
-    if not path.exists():
-        raise AgentError(
-            f"no meta-bc weights for {family} ship with this version of smile-bench; train it "
-            f"with `smile-bench train --agent meta-bc --family {family}`."
-        )
-    try:
-        from smile_bench.baselines.meta_bc import MetaBC
-    except ModuleNotFoundError as error:
-        raise AgentError(
-            "meta-bc needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
-        ) from error
-    return MetaBC.load(path)
+def _trained(name: str, module: str = "imitator", kind: str = "Imitator") -> Callable[[str], Agent]:
+    """An agent whose weights ship with the suite, or are trained by its user."""
 
+    def load(family: str) -> Agent:
+        if name in GRID_AGENTS:
+            from smile_bench.baselines.grid_evidence import require_grid
 
-def _load_tabular_smile(family: str) -> Agent:
-    from smile_bench.baselines.grid_evidence import require_grid
-    from smile_bench.baselines.tabular_smile import TabularSmile
+            require_grid(family)
+        path = weights_path(name, family)
+        if not path.exists():
+            raise AgentError(
+                f"no {name} weights for {family} ship with this version of smile-bench; train it "
+                f"with `smile-bench train --agent {name} --family {family}`."
+            )
+        try:
+            found = importlib.import_module(f"smile_bench.baselines.{module}")
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise AgentError(
+                f"{name} needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
+            ) from error
+        loaded = getattr(found, kind).load(path)
+        if (loaded.name, loaded.config.family) != (name, family):
+            raise AgentError(
+                f"{path} holds {loaded.name} for {loaded.config.family}, not {name} for {family}."
+            )
+        agent: Agent = loaded
+        return agent
 
-    path = weights_path("tabular-smile", require_grid(family).id)
-    if not path.exists():
-        raise AgentError(
-            f"no tabular-smile weights for {family} ship with this version of smile-bench; train "
-            f"it with `smile-bench train --agent tabular-smile --family {family}`."
-        )
-    return TabularSmile.load(path)
+    return load
 
 
 def _inverse_rl(module: str, name: str, **settings: Any) -> Callable[[str], Agent]:
@@ -63,11 +67,21 @@ def _inverse_rl(module: str, name: str, **settings: Any) -> Callable[[str], Agen
     return load
 
 
+TRAINED_AGENTS = (
+    "meta-bc",
+    "meta-dagger",
+    "smile",
+    "smile-state-only",
+    "smile-paper",
+    "smile-paper-state-only",
+)
+"""Those that are networks with weights for each family."""
+
 AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
     "expert": ExpertAgent,
     "task-blind": TaskBlind,
     "retrieve-and-play": RetrieveAndPlay,
-    "meta-bc": _load_meta_bc,
+    **{name: _trained(name) for name in TRAINED_AGENTS},
     "feature-matching": _inverse_rl("max_margin", "FeatureMatching"),
     "max-margin-irl": _inverse_rl("max_margin", "MaxMarginIRL"),
     "maxent-irl": _inverse_rl("maxent_irl", "MaxEntIRL"),
@@ -75,7 +89,7 @@ AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
     "guided-cost-learning": _inverse_rl("sampled_irl", "GuidedCostLearning"),
     "gan-irl": _inverse_rl("sampled_irl", "GanIRL"),
     "gan-plain": _inverse_rl("sampled_irl", "PlainDiscriminator"),
-    "tabular-smile": _load_tabular_smile,
+    "tabular-smile": _trained("tabular-smile", "tabular_smile", "TabularSmile"),
 }
 """Agent name to its loader for a family id."""
 

@@ -11,7 +11,7 @@ tasks, and a new task costs one pass through them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from smile_bench.access import Access
 from smile_bench.agents import Context
 from smile_bench.baselines.adam import Adam
 from smile_bench.baselines.grid_evidence import Evidence, PlannedPolicy, read_contexts, require_grid
-from smile_bench.datasets import Demonstrations, load_dataset
 from smile_bench.datasets.files import write_atomically
 from smile_bench.envs.grid import GridFamily
 from smile_bench.envs.tabular import MDP, hard_values, soft_values, visitation
@@ -83,12 +83,18 @@ class TabularSmile:
     Args:
         config: how it was trained.
         weights: of the encoder and the reward, by the names of :data:`LAYERS`.
+        recipe: command, versions and access of the training.
     """
 
     name = "tabular-smile"
 
-    def __init__(self, config: TabularSmileConfig, weights: dict[str, FloatArray]) -> None:
-        self.config, self.weights = config, weights
+    def __init__(
+        self,
+        config: TabularSmileConfig,
+        weights: dict[str, FloatArray],
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.config, self.weights, self.recipe = config, weights, recipe or {}
         self.family = require_grid(config.family)
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
@@ -110,7 +116,11 @@ class TabularSmile:
     def save(self, path: Path) -> None:
         """Write weights and configuration as one safetensors file."""
         tensors = {name: self.weights[name].astype(np.float32) for name in LAYERS}
-        metadata = {"format": FORMAT, "config": json.dumps(asdict(self.config))}
+        metadata = {
+            "format": FORMAT,
+            "config": json.dumps(asdict(self.config)),
+            "recipe": json.dumps(self.recipe),
+        }
         write_atomically(path, save(tensors, metadata))
 
     @classmethod
@@ -126,21 +136,27 @@ class TabularSmile:
                 if metadata.get("format") != FORMAT:
                     raise AgentError(f"{path} does not hold a tabular-smile agent (format 1).")
                 weights = {name: file.get_tensor(name).astype(np.float64) for name in LAYERS}
-        except (OSError, SafetensorError) as error:
+            config = TabularSmileConfig(**json.loads(metadata["config"]))
+            recipe = json.loads(metadata["recipe"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, AgentError):
+                raise
             raise AgentError(f"can not read agent weights from {path}: {error}") from error
-        return cls(TabularSmileConfig(**json.loads(metadata["config"])), weights)
+        return cls(config, weights, recipe)
 
 
 def train_tabular_smile(
-    config: TabularSmileConfig, train: Demonstrations | None = None
+    config: TabularSmileConfig,
+    demonstrations: Context | None = None,
+    recipe: Mapping[str, Any] | None = None,
 ) -> TabularSmile:
-    """Meta-train on meta-train demonstrations, by default the family's.
+    """Meta-train on meta-train demonstrations (N, D, T, …), by default the family's.
 
     Each iteration draws tasks, a context of each and of the remaining demonstrations the positives;
     the negatives are the policy's own visits from the positives' starts.
     """
     family = require_grid(config.family)
-    train = train or load_dataset(family).train
+    train = demonstrations or Access(family, track="offline").demonstrations()
     rng = np.random.default_rng(config.seed)
     weights = _initial(family, config, rng)
     optimisers = {name: Adam(array.shape) for name, array in weights.items()}
@@ -155,21 +171,33 @@ def train_tabular_smile(
         for name, direction in _backward(weights, encoded, code, gradient).items():
             step = optimisers[name].direction(direction) - config.weight_decay * weights[name]
             weights[name] = weights[name] + rate * step
-    return TabularSmile(config, weights)
+    return TabularSmile(config, weights, recipe)
 
 
 def _batch(
-    family: GridFamily, train: Demonstrations, config: TabularSmileConfig, rng: np.random.Generator
+    family: GridFamily, train: Context, config: TabularSmileConfig, rng: np.random.Generator
 ) -> tuple[Evidence, Evidence]:
     """Evidence of contexts, and of other demonstrations of the same tasks."""
-    tasks = rng.integers(train.tasks, size=config.tasks_per_batch)
+    number, each = train.observations.shape[:2]
+    tasks = rng.integers(number, size=config.tasks_per_batch)
     contexts, others = [], []
     for task in tasks.tolist():
         shots = int(rng.choice(family.context_sizes))
-        order = rng.permutation(train.demonstrations).tolist()
-        contexts.append(train.context(task, order[:shots]))
-        others.append(train.context(task, order[shots:]))
+        order = rng.permutation(each)
+        contexts.append(_select(train, task, order[:shots]))
+        others.append(_select(train, task, order[shots:]))
     return read_contexts(contexts, family), read_contexts(others, family)
+
+
+def _select(train: Context, task: int, demonstrations: NDArray[np.int64]) -> Context:
+    """Some of the demonstrations of one task."""
+    where = task, demonstrations
+    return Context(
+        family=train.family,
+        observations=train.observations[where],
+        actions=None if train.actions is None else train.actions[where],
+        next_observations=train.next_observations[where],
+    )
 
 
 def _encoded(evidence: Evidence) -> FloatArray:

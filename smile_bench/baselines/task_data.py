@@ -94,6 +94,36 @@ class TaskDemonstrations:
         """Draw a transition of each of the tasks (B,)."""
         _, each, length, _ = self.features.shape
         where = tasks, rng.integers(each, size=tasks.shape), rng.integers(length, size=tasks.shape)
+        return self._at(where)
+
+    def draw_from(
+        self,
+        rng: np.random.Generator,
+        tasks: NDArray[np.int64],
+        demonstrations: NDArray[np.int64],
+        number: int,
+        first: int = 0,
+    ) -> Transitions:
+        """Draw ``number`` transitions of each task (B,), each of one of its demonstrations (B, R).
+
+        Args:
+            rng: source of randomness.
+            tasks: (B,).
+            demonstrations: those of each task to draw from, (B, R).
+            number: transitions of each task.
+            first: how many of them, the last ones, are the first of their demonstrations.
+
+        Returns:
+            Transitions with the leading axes (B, number).
+        """
+        size = (len(tasks), number)
+        chosen = rng.integers(demonstrations.shape[1], size=size)
+        which = np.take_along_axis(demonstrations, chosen, axis=1)
+        times = rng.integers(self.states.shape[2], size=size)
+        times[:, number - first :] = 0
+        return self._at((tasks[:, None], which, times))
+
+    def _at(self, where: tuple[NDArray[np.int64], ...]) -> Transitions:
         actions = None if self.actions is None else self.actions[where]
         return Transitions(self.states[where], actions, self.next_states[where])
 

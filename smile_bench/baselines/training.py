@@ -89,6 +89,7 @@ def run(
 
     rows = _kept_rows(directory / "progress.csv", training.iteration)
     last_save = time.perf_counter()
+    shown: dict[str, str] = {}
     end = min(training.iterations, stop_after or training.iterations)
     with (
         SummaryWriter(str(directory / "tensorboard"), purge_step=training.iteration) as board,
@@ -108,7 +109,8 @@ def run(
                 for name, value in log.items():
                     board.add_scalar(name, value, training.iteration)
                 bar.update()
-                bar.set_postfix({k.split("/")[-1]: f"{v:.3g}" for k, v in list(log.items())[:2]})
+                shown |= _shown(log)
+                bar.set_postfix(shown)
                 if time.perf_counter() - last_save > checkpoint_seconds:
                     save()
                     _write_rows(directory / "progress.csv", rows)
@@ -118,6 +120,13 @@ def run(
             _write_rows(directory / "progress.csv", rows)
         save()
     return time.perf_counter() - started
+
+
+def _shown(log: Mapping[str, float]) -> dict[str, str]:
+    """What the progress bar says: a loss and, when there are new ones, validation metrics."""
+    first = list(log.items())[:1]
+    scores = [(name, value) for name, value in log.items() if name.startswith("validation/")]
+    return {name.split("/")[-1]: f"{value:.3g}" for name, value in (*first, *scores)}
 
 
 def _require_same_settings(training: Training, checkpoint: Path) -> None:

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from smile_bench.agents import Context
+from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import CheckpointError
-from smile_bench.baselines.meta_bc import MetaBC, MetaBCConfig, MetaBCTraining
+from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
+from smile_bench.baselines.presets import meta_bc_preset
 from smile_bench.baselines.training import DivergedError, run
 from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.errors import AgentError
+from smile_bench.errors import InputError
 from tests import synthetic
 
 CONFIG = MetaBCConfig(
@@ -21,45 +23,63 @@ CONFIG = MetaBCConfig(
     tasks_per_batch=4,
     states_per_task=8,
     context_timesteps=3,
-    hidden=32,
+    hidden=(32, 32),
+    episode_noise=0.5,
+    validate_every=2,
 )
 
 
-def contexts() -> list[Context]:
-    test = synthetic.demonstrations("test")
-    return [test.context(0, [0]), test.context(1, [0, 1])]
+def offline(dataset: Dataset | None = None, family: str = synthetic.FAMILY) -> Access:
+    return Access(family, track="offline", dataset=dataset or synthetic.dataset())
 
 
-def parameters(training: MetaBCTraining) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in training.network.parameters()])
+def training(config: MetaBCConfig = CONFIG) -> MetaBCTraining:
+    return MetaBCTraining(config, offline())
+
+
+def parameters(trained: MetaBCTraining) -> torch.Tensor:
+    modules = trained.encoder, trained.policy
+    return torch.cat([p.detach().flatten() for module in modules for p in module.parameters()])
 
 
 def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None:
-    whole = MetaBCTraining(CONFIG, synthetic.dataset())
+    whole = training()
     run(whole, tmp_path / "whole")
-    stopped = MetaBCTraining(CONFIG, synthetic.dataset())
-    run(stopped, tmp_path / "cut", stop_after=2)
-    resumed = MetaBCTraining(CONFIG, synthetic.dataset())
+    run(training(), tmp_path / "cut", stop_after=3)
+    resumed = training()
     run(resumed, tmp_path / "cut")
-    assert torch.equal(parameters(whole), parameters(resumed))
+    whole.save(tmp_path / "a")
+    resumed.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     rows = (tmp_path / "cut" / "progress.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
+    scored = rows[0].split(",").index("validation/min_distance")
+    assert [row.split(",")[scored] != "" for row in rows[1:]] == [False, True] * 3
+
+
+def test_it_uses_nothing_but_demonstrations(tmp_path: Path) -> None:
+    access = offline()
+    run(MetaBCTraining(CONFIG, access), tmp_path)
+    counts = access.counts
+    assert (counts.demonstrations, counts.env_steps, counts.expert_queries) == (12, 0, 0)
+    assert counts.validation_demonstrations == 12
+    assert counts.validation_env_steps == 3 * 3 * 100
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
-    run(MetaBCTraining(CONFIG, synthetic.dataset()), tmp_path, stop_after=1)
-    other = MetaBCConfig(**{**vars(CONFIG), "seed": 1})
+    run(training(), tmp_path, stop_after=1)
     with pytest.raises(CheckpointError, match="seed: 0 stored, 1 given"):
-        run(MetaBCTraining(other, synthetic.dataset()), tmp_path)
+        run(training(replace(CONFIG, seed=1)), tmp_path)
 
 
 def test_a_nan_stops_training_and_leaves_the_checkpoint(tmp_path: Path) -> None:
-    run(MetaBCTraining(CONFIG, synthetic.dataset()), tmp_path, stop_after=2)
+    run(training(), tmp_path, stop_after=2)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
-    training = MetaBCTraining(CONFIG, synthetic.dataset())
-    training.train.actions[:] = float("nan")
-    with pytest.raises(DivergedError, match="action_mse became non-finite at iteration 3"):
-        run(training, tmp_path, checkpoint_seconds=0.0)
+    broken = training()
+    assert broken.train.actions is not None
+    broken.train.actions[:] = float("nan")
+    with pytest.raises(DivergedError, match="loss became nan in iteration 3"):
+        run(broken, tmp_path, checkpoint_seconds=0.0)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
@@ -83,12 +103,16 @@ def task_dataset() -> Dataset:
 def test_it_learns_what_only_the_context_tells() -> None:
     dataset = task_dataset()
     config = MetaBCConfig(
-        family=synthetic.FAMILY, updates=600, updates_per_iteration=300, tasks_per_batch=8
+        family=synthetic.FAMILY,
+        updates=600,
+        updates_per_iteration=300,
+        tasks_per_batch=8,
+        validate_every=0,
     )
-    training = MetaBCTraining(config, dataset)
-    for _ in range(training.iterations):
-        training.step()
-    agent = training.agent({})
+    trained = MetaBCTraining(config, offline(dataset))
+    for _ in range(trained.iterations):
+        trained.step()
+    agent = trained.agent({})
     # New tasks: constants that were not trained on.
     policy = agent.adapt([dataset.test.context(task, [0]) for task in range(8)])
     observations = dataset.test.observations[:, 1, 0].astype(np.float64)
@@ -98,33 +122,51 @@ def test_it_learns_what_only_the_context_tells() -> None:
     assert error < 0.25 * ignorant
 
 
-def test_weights_survive_saving(tmp_path: Path) -> None:
-    training = MetaBCTraining(CONFIG, synthetic.dataset())
-    training.step()
-    agent = training.agent({"command": "none"})
-    agent.save(tmp_path / "agent.safetensors")
-    loaded = MetaBC.load(tmp_path / "agent.safetensors")
-    observations = np.random.default_rng(0).standard_normal((2, 29))
-    np.testing.assert_array_equal(
-        loaded.adapt(contexts()).act(observations), agent.adapt(contexts()).act(observations)
+def test_what_is_regressed_is_the_action_that_acts() -> None:
+    trained = training()
+    rng = np.random.default_rng(0)
+    tasks = np.array([0, 2])
+    features, rest = trained.train.draw_contexts(rng, tasks, 1, 3)
+    drawn = trained.train.draw_from(rng, tasks, rest, 4)
+    assert drawn.actions is not None
+    codes = trained.encoder(features)[:, None].expand(-1, 4, -1)
+    acted = trained.policy.act(torch.cat((drawn.states, codes), -1))
+    expected = (acted - drawn.actions).square().mean()
+    loss = trained._loss(features, drawn.states, drawn.actions)
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_states_to_imitate_are_not_of_the_context() -> None:
+    trained = training()
+    rng = np.random.default_rng(0)
+    tasks = np.arange(3)
+    _, rest = trained.train.draw_contexts(rng, tasks, 1, 3)
+    drawn = trained.train.draw_from(rng, tasks, rest, 200, first=50)
+    in_context = [({*range(4)} - {*row.tolist()}).pop() for row in rest]
+    for row, (task, held) in enumerate(zip(tasks, in_context, strict=True)):
+        known = trained.train.states[task]
+        found = (drawn.states[row][:, None, None] == known).all(-1).nonzero()
+        assert held not in found[:, 1]
+        assert {*found[:, 1].tolist()} == {0, 1, 2, 3} - {held}
+        assert (found[found[:, 0] >= 150][:, 2] == 0).all()
+        assert (found[found[:, 0] < 150][:, 2] != 0).any()
+
+
+def test_it_refuses_an_access_that_does_not_fit() -> None:
+    with pytest.raises(InputError, match="imitates actions"):
+        MetaBCTraining(CONFIG, Access(synthetic.FAMILY, state_only=True))
+    with pytest.raises(InputError, match="do not fit an access to SmileAntLinear"):
+        MetaBCTraining(CONFIG, Access("SmileAntLinearClassification-v0"))
+
+
+@pytest.mark.parametrize(
+    "family", ["SmileAntGoal-v0", "SmileGridGoal-v0", "SmileAntLinearClassification-v0"]
+)
+def test_presets_fit_their_families(family: str) -> None:
+    config = replace(
+        meta_bc_preset(family, 3), updates=2, updates_per_iteration=1, validate_every=2
     )
-    assert loaded.config == CONFIG
-    assert loaded.recipe == {"command": "none"}
-
-
-def test_damaged_weights_are_one_clear_error(tmp_path: Path) -> None:
-    path = tmp_path / "agent.safetensors"
-    with pytest.raises(AgentError, match="can not read"):
-        MetaBC.load(path)
-    path.write_bytes(b"no weights at all")
-    with pytest.raises(AgentError, match="can not read"):
-        MetaBC.load(path)
-
-
-def test_it_refuses_contexts_that_it_can_not_use() -> None:
-    agent = MetaBCTraining(CONFIG, synthetic.dataset()).agent({})
-    with pytest.raises(AgentError, match="actions"):
-        agent.adapt([contexts()[0].state_only()])
-    other = synthetic.demonstrations("test", family="SmileHalfCheetahVelocity-v0")
-    with pytest.raises(AgentError, match="SmileHalfCheetahVelocity-v0"):
-        agent.adapt([other.context(0, [0])])
+    assert config.seed == 3
+    trained = MetaBCTraining(config, Access(family, track="offline"))
+    logs = [trained.step(), trained.step()]
+    assert any(name.startswith("validation/") for name in logs[1])

@@ -1,0 +1,46 @@
+"""Settings of Meta-BC and Meta-DAgger for the families."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gymnasium import spaces
+
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.meta_bc import MetaBCConfig
+from smile_bench.baselines.meta_dagger import MetaDAggerConfig
+from smile_bench.envs import get_family
+
+__all__ = ["meta_bc_preset", "meta_dagger_preset"]
+
+CLASSIFICATION = "SmileAntLinearClassification-v0"
+
+
+def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
+    """Meta-BC's settings for a family."""
+    config = MetaBCConfig(family=family, seed=seed)
+    return replace(config, **_sized(family))
+
+
+def meta_dagger_preset(family: str, seed: int) -> MetaDAggerConfig:
+    """Meta-DAgger's settings for a family."""
+    config = MetaDAggerConfig(family=family, seed=seed)
+    return replace(config, **_sized(family))
+
+
+def _sized(family: str) -> dict[str, Any]:
+    if isinstance(get_family(family).action_space, spaces.Discrete):
+        # Few choices among few cells: less of everything.
+        return {"updates": 600, "hidden": (128, 128), "updates_per_iteration": 50}
+    if family == CLASSIFICATION:
+        # 64 tasks to learn to classify from: what is learnt by heart must be forgotten.
+        return {
+            "weight_decay": 0.1,
+            "episode_noise": 0.6,
+            "encoder": EncoderConfig(pooled=128, code=64),
+            "context_timesteps": 8,
+            "tasks_per_batch": 32,
+            "states_per_task": 32,
+        }
+    return {}

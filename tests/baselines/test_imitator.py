@@ -1,0 +1,105 @@
+"""The agent that Meta-BC, Meta-DAgger and SMILe share: contexts in, policy out, files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.agents import Context
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.errors import AgentError
+from tests import synthetic
+
+CONFIG = ImitatorConfig(
+    family=synthetic.FAMILY, hidden=(16, 8), encoder=EncoderConfig(hidden=16, pooled=8, code=4)
+)
+
+
+def agent(*, state_only: bool = False) -> Imitator:
+    config = ImitatorConfig(**{**vars(CONFIG), "state_only": state_only})
+    encoder, policy = make_networks(config, torch.Generator().manual_seed(0))
+    normaliser = Normaliser.of(synthetic.demonstrations("train").observations)
+    return Imitator("smile", config, encoder, policy, normaliser, {"command": "none"})
+
+
+def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
+    observations = np.random.default_rng(0).standard_normal((len(contexts), 29))
+    return made.adapt(contexts).act(observations)
+
+
+def test_the_order_of_demonstrations_and_timesteps_does_not_matter() -> None:
+    test, made = synthetic.demonstrations("test"), agent()
+    whole = test.context(0, [0, 1, 2])
+
+    def permuted(demonstrations: list[int], timesteps: list[int]) -> Context:
+        where = np.ix_(demonstrations, timesteps)
+        assert whole.actions is not None
+        return Context(
+            family=whole.family,
+            observations=whole.observations[where],
+            actions=whole.actions[where],
+            next_observations=whole.next_observations[where],
+        )
+
+    expected = act(made, [whole])
+    for demonstrations, timesteps in (
+        ([2, 0, 1], [0, 1, 2, 3, 4]),
+        ([0, 1, 2], [4, 2, 0, 1, 3]),
+        ([1, 2, 0], [3, 4, 2, 1, 0]),
+    ):
+        np.testing.assert_allclose(
+            act(made, [permuted(demonstrations, timesteps)]), expected, atol=1e-6
+        )
+    assert np.abs(act(made, [test.context(1, [0, 1, 2])]) - expected).max() > 1e-5
+
+
+def test_slots_do_not_depend_on_each_other_or_on_the_padding() -> None:
+    test, made = synthetic.demonstrations("test"), agent()
+    contexts = [test.context(0, [0]), test.context(1, [0, 1, 2])]
+    together = act(made, contexts)
+    np.testing.assert_allclose(together[:1], act(made, contexts[:1]), atol=1e-6)
+
+
+def test_a_state_only_agent_never_reads_actions() -> None:
+    test, made = synthetic.demonstrations("test"), agent(state_only=True)
+    context = test.context(0, [0, 1])
+    expected = act(made, [context.state_only()])
+    assert context.actions is not None
+    context.actions[:] = np.nan
+    np.testing.assert_array_equal(act(made, [context]), expected)
+    assert np.isfinite(expected).all()
+
+
+def test_weights_survive_saving(tmp_path: Path) -> None:
+    made, path = agent(), tmp_path / "agent.safetensors"
+    made.save(path)
+    loaded = Imitator.load(path)
+    contexts = [synthetic.demonstrations("test").context(0, [0])]
+    np.testing.assert_array_equal(act(loaded, contexts), act(made, contexts))
+    assert (loaded.name, loaded.config, loaded.recipe) == ("smile", CONFIG, {"command": "none"})
+    assert loaded.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert made.weights_sha256 is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"\x10" + b"\x00" * 40])
+def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "agent.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AgentError, match="can not read agent weights"):
+        Imitator.load(path)
+
+
+def test_it_refuses_contexts_that_it_can_not_use() -> None:
+    made = agent()
+    with pytest.raises(AgentError, match="smile needs the demonstrations' actions"):
+        made.adapt([synthetic.demonstrations("test").context(0, [0]).state_only()])
+    other = synthetic.demonstrations("test", family="SmileHalfCheetahVelocity-v0")
+    with pytest.raises(AgentError, match="SmileHalfCheetahVelocity-v0"):
+        made.adapt([other.context(0, [0])])
