@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +15,11 @@ from smile_bench.baselines.meta_bc import MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerTraining
 from smile_bench.baselines.presets import meta_bc_preset, meta_dagger_preset
 from smile_bench.baselines.smile import SMILe
-from smile_bench.baselines.smile_config import SMILeConfig
+from smile_bench.baselines.smile_config import PRESETS, preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
 from smile_bench.baselines.training import Training, run
 from smile_bench.errors import require_known
+from smile_bench.protocol.provenance import hardware, package_versions
 
 __all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
 
@@ -50,13 +48,10 @@ class Trainable:
 
 
 def _smile(name: str) -> Trainable:
-    state_only = name.endswith("state-only")
-
     def make(access: Access, seed: int) -> AgentTraining:
-        config = SMILeConfig(family=access.family.id, name=name, seed=seed, state_only=state_only)
-        return SMILe(config, access)
+        return SMILe(preset(name, access.family.id, seed), access)
 
-    return Trainable(track="interactive", state_only=state_only, make=make)
+    return Trainable(track="interactive", state_only=name.endswith("state-only"), make=make)
 
 
 TRAININGS: dict[str, Trainable] = {
@@ -70,7 +65,7 @@ TRAININGS: dict[str, Trainable] = {
             meta_dagger_preset(access.family.id, seed), access
         ),
     ),
-    **{name: _smile(name) for name in ("smile", "smile-state-only")},
+    **{name: _smile(name) for name in PRESETS},
     "tabular-smile": Trainable(track="offline"),
 }
 """Agent name to what training it takes."""
@@ -100,13 +95,12 @@ def train(
     """
     require_known("trainable agent", [name], TRAININGS)
     path = directory / f"{access.family.id}.safetensors"
-    recipe = {
+    recipe: dict[str, Any] = {
         "command": f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}",
         "seed": seed,
         "track": access.track,
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "versions": {package: metadata.version(package) for package in ("torch", "numpy")},
+        "versions": package_versions(),
+        **hardware(),
     }
     make = TRAININGS[name].make
     if make is None:
@@ -136,12 +130,3 @@ def train_agent(
     require_known("trainable agent", [name], TRAININGS)
     access = TRAININGS[name].access(family)
     return train(name, access, directory, seed=seed, stop_after=stop_after)
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))
-        if found:
-            return found[1].strip()
-    return platform.processor() or "unknown"
