@@ -27,7 +27,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_optimizer,
 )
 from smile_bench.baselines.networks import orthogonal_mlp
-from smile_bench.baselines.practices import PRACTICES
+from smile_bench.baselines.practices import PRACTICES, Practice
 from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
@@ -164,12 +164,17 @@ class Rollout:
 
 
 class PPO:
-    """A training that can be saved after any iteration and resumed to the same numbers."""
+    """A training that can be saved after any iteration and resumed to the same numbers.
 
-    def __init__(self, config: PPOConfig) -> None:
+    Args:
+        config: settings.
+        practice: by default the one that the settings name.
+    """
+
+    def __init__(self, config: PPOConfig, practice: Practice | None = None) -> None:
         self.config = config
         self.family = get_mujoco_family(config.family)
-        self.practice = PRACTICES[config.practice]
+        self.practice = practice or PRACTICES[config.practice]
         self.simulator = Simulator(self.family, config.envs, threads=config.threads)
         self.rng = np.random.default_rng(config.seed)
         self.iteration = 0

@@ -19,7 +19,15 @@ from smile_bench.envs.families import (
 from smile_bench.envs.families.ant_goal import RADIUS, distance
 from smile_bench.envs.family import FloatArray
 
-__all__ = ["PRACTICES", "Practice", "ReachGoal", "ReachTarget", "TrackVelocity", "WalkDynamics"]
+__all__ = [
+    "PRACTICES",
+    "Practice",
+    "ReachGoal",
+    "ReachTarget",
+    "TrackVelocity",
+    "WalkDynamics",
+    "WalkOneDynamics",
+]
 
 BoolArray = NDArray[np.bool_]
 
@@ -193,12 +201,24 @@ class WalkDynamics(Practice):
         return fallen
 
 
+@dataclass(frozen=True, kw_only=True)
+class WalkOneDynamics(WalkDynamics):
+    """Walker dynamics: a single task of the tables."""
+
+    split: str
+    index: int
+
+    def draw_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
+        """The task's multipliers, (n, 65)."""
+        row = get_mujoco_family(walker_dynamics.FAMILY.id).table(self.split)[self.index]
+        return np.tile(row, (n, 1))
+
+
 PRACTICES: dict[str, Practice] = {
     "reach-goal": ReachGoal(),
     "reach-target": ReachTarget(),
     "track-velocity": TrackVelocity(),
     "walk-dynamics": WalkDynamics(),
-    "walk-all-dynamics": WalkDynamics(widening=(-1.0, 0.0)),
     "walk-unmodified": WalkDynamics(spread=0.0),
 }
 """By the name that a configuration gives."""

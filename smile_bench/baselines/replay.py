@@ -53,17 +53,9 @@ class ReplayBuffer:
             self._rows[where, self._columns[name]] = values.reshape(n, -1)
         self.added += n
 
-    def sample(
-        self, rng: np.random.Generator, n: int, among: NDArray[np.int64] | None = None
-    ) -> dict[str, Float32Array]:
-        """Draw n transitions uniformly with replacement; each field (n, width).
-
-        Args:
-            rng: source of randomness.
-            n: how many.
-            among: for each, of how many rows, the first ones, it is drawn (n,); of all by default.
-        """
-        rows = self._rows[rng.integers(len(self) if among is None else among, size=n)]
+    def sample(self, rng: np.random.Generator, n: int) -> dict[str, Float32Array]:
+        """Draw n transitions uniformly with replacement; each field (n, width)."""
+        rows = self._rows[rng.integers(len(self), size=n)]
         return {name: rows[:, columns] for name, columns in self._columns.items()}
 
     def tensor(self) -> torch.Tensor:

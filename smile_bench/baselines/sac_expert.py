@@ -21,7 +21,7 @@ from smile_bench.baselines.practices import PRACTICES
 from smile_bench.baselines.replay import ReplayBuffer
 from smile_bench.baselines.running_normaliser import RunningNormaliser
 from smile_bench.baselines.sac import SAC, Batch, SACConfig
-from smile_bench.datasets.expert import Expert, load_prior_policy
+from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
 from smile_bench.envs.simulator import Simulator
@@ -48,17 +48,6 @@ class SACExpertConfig:
     batch: int = 256
     random_iterations: int = 1
     """First iterations with uniformly random actions and no update."""
-    prior_iterations: int = 0
-    """First iterations, instead, in which the family's prior policy acts, and no update; what it
-    did stays in the replay buffer (RLPD, Ball et al. 2023)."""
-    prior_noise: float = 0.3
-    """Standard deviation of the noise on its actions."""
-    prior_share: float = 0.25
-    """Share of each batch drawn from what the prior policy did."""
-    imitation: float = 0.0
-    """Initial weight of imitating the prior policy's actions in those states ..."""
-    imitation_until: float = 0.25
-    """... which falls linearly to 0 until this share of the training."""
     capacity: int = 1_000_000
     """Transitions in the replay buffer."""
     reward_scale: float = 1.0
@@ -104,7 +93,6 @@ class SACExpert:
         )
         neutral = self.family.privileged(np.zeros((1, observations)), np.ones((1, parameters)))
         self.normaliser = RunningNormaliser(neutral.shape[1], config.minimum_scale)
-        self.prior = load_prior_policy(self.family) if config.prior_iterations else None
         self.sac = SAC(neutral.shape[1], actions, config.sac, self.generator)
 
     @property
@@ -126,7 +114,7 @@ class SACExpert:
         """
         config, simulator = self.config, self.simulator
         self.sac.set_learning_rate(self._learning_rate_factor())
-        explore = self.iteration < max(config.random_iterations, config.prior_iterations)
+        explore = self.iteration < config.random_iterations
         drawn = self.practice.draw_tasks(self.rng, config.envs, self.iteration / config.iterations)
         first_task = len(self.tasks)
         self.tasks = np.concatenate((self.tasks, drawn))
@@ -138,7 +126,7 @@ class SACExpert:
         observations = simulator.observe()
         seen = [observations]
         for _ in range(config.steps):
-            actions = self._explore(observations, drawn, first=explore)
+            actions = self._explore(observations, drawn, uniform=explore)
             before = simulator.qpos.copy()
             outcome = simulator.step(actions)
             next_observations = simulator.observe()
@@ -163,8 +151,8 @@ class SACExpert:
                 observations = simulator.observe()
             seen.append(observations)
             if not explore:
-                for batch, prior_actions in self._batches(config.updates):
-                    log |= self.sac.update(batch, prior_actions, self._imitation_weight())
+                for batch in self._batches(config.updates):
+                    log |= self.sac.update(batch)
         metrics.extend(metric[~terminated].tolist())
         self.normaliser.absorb(
             self.family.privileged(np.concatenate(seen), np.tile(drawn, (len(seen), 1)))
@@ -236,37 +224,21 @@ class SACExpert:
         parameters = self.simulator.parameters
         return np.stack([self.simulator.draw_start(self.rng, parameters[i]) for i in ids])
 
-    def _imitation_weight(self) -> float:
-        config = self.config
-        progress = self.iteration / config.iterations
-        return config.imitation * max(0.0, 1.0 - progress / config.imitation_until)
-
     def _explore(
-        self, observations: FloatArray, parameters: FloatArray, *, first: bool
+        self, observations: FloatArray, parameters: FloatArray, *, uniform: bool
     ) -> FloatArray:
-        """Actions (N, A) in [-1, 1]: the stochastic policy's, or what comes ``first``."""
-        size = (len(observations), self.family.body.actions)
-        if first and self.prior is not None:
-            noise = self.config.prior_noise * self.rng.standard_normal(size)
-            return np.clip(self.prior.act(observations, parameters) + noise, -1.0, 1.0)
-        if first:
-            return self.rng.uniform(-1.0, 1.0, size)
+        """Actions (N, A) in [-1, 1]: the stochastic policy's, or uniformly random ones."""
+        if uniform:
+            return self.rng.uniform(-1.0, 1.0, (len(observations), self.family.body.actions))
         with torch.no_grad():
             features = self._features(observations, parameters)
             actions, _ = self.sac.policy.sample(features, self.generator)
         return actions.double().numpy()
 
-    def _batches(self, n: int) -> list[tuple[Batch, torch.Tensor]]:
-        """Draw n batches at once and compute their features and rewards.
-
-        Returns:
-            Each batch, and the actions (b, A) of its first rows, which are the prior policy's.
-        """
-        config, size, practice = self.config, self.config.batch, self.practice
-        prior = round(config.prior_share * size) if self.prior is not None else 0
-        among = np.full((n, size), len(self.replay))
-        among[:, :prior] = config.prior_iterations * config.steps * config.envs
-        rows = self.replay.sample(self.rng, n * size, among.ravel() if prior else None)
+    def _batches(self, n: int) -> list[Batch]:
+        """Draw n batches at once and compute their features and rewards."""
+        size, practice = self.config.batch, self.practice
+        rows = self.replay.sample(self.rng, n * size)
         parameters = self.tasks[rows["task"][:, 0].astype(np.int64)]
         relabel = self.rng.uniform(size=n * size) < practice.relabelled
         if relabel.any():
@@ -282,8 +254,7 @@ class SACExpert:
             torch.from_numpy(rows["continues"][:, 0]),
         )
         parts = (torch.unflatten(column, 0, (n, size)) for column in columns)
-        batches = (Batch(*batch) for batch in zip(*parts, strict=True))
-        return [(batch, batch.actions[:prior]) for batch in batches]
+        return [Batch(*batch) for batch in zip(*parts, strict=True)]
 
     def _features(self, observations: NDArray[Any], parameters: FloatArray) -> torch.Tensor:
         return self.normaliser(self.family.privileged(observations, parameters))

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from threadpoolctl import ThreadpoolController
 
+from smile_bench.datasets import specialists
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.network import Float32Array, forward
+from smile_bench.datasets.specialists import Specialists, unpack_specialists
 from smile_bench.envs import Family, get_family, get_mujoco_family
 from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import ExpertError
@@ -26,12 +28,10 @@ __all__ = [
     "expert_metrics",
     "load_base_policy",
     "load_expert",
-    "load_prior_policy",
     "read_expert",
     "write_expert",
 ]
 
-Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
 
@@ -82,20 +82,9 @@ class Expert:
         features = get_mujoco_family(self.family).privileged(observations, parameters)
         z = (features - self.mean) / self.scale
         x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
-        last = len(self.weights) - 1
-        # One thread: the sums must not depend on how many processors there are.
-        with _blas().limit(limits=1, user_api="blas"):
-            for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-                x = x @ weight.T + bias
-                if i < last:
-                    x = np.tanh(x) if self.activation == "tanh" else np.maximum(x, 0.0)
+        x = forward(x, self.weights, self.biases, activation=self.activation)
         x = np.tanh(x) if self.squash == "tanh" else np.clip(x, -1.0, 1.0)
         return x.astype(np.float32)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def write_expert(path: Path, expert: Expert) -> None:
@@ -115,7 +104,7 @@ def write_expert(path: Path, expert: Expert) -> None:
     write_atomically(path, save(tensors, metadata))
 
 
-def read_expert(path: Path, family: str | None = None) -> Expert:
+def read_expert(path: Path, family: str | None = None) -> Expert | Specialists:
     """Read an expert, of a family if one is named.
 
     Raises:
@@ -127,10 +116,12 @@ def read_expert(path: Path, family: str | None = None) -> Expert:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ExpertError(f"can not read expert weights from {path}: {error}") from error
-    if metadata.get("format") != "smile-bench-expert-1":
+    if metadata.get("format") not in ("smile-bench-expert-1", specialists.FORMAT):
         raise ExpertError(f"{path} is not a smile-bench expert (format 1).")
     if family not in (None, metadata["family"]):
         raise ExpertError(f"{path} holds an expert of {metadata['family']}, not of {family}.")
+    if metadata["format"] == specialists.FORMAT:
+        return unpack_specialists(metadata, tensors)
     layers = sum(name.endswith(".weight") for name in tensors)
     return Expert(
         family=metadata["family"],
@@ -167,19 +158,10 @@ def load_base_policy(family: str | Family) -> Expert:
         ExpertError: the family has no base policy, or its file is damaged.
     """
     family = get_family(family)
-    return _load(family, f"{family.recipe.expert}-base", "base policy")
-
-
-@cache
-def load_prior_policy(family: str | Family) -> Expert:
-    """The policy that ships for a family's expert to begin its training with.
-
-    Raises:
-        UnknownNameError: no such family.
-        ExpertError: the family has no prior policy, or its file is damaged.
-    """
-    family = get_family(family)
-    return _load(family, f"{family.recipe.expert}-prior", "prior policy")
+    base = _load(family, f"{family.recipe.expert}-base", "base policy")
+    if not isinstance(base, Expert):
+        raise ExpertError(f"the base policy of {family.id} must be one policy. Install it again.")
+    return base
 
 
 def expert_metrics(
@@ -197,7 +179,7 @@ def expert_metrics(
     return outcome.info[family.metric.name].reshape(len(table), episodes)
 
 
-def _load(family: Family, name: str, kind: str) -> Expert:
+def _load(family: Family, name: str, kind: str) -> Expert | Specialists:
     path = Path(str(resources.files("smile_bench.datasets") / "experts"))
     file = path / f"{name}.safetensors"
     if not file.exists():
