@@ -31,13 +31,23 @@ class Discriminator(nn.Module):
         code: Z, length of the code.
         hidden: widths of the layers.
         generator: draws the initial weights.
+        projection: let the last layer's weights depend linearly on the code (projection
+            discriminator, Miyato and Koyama 2018): what the layers make of a transition is then
+            multiplied with the code, where a plain network has to learn products.
     """
 
     def __init__(
-        self, transition: int, code: int, hidden: Sequence[int], generator: torch.Generator
+        self,
+        transition: int,
+        code: int,
+        hidden: Sequence[int],
+        generator: torch.Generator,
+        *,
+        projection: bool = False,
     ) -> None:
         super().__init__()
         self.transition = transition
+        self.projection = linear(code, hidden[-1], generator) if projection else None
         sizes = (transition + code, *hidden, 1)
         self.layers = nn.ModuleList(linear(i, o, generator) for i, o in itertools.pairwise(sizes))
 
@@ -52,8 +62,8 @@ class Discriminator(nn.Module):
         weights: a penalty on them needs no second differentiation of the graph.
         """
         _, activations = self._logits(transitions, codes)
-        *hidden, last = self._linears
-        gradient = last.weight.expand(len(transitions), -1)
+        *hidden, _ = self._linears
+        gradient = self._last_weights(codes).expand(len(transitions), -1)
         for layer, activation in zip(reversed(hidden), reversed(activations), strict=True):
             gradient = (gradient * (1.0 - activation.square())) @ layer.weight
         return gradient[:, : self.transition]
@@ -65,8 +75,13 @@ class Discriminator(nn.Module):
         for layer in hidden:
             x = torch.tanh(layer(x))
             activations.append(x)
-        logits: Tensor = last(x)
-        return logits.squeeze(-1), activations
+        logits = (x * self._last_weights(codes)).sum(-1) + last.bias
+        return logits, activations
+
+    def _last_weights(self, codes: Tensor) -> Tensor:
+        """Weights of the last layer, (1, H), or (B, H) where they depend on the codes (B, Z)."""
+        weight = self._linears[-1].weight
+        return weight if self.projection is None else weight + self.projection(codes)
 
     @property
     def _linears(self) -> list[nn.Linear]:

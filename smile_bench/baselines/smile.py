@@ -95,7 +95,11 @@ class SMILe:
         )
         judged = observed + (observed if config.state_only else actions)
         self.discriminator = Discriminator(
-            judged, code, config.discriminator_hidden, self.generator
+            judged,
+            code,
+            config.discriminator_hidden,
+            self.generator,
+            projection=config.projection,
         )
         self.discriminator_optimizer = torch.optim.AdamW(
             [*self.encoder.parameters(), *self.discriminator.parameters()],

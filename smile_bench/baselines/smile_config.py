@@ -51,6 +51,8 @@ class SMILeConfig:
     discriminator_every: int = 2
     """The discriminator is updated at every k-th critic update."""
     discriminator_hidden: tuple[int, ...] = (256, 256)
+    projection: bool = False
+    """Multiply the discriminator's last layer with the code as well."""
     discriminator_rate: float = 3e-4
     penalty: float = 4.0
     """Weight of the gradient penalty."""

@@ -37,6 +37,10 @@ class SpecialistsConfig:
     """Name of the shared policy that every task begins with; it ships with the experts."""
     ppo: PPOConfig
     """Of one task's training; ``iterations`` is how long it takes."""
+    rounds: int = 3
+    """How often every task has its turn; later ones go on from its own policy."""
+    steady: int = 10
+    """A task whose last iteration had at most so many falls needs no further round."""
 
 
 def shared_path(name: str) -> Path:
@@ -50,7 +54,7 @@ def write_shared(path: Path, training: PPO, recipe: Mapping[str, Any]) -> None:
 
 
 class SpecialistTraining:
-    """A training whose iterations are tasks; each is independent of the others.
+    """A training whose iterations are tasks; in a round, each is independent of the others.
 
     Args:
         config: settings.
@@ -63,8 +67,10 @@ class SpecialistTraining:
             (split, index) for split in ORDER for index in range(len(self.family.table(split)))
         ]
         self.iteration = 0
-        self.done: list[Tensors] = []
-        """The network of each finished task, by the names of its layers."""
+        self.networks: dict[int, Tensors] = {}
+        """The policy of each task so far, by the names of its layers."""
+        self.falls: dict[int, int] = {}
+        """Falls in the last iteration of each task's last turn."""
         self.shared, state = load_checkpoint(shared_path(config.shared))
         self.shared_recipe: Mapping[str, Any] = state["recipe"]
 
@@ -78,47 +84,44 @@ class SpecialistTraining:
 
     @property
     def iterations(self) -> int:
-        """How many tasks there are."""
-        return len(self.tasks)
+        """How many turns the tasks have in all."""
+        return self.config.rounds * len(self.tasks)
 
     def step(self) -> dict[str, float]:
-        """Train one task's policy.
+        """One task's turn.
 
         Returns:
-            What to log: the last iteration's metric, reward and falls, exploration included.
+            What to log: the task, whether it was trained and, if so, its last iteration's metric,
+            reward and falls, exploration included.
         """
-        ppo, log = self.train_task(self.iteration)
-        self.done.append(self.network(ppo))
+        number = self.iteration % len(self.tasks)
+        log = {"charts/task": float(number), "charts/trained": 0.0}
+        if number not in self.falls or self.falls[number] > self.config.steady:
+            ppo = self.begin(number, self.iteration)
+            for _ in range(self.config.ppo.iterations):
+                log |= ppo.step()
+            self.networks[number] = self.network(number, ppo)
+            self.falls[number] = int(log["charts/terminations"])
+            log["charts/trained"] = 1.0
         self.iteration += 1
         return log
 
-    def train_task(
-        self, number: int, iterations: int | None = None
-    ) -> tuple[PPO, dict[str, float]]:
-        """Fine-tune the shared policy to the task of a number; it depends on nothing else.
-
-        Args:
-            number: of the task, in the order of ``tasks``.
-            iterations: another length than the configured one.
-
-        Returns:
-            The training, and what its last iteration logged.
-        """
+    def begin(self, number: int, turn: int) -> PPO:
+        """The training of a task's policy in a turn, before its first iteration."""
         split, index = self.tasks[number]
         config = self.config.ppo
-        seed = int(np.random.SeedSequence((config.seed, number)).generate_state(1)[0])
+        seed = int(np.random.SeedSequence((config.seed, turn)).generate_state(1)[0])
         ppo = PPO(replace(config, seed=seed), WalkOneDynamics(split=split, index=index))
         unpack_module("model", ppo.model, self.shared)
-        log: dict[str, float] = {}
-        for _ in range(iterations or config.iterations):
-            log = ppo.step()
-        return ppo, {**log, "charts/task": float(number)}
+        if number in self.networks:
+            self._put_back(self.networks[number], ppo)
+        return ppo
 
-    def network(self, ppo: PPO) -> Tensors:
+    def network(self, number: int, ppo: PPO) -> Tensors:
         """A task's policy as layers that see the observation only."""
         observed = self.family.observation_size
-        split, index = self.tasks[len(self.done)]
-        layers = [layer for layer in ppo.model.policy if isinstance(layer, nn.Linear)]
+        split, index = self.tasks[number]
+        layers = self._layers(ppo)
         task = self.family.privileged(
             np.zeros((1, observed)), self.family.table(split)[index : index + 1]
         )[0, observed:]
@@ -136,14 +139,33 @@ class SpecialistTraining:
         packed["layer0.bias"] = layers[0].bias + first[:, observed:] @ seen
         return {name: tensor.detach().clone() for name, tensor in packed.items()}
 
+    @torch.no_grad()
+    def _put_back(self, network: Tensors, ppo: PPO) -> None:
+        """Go on from a task's policy; the value function begins with the shared one again."""
+        observed = self.family.observation_size
+        layers = self._layers(ppo)
+        for i, layer in enumerate(layers[1:], start=1):
+            layer.weight.copy_(network[f"layer{i}.weight"])
+            layer.bias.copy_(network[f"layer{i}.bias"])
+        layers[0].weight.zero_()
+        layers[0].weight[:, :observed] = network["layer0.weight"]
+        layers[0].bias.copy_(network["layer0.bias"])
+        ppo.model.mean[:observed] = network["mean"].double()
+        ppo.model.var[:observed] = network["scale"].double().square()
+
+    @staticmethod
+    def _layers(ppo: PPO) -> list[nn.Linear]:
+        return [layer for layer in ppo.model.policy if isinstance(layer, nn.Linear)]
+
     def expert(self, recipe: dict[str, Any]) -> Specialists:
-        """The policies of all tasks that are done."""
+        """The policies of all tasks that have had a turn."""
 
         def stack(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-            return np.stack([tensors[name].numpy() for tensors in self.done])
+            return np.stack([self.networks[number][name].numpy() for number in done])
 
-        layers = sum(name.endswith(".weight") for name in self.done[0])
-        rows = [self.family.table(split)[index] for split, index in self.tasks[: len(self.done)]]
+        done = sorted(self.networks)
+        layers = sum(name.endswith(".weight") for name in self.networks[done[0]])
+        rows = [self.family.table(self.tasks[k][0])[self.tasks[k][1]] for k in done]
         return Specialists(
             family=self.family.id,
             tasks=np.stack(rows),
@@ -164,16 +186,22 @@ class SpecialistTraining:
         """Write a checkpoint."""
         tensors = {
             f"task{number}.{name}": tensor
-            for number, network in enumerate(self.done)
+            for number, network in self.networks.items()
             for name, tensor in network.items()
         }
-        save_checkpoint(path, tensors, {"config": self.settings, "iteration": self.iteration})
+        state = {
+            "config": self.settings,
+            "iteration": self.iteration,
+            "falls": [self.falls[number] for number in sorted(self.falls)],
+        }
+        save_checkpoint(path, tensors, state)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         tensors, state = load_checkpoint(path)
         self.iteration = state["iteration"]
-        self.done = [{} for _ in range(self.iteration)]
+        self.falls = dict(enumerate(state["falls"]))
+        self.networks = {number: {} for number in self.falls}
         for key, tensor in tensors.items():
             task, name = key.split(".", 1)
-            self.done[int(task.removeprefix("task"))][name] = tensor
+            self.networks[int(task.removeprefix("task"))][name] = tensor
