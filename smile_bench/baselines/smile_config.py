@@ -77,7 +77,8 @@ class SMILeConfig:
     """Share of the policy's batches that is demonstrations under the current reward (notes,
     Algorithm 34); state-only with actions that an inverse-dynamics model infers."""
     imitation: float = 0.0
-    """Weight of behavioural cloning on those demonstrations (notes, 6.5.4)."""
+    """Weight of behavioural cloning on those demonstrations (notes, 6.5.4); in the preset 50, or
+    20 on inferred actions."""
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 
@@ -99,8 +100,8 @@ PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
 """Names of SMILe's agents."""
 
 _LENGTHS: Mapping[str, Mapping[str, Any]] = {
-    "SmileAntGoal-v0": {"iterations": 75},
-    "SmileHalfCheetahVelocity-v0": {"iterations": 150},
+    "SmileAntGoal-v0": {"iterations": 100},
+    "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 300},
     "SmileAntLinearClassification-v0": {
         "iterations": 150,
@@ -162,13 +163,15 @@ def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
         "encoder": EncoderConfig(code=64, across="sum"),
         "sac": SACConfig(discount=0.99),
     }
+    state_only = name.endswith("state-only")
+    best = {"imitation": 20.0 if state_only else 50.0, **_TUNED.get(family, {})}
     return SMILeConfig(
         family=family,
         name=name,
         seed=seed,
-        state_only=name.endswith("state-only"),
+        state_only=state_only,
         **_LENGTHS[family],
-        **(published if name.startswith("smile-paper") else _TUNED.get(family, {})),
+        **(published if name.startswith("smile-paper") else best),
     )
 
 
