@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from smile_bench.agents import Context
     from smile_bench.baselines import load_agent
     from smile_bench.datasets import load_dataset
-    from smile_bench.protocol import Result, evaluate, read_result
+    from smile_bench.protocol import Result, evaluate, read_result, verify_result
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ __all__ = [
     "load_agent",
     "load_dataset",
     "read_result",
+    "verify_result",
 ]
 
 _LAZY = {
@@ -38,6 +39,7 @@ _LAZY = {
     "load_agent": "smile_bench.baselines",
     "load_dataset": "smile_bench.datasets",
     "read_result": "smile_bench.protocol",
+    "verify_result": "smile_bench.protocol",
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from smile_bench.errors import InputError, SmileError
 
 if TYPE_CHECKING:
+    from smile_bench.agents import Agent, PrivilegedAgent
     from smile_bench.envs.interfaces import ToldPolicy
 
 __all__ = ["build_parser", "main"]
@@ -30,23 +31,53 @@ def _families(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from smile_bench.agents import import_agent
-    from smile_bench.baselines import load_agent
     from smile_bench.envs import get_family
     from smile_bench.protocol import evaluate
     from smile_bench.protocol.report import result_row, table_header
 
     family = get_family(arguments.family)
+    curve = (None, *family.context_sizes) if arguments.shot_curve else (arguments.shots,)
     print(table_header(family))
     for name in arguments.agent:
-        external = ":" in name
-        agent = import_agent(name, family.id) if external else load_agent(name, family.id)
-        result = evaluate(agent, family, shots=arguments.shots, name=name)
-        print(result_row(result), flush=True)
-        if arguments.save:
-            folder = Path(arguments.save) / family.id / name.replace(":", ".")
-            print(f"  written to {result.save(folder)}")
+        agent = _load(name, family.id)
+        for shots in curve:
+            result = evaluate(agent, family, shots=shots, name=name)
+            print(result_row(result), flush=True)
+            if arguments.save:
+                folder = Path(arguments.save) / family.id / name.replace(":", ".")
+                if arguments.shot_curve:
+                    folder /= result.evaluation.replace(" ", "-")
+                print(f"  written to {result.save(folder)}")
     return 0
+
+
+def _load(name: str, family: str) -> Agent | PrivilegedAgent:
+    """A reference agent, or the one that an import path names."""
+    from smile_bench.agents import import_agent
+    from smile_bench.baselines import load_agent
+
+    return import_agent(name, family) if ":" in name else load_agent(name, family)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from smile_bench.baselines import load_agent
+    from smile_bench.protocol import verify_result
+
+    load = None
+    if arguments.agent:
+        load = lambda _, family: _load(arguments.agent, family)  # noqa: E731
+    elif arguments.rerun:
+        # Only reference agents: a result must not name the code that is run.
+        load = load_agent
+    failed = 0
+    for directory in arguments.directory:
+        found = verify_result(directory, rerun=load)
+        for finding in found.findings:
+            print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.detail}")
+        how = "exactly" if found.exact else "within the tolerance for results made elsewhere"
+        print(f"{directory}: {f'verified {how}' if found.passed else 'NOT VERIFIED'}", flush=True)
+        failed += not found.passed
+    return 1 if failed else 0
 
 
 def _render(arguments: argparse.Namespace) -> int:
@@ -181,17 +212,7 @@ def build_parser() -> argparse.ArgumentParser:
     families = commands.add_parser("families", help="list the families")
     families.set_defaults(run=_families)
 
-    evaluate = commands.add_parser("evaluate", help="score agents under the protocol")
-    evaluate.add_argument(
-        "--agent",
-        nargs="+",
-        required=True,
-        help="names of reference agents, or import paths package.module:make_agent",
-    )
-    evaluate.add_argument("--family", required=True)
-    evaluate.add_argument("--shots", type=int, help="demonstrations in every context")
-    evaluate.add_argument("--save", help="folder to write result.json files below")
-    evaluate.set_defaults(run=_evaluate)
+    _add_evaluation_commands(commands)
 
     render = commands.add_parser("render", help="film agents in a meta-test episode")
     render.add_argument("family")
@@ -210,6 +231,36 @@ def build_parser() -> argparse.ArgumentParser:
     _add_dataset_commands(commands)
     _add_expert_commands(commands)
     return parser
+
+
+def _add_evaluation_commands(commands: Any) -> None:
+    evaluate = commands.add_parser("evaluate", help="score agents under the protocol")
+    evaluate.add_argument(
+        "--agent",
+        nargs="+",
+        required=True,
+        help="names of reference agents, or import paths package.module:make_agent",
+    )
+    evaluate.add_argument("--family", required=True)
+    number = evaluate.add_mutually_exclusive_group()
+    number.add_argument("--shots", type=int, help="demonstrations in every context")
+    number.add_argument(
+        "--shot-curve",
+        action="store_true",
+        help="the primary evaluation, then every context size; each is saved in its own folder",
+    )
+    evaluate.add_argument("--save", help="folder to write results below")
+    evaluate.set_defaults(run=_evaluate)
+
+    verify = commands.add_parser("verify", help="replay results and compute their numbers again")
+    verify.add_argument("directory", nargs="+", help="a folder with result.json and evidence.h5")
+    verify.add_argument(
+        "--rerun", action="store_true", help="ask the reference agent for its actions again, too"
+    )
+    verify.add_argument(
+        "--agent", help="the same with this agent: a name, or an import path package.module:name"
+    )
+    verify.set_defaults(run=_verify)
 
 
 def _add_dataset_commands(commands: Any) -> None:

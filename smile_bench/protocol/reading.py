@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,13 @@ def read_result(path: str | Path, *, evidence: bool = False) -> Result:
             f"{path} does not have the seal that its content has: it was altered or damaged."
         )
     digest = document["evidence"]["sha256"]
-    episodes = len(document["episodes"]["task"])
-    found = None
-    if evidence:
-        found = read_evidence(path.with_name(EVIDENCE_FILE), family, episodes, digest)
-    result = _result(document, family, found)
+    result = _result(document, family)
     _require_faithful(path, text, document, sealed(result.to_dict(), digest))
-    return result
+    if not evidence:
+        return result
+    episodes = len(result.tasks)
+    found = read_evidence(path.with_name(EVIDENCE_FILE), family, episodes, digest)
+    return replace(result, evidence=found)
 
 
 def _text(path: Path) -> str:
@@ -166,7 +167,7 @@ def _schema(family: Family) -> Record:
     )
 
 
-def _result(document: dict[str, Any], family: Family, evidence: Any) -> Result:
+def _result(document: dict[str, Any], family: Family) -> Result:
     episodes = document["episodes"]
     scores = [np.nan if score is None else score for score in document["scores_per_task"]]
     return Result(
@@ -187,7 +188,6 @@ def _result(document: dict[str, Any], family: Family, evidence: Any) -> Result:
         seconds=document["seconds"],
         training=document["training"],
         weights=document["weights_sha256"],
-        evidence=evidence,
     )
 
 

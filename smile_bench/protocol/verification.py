@@ -1,0 +1,223 @@
+"""Verifying a result: its evidence replayed, and every number that follows computed again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.envs import Family, get_family
+from smile_bench.errors import InputError, ProtocolError, SimulationError
+from smile_bench.protocol.evaluation import context_sizes, load_frozen
+from smile_bench.protocol.evidence import (
+    Evidence,
+    checkpoints,
+    context_demonstrations,
+    row_digests,
+)
+from smile_bench.protocol.metatest import MetaTest
+from smile_bench.protocol.reading import read_result
+from smile_bench.protocol.replaying import Replay, replay
+from smile_bench.protocol.rerunning import rerun_agent
+from smile_bench.protocol.result import Result, normalised_scores
+
+__all__ = ["AgentLoader", "Finding", "Verification", "made_here", "verify_result"]
+
+AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
+"""The agent of a name for a family's id, as :func:`smile_bench.load_agent`."""
+
+STATE_TOLERANCES = {0.5: 5e-3, 0.9: 0.5, 1.0: 20.0}
+"""Quantile to how far the states of a replay elsewhere may lie from the recorded ones, in metres,
+radians and their rates, after one stretch from a recorded state. Between MuJoCo 4.0 and 3.17 the
+median is at most 4e-4, nine in ten lie within 0.17, and the largest, a foot that meets the ground
+a step later, is 3.4 (ant linear classification, 256 × 5 stretches)."""
+METRIC_TOLERANCE = 0.05
+"""How far an episode's metric may lie from a replay elsewhere, as a share of the largest difference
+between the references, or of 1 where that is smaller."""
+METRIC_SHARE = 0.95
+"""Share of the episodes that must lie within that."""
+SCORE_TOLERANCE = 0.01
+"""How far the score may lie from that of a replay elsewhere."""
+ROUNDING = 1e-9
+"""Relative difference of numbers that another version of NumPy may have summed in another order."""
+
+
+class Finding(NamedTuple):
+    """One thing that was checked."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying a result found."""
+
+    directory: Path
+    exact: bool
+    """Whether the replay met every recorded state to the last bit. If not, and the result was made
+    elsewhere, states and metrics were compared within tolerances."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against the result."""
+        return all(finding.passed for finding in self.findings)
+
+
+def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) -> Verification:
+    """Replay a result's evidence and compute every number that follows from it again.
+
+    Args:
+        directory: the folder that :meth:`Result.save` wrote, from anyone.
+        rerun: loads the result's agent by its name, such as ``smile_bench.load_agent``; it is then
+            asked for its actions again, too. Without it, no agent is loaded.
+
+    Returns:
+        The findings, in the order in which they were made. What is wrong with the result is a
+        finding, not an exception.
+    """
+    directory = Path(directory)
+    try:
+        result = read_result(directory, evidence=True)
+    except ProtocolError as error:
+        return Verification(directory, False, (Finding("files", False, str(error)),))
+    evidence, family = result.evidence, get_family(result.family)
+    assert evidence is not None
+    findings = [Finding("files", True, "well formed, sealed, and of one evaluation")]
+    try:
+        meta_test, dataset = load_frozen(family)
+    except ProtocolError as error:
+        return Verification(directory, False, (*findings, Finding("protocol", False, str(error))))
+    findings += _facts(family, result, evidence, meta_test)
+    exact = False
+    if all(finding.passed for finding in findings):
+        try:
+            exact, more = _replayed(family, result, evidence, meta_test)
+            findings += more
+            if rerun is not None:
+                again = rerun_agent(family, result, meta_test, dataset, rerun, exact)
+                findings += [Finding(*found) for found in again]
+        except (InputError, SimulationError) as error:
+            findings.append(Finding("replay", False, str(error)))
+    return Verification(directory, exact, tuple(findings))
+
+
+def made_here(result: Result) -> bool:
+    """Whether this machine type and MuJoCo version are those of the result."""
+    same_version = result.versions["mujoco"] == metadata.version("mujoco")
+    return same_version and result.hardware["machine"] == platform.machine()
+
+
+def _facts(
+    family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
+) -> Iterator[Finding]:
+    """Protocol, contexts and actions: what needs no simulator."""
+    known = (meta_test.version, meta_test.digest, meta_test.dataset, meta_test.version)
+    stated = (
+        result.protocol_version,
+        result.meta_test,
+        result.dataset,
+        evidence.protocol_version,
+    )
+    detail = (
+        f"{meta_test.version} here, the result says {', '.join(sorted({stated[0], stated[3]}))}"
+    )
+    yield Finding("protocol", stated == known, detail)
+    shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
+    sizes = context_sizes(family, meta_test, shots)
+    expected: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {
+        "episodes.task": (result.tasks, meta_test.tasks),
+        "episodes.shots": (result.shots, sizes),
+        "tasks": (evidence.tasks, meta_test.tasks),
+        "shots": (evidence.shots, sizes),
+        "demonstrations": (evidence.demonstrations, context_demonstrations(meta_test, sizes)),
+        "initial_digests": (evidence.initial_digests, row_digests(meta_test.initial_states)),
+        "steps": (evidence.steps, checkpoints(family)),
+    }
+    wrong = [name for name, pair in expected.items() if not np.array_equal(*pair)]
+    detail = f"{', '.join(wrong)} differ from the frozen ones" if wrong else "are the frozen ones"
+    yield Finding("contexts and initial states", not wrong, detail)
+    if isinstance(family.action_space, spaces.Discrete):
+        chosen = evidence.actions.argmax(axis=2)
+        right = np.array_equal(
+            np.eye(family.action_size, dtype=np.float32)[chosen], evidence.actions
+        )
+        yield Finding("actions", right, "one-hot rows" if right else "are not one-hot rows")
+    else:
+        largest = float(np.abs(evidence.actions).max())
+        yield Finding("actions", largest <= 1.0, f"largest {largest:.6g}")
+
+
+def _replayed(
+    family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
+) -> tuple[bool, list[Finding]]:
+    """Whether the replay is exact, and what it says of states, metrics and scores."""
+    found = replay(family, meta_test, evidence)
+    exact, here = bool(found.equal.all()), made_here(result)
+    if exact or here:
+        met = int(found.equal.sum())
+        detail = f"{met} of {found.equal.size} states met to the last bit"
+        findings = [Finding("replay", exact, detail)]
+        slack = 0.0 if result.versions["numpy"] == metadata.version("numpy") else ROUNDING
+        findings += _same_metrics(result, found.episodes, slack)
+    else:
+        found = replay(family, meta_test, evidence, guided=True)
+        findings = [_near_states(result, found), *_near_metrics(family, result, found, meta_test)]
+        slack = ROUNDING
+    episodes = found.episodes if exact else result.episodes
+    scores = normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references)
+    right = _same(result.scores, scores, slack)
+    detail = "follow from the episodes" if right else f"the episodes give {np.nanmean(scores):.6g}"
+    findings.append(Finding("scores", right, f"score {result.score:.6g}, {detail}"))
+    return exact, findings
+
+
+def _same_metrics(
+    result: Result, episodes: Mapping[str, NDArray[np.float64]], slack: float
+) -> Iterator[Finding]:
+    for name, values in episodes.items():
+        right = _same(result.episodes[name], values, slack)
+        worst = float(np.abs(result.episodes[name] - values).max())
+        yield Finding(
+            f"metric {name}", right, f"{len(values)} episodes, largest difference {worst:.3g}"
+        )
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64], slack: float) -> bool:
+    return bool(np.allclose(one, other, rtol=slack, atol=slack, equal_nan=True))
+
+
+def _near_states(result: Result, found: Replay) -> Finding:
+    quantiles = {q: float(np.quantile(found.deviations, q)) for q in STATE_TOLERANCES}
+    right = all(quantiles[q] <= bound for q, bound in STATE_TOLERANCES.items())
+    measured = ", ".join(
+        f"{quantiles[q]:.2g} (≤ {bound:g}) at quantile {q:g}"
+        for q, bound in STATE_TOLERANCES.items()
+    )
+    made = f"MuJoCo {result.versions['mujoco']} on {result.hardware['machine']}"
+    return Finding("replay", right, f"made with {made}; deviations {measured}")
+
+
+def _near_metrics(
+    family: Family, result: Result, found: Replay, meta_test: MetaTest
+) -> Iterator[Finding]:
+    for name, values in found.episodes.items():
+        gap = np.abs(meta_test.references.expert[name] - meta_test.references.blind[name]).max()
+        bound = METRIC_TOLERANCE * max(1.0, float(gap))
+        share = float((np.abs(result.episodes[name] - values) <= bound).mean())
+        detail = f"{share:.1%} of the episodes within {bound:.3g} (at least {METRIC_SHARE:.0%})"
+        yield Finding(f"metric {name}", share >= METRIC_SHARE, detail)
+    replayed = normalised_scores(family.id, meta_test.tasks, found.episodes, meta_test.references)
+    difference = abs(float(np.nanmean(replayed)) - result.score)
+    detail = f"differs by {difference:.3g} from the replay's (at most {SCORE_TOLERANCE:g})"
+    yield Finding("score of the replay", difference <= SCORE_TOLERANCE, detail)

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from smile_bench.agents import Context
+from smile_bench.cli import main
+from smile_bench.envs import get_family
+from smile_bench.errors import AgentError
+from smile_bench.protocol import (
+    Result,
+    Verification,
+    evaluate,
+    evaluation,
+    verification,
+    verify_result,
+)
+from smile_bench.protocol.metatest import MetaTest, load_meta_test
+from smile_bench.protocol.replaying import Replay, replay
+from smile_bench.protocol.result import render, seal
+from tests.protocol.results import GRID, Wanderer, WandererPolicy, evaluated
+
+ANT = "SmileAntGoal-v0"
+STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
+"""Fields that say something of the agent: they are compared with it when it is run again."""
+NOTED = ("versions", "hardware", "seconds")
+"""Fields that nothing can be held against."""
+QUICK = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(autouse=True)
+def _frozen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = cache(evaluation.load_frozen)
+    monkeypatch.setattr(verification, "load_frozen", load)
+    monkeypatch.setattr(evaluation, "load_frozen", load)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return evaluated().save(tmp_path)
+
+
+def load_wanderer(name: str, family: str) -> Wanderer:
+    if name != "wanderer":
+        raise AgentError(f"there is no {name}")
+    return Wanderer()
+
+
+def failed(found: Verification) -> list[str]:
+    return [finding.name for finding in found.findings if not finding.passed]
+
+
+def test_a_true_result_is_verified_exactly(saved: Path) -> None:
+    found = verify_result(saved.parent)
+    assert found.passed
+    assert found.exact
+    names = [finding.name for finding in found.findings]
+    assert names[-3:] == ["replay", "metric episode_return", "scores"]
+    again = verify_result(saved.parent, rerun=load_wanderer)
+    assert again.passed
+    assert [finding.name for finding in again.findings][-3:] == [
+        "statements",
+        "actions again",
+        "4 episodes alone",
+    ]
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all values that are neither mappings nor lists."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path
+
+
+def altered(value: Any) -> Any:
+    """Another value of the same kind, if possible one that the schema allows."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, float):
+        return value + 0.25
+    if isinstance(value, int):
+        return value - 1 if value > 1 else value + 1
+    if isinstance(value, str):
+        return ("1" if value[0] == "0" else "0") + value[1:] if len(value) == 64 else value + "0"
+    return 0.5
+
+
+def test_every_field_of_a_result_is_guarded(saved: Path) -> None:
+    """Each value altered, left so and sealed anew; what only a second run can tell is known."""
+    document = json.loads(saved.read_text())
+    counts = {"altered": 0, "sealed anew": 0, "told by the agent": 0, "only noted": 0}
+    for path in leaves(document):
+        changed = json.loads(saved.read_text())
+        where = changed
+        for key in path[:-1]:
+            where = where[key]
+        where[path[-1]] = altered(where[path[-1]])
+        saved.write_text(render(changed))
+        assert failed(verify_result(saved.parent)) == ["files"], path
+        counts["altered"] += 1
+        if path != ("seal",):
+            changed["seal"] = seal(changed)
+            saved.write_text(render(changed))
+            counts[expect_noticed(saved, path)] += 1
+        saved.write_text(render(document))
+    print(f"\n{counts}")
+    assert counts["altered"] == len(list(leaves(document))) > 600
+    assert counts["sealed anew"] > 590
+
+
+def expect_noticed(saved: Path, path: tuple[Any, ...]) -> str:
+    """How an alteration is noticed that was sealed anew."""
+    passed = verify_result(saved.parent).passed
+    if path[0] in NOTED:
+        return "only noted"
+    if path[0] in STATED:
+        assert not verify_result(saved.parent, rerun=load_wanderer).passed, path
+        return "told by the agent"
+    assert not passed, path
+    return "sealed anew"
+
+
+def forged(tmp_path: Path, **changes: Any) -> Path:
+    """A result whose means, hashes and seal all follow from what was altered."""
+    replace(evaluated(), **changes).save(tmp_path)
+    return tmp_path
+
+
+@QUICK
+@given(data=st.data())
+def test_episodes_and_scores_that_were_made_up_are_noticed(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    true = evaluated()
+    amount = data.draw(st.floats(1e-12, 5.0)) * data.draw(st.sampled_from([-1, 1]))
+    kind = data.draw(st.sampled_from(["episode", "score", "both", "tasks", "shots"]))
+    changes: dict[str, Any] = {}
+    episode = data.draw(st.integers(0, 191))
+    if kind in ("episode", "both"):
+        values = true.episodes["episode_return"].copy()
+        values[episode] += amount
+        if values[episode] == true.episodes["episode_return"][episode]:
+            return
+        changes["episodes"] = {"episode_return": values}
+    if kind in ("score", "both"):
+        scores = true.scores.copy()
+        scores[true.tasks[episode]] += amount
+        if np.array_equal(scores, true.scores):
+            return
+        changes["scores"] = scores
+    if kind in ("tasks", "shots"):
+        column = getattr(true, kind).copy()
+        other = (episode + data.draw(st.integers(1, 191))) % 192
+        if column[episode] == column[other]:
+            return
+        column[[episode, other]] = column[[other, episode]]
+        changes[kind] = column
+    assert not verify_result(forged(tmp_path, **changes)).passed
+
+
+@QUICK
+@given(data=st.data())
+def test_evidence_that_was_altered_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
+    evidence = evaluated().evidence
+    assert evidence is not None
+    names = [name for name in evidence.arrays() if name != "actions"]
+    name = data.draw(st.sampled_from([*names, "protocol_version"]))
+    if name == "protocol_version":
+        changed = replace(evidence, protocol_version="v0-0123456789abcdef")
+    else:
+        array = evidence.arrays()[name].copy()
+        where = data.draw(st.integers(0, array.size - 1))
+        array.flat[where] += array.dtype.type(data.draw(st.integers(1, 7)))
+        arrays: dict[str, Any] = {name: array}
+        changed = replace(evidence, **arrays)
+    found = verify_result(forged(tmp_path, evidence=changed))
+    assert not found.passed
+    assert failed(found) != ["files"]
+
+
+@QUICK
+@given(data=st.data())
+def test_a_move_that_was_altered_is_noticed_unless_it_led_to_the_same(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    evidence, family = evaluated().evidence, get_family(GRID)
+    assert evidence is not None
+    actions = evidence.actions.copy()
+    episode, step = data.draw(st.integers(0, 191)), data.draw(st.integers(0, 19))
+    actions[episode, step] = np.roll(actions[episode, step], data.draw(st.integers(1, 4)))
+    changed = replace(evidence, actions=actions)
+    led_to = replay(family, load_meta_test(GRID), changed)
+    returns = led_to.episodes["episode_return"]
+    same = led_to.equal.all() and (returns == evaluated().episodes["episode_return"]).all()
+    assert verify_result(forged(tmp_path, evidence=changed)).passed == same
+    actions[episode, step] = 0.5
+    assert "actions" in failed(verify_result(forged(tmp_path, evidence=changed)))
+
+
+class Steady:
+    """The same torques in every slot."""
+
+    def adapt(self, contexts: Sequence[Context]) -> Steady:
+        return self
+
+    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full((len(observations), 8), 0.1)
+
+
+@pytest.fixture
+def ant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
+    """A result on ant goal with episodes of 10 steps, for speed."""
+    frozen, _ = evaluation.load_frozen(get_family(ANT))
+    # The horizon is part of the version, which is therefore held as it was.
+    monkeypatch.setattr(MetaTest, "version", frozen.version)
+    monkeypatch.setattr(MetaTest, "digest", frozen.digest)
+    object.__setattr__(get_family(ANT), "horizon", 10)
+    yield evaluate(Steady(), ANT)
+    object.__setattr__(get_family(ANT), "horizon", 100)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if another MuJoCo had made the result: no state is met to the last bit."""
+    monkeypatch.setattr(verification, "made_here", lambda result: False)
+    monkeypatch.setattr(
+        Replay, "equal", property(lambda self: np.zeros(self.evidence.state_digests.shape, bool))
+    )
+
+
+def with_actions(result: Result, change: Callable[[NDArray[np.float32]], None]) -> Result:
+    assert result.evidence is not None
+    actions = result.evidence.actions.copy()
+    change(actions)
+    return replace(result, evidence=replace(result.evidence, actions=actions))
+
+
+def nudge_one(actions: NDArray[np.float32]) -> None:
+    actions[200, -1, 3] = np.nextafter(actions[200, -1, 3], np.float32(1))
+
+
+def too_large(actions: NDArray[np.float32]) -> None:
+    actions[0, 0, 0] = 1.5
+
+
+def test_an_action_of_a_body_is_noticed_to_the_last_bit(ant: Result, tmp_path: Path) -> None:
+    ant.save(tmp_path)
+    assert verify_result(tmp_path, rerun=lambda name, family: Steady()).passed
+    with_actions(ant, nudge_one).save(tmp_path)
+    assert failed(verify_result(tmp_path)) == ["replay"]
+    with_actions(ant, too_large).save(tmp_path)
+    assert failed(verify_result(tmp_path)) == ["actions"]
+
+
+def test_elsewhere_a_result_is_verified_within_tolerance(
+    ant: Result, tmp_path: Path, elsewhere: None
+) -> None:
+    ant.save(tmp_path)
+    found = verify_result(tmp_path, rerun=lambda name, family: Steady())
+    assert found.passed
+    assert not found.exact
+
+    def strong(actions: NDArray[np.float32]) -> None:
+        actions[:] = -1.0
+
+    with_actions(ant, strong).save(tmp_path)
+    assert "replay" in failed(verify_result(tmp_path))
+    nearer = {"min_distance": 0.9 * ant.episodes["min_distance"]}
+    replace(ant, episodes=nearer).save(tmp_path)
+    assert failed(verify_result(tmp_path)) == ["metric min_distance", "scores"]
+    replace(ant, scores=ant.scores + 0.005).save(tmp_path)
+    assert failed(verify_result(tmp_path)) == ["scores"]
+
+
+class Pooling(Wanderer):
+    """Looks into other slots: each plays the demonstration of the one beside it."""
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        policy.actions = np.roll(policy.actions, 1, axis=0)
+        return policy
+
+
+def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path) -> None:
+    evaluate(Pooling(), GRID).save(tmp_path)
+    assert verify_result(tmp_path).passed
+    found = verify_result(tmp_path, rerun=lambda name, family: Pooling())
+    assert failed(found) == ["4 episodes alone"]
+    # Another agent's actions are not the named one's.
+    assert "actions again" in failed(verify_result(tmp_path, rerun=load_wanderer))
+
+
+class Moody(Wanderer):
+    """Moves at random, otherwise each time."""
+
+    stochastic = True
+    chances = (0.2, 0.2, 0.2, 0.2, 0.2)
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        rng = np.random.default_rng()
+        moves = rng.choice(5, size=policy.actions.shape[:2], p=self.chances)
+        policy.actions = np.eye(5, dtype=np.float32)[moves]
+        return policy
+
+
+def test_a_stochastic_agent_must_reach_its_score_again(tmp_path: Path) -> None:
+    evaluate(Moody(), GRID).save(tmp_path)
+    found = verify_result(tmp_path, rerun=lambda name, family: Moody())
+    assert found.passed
+    assert found.findings[-1].name == "score again"
+    replace(evaluate(Wanderer(), GRID), agent="lucky").save(tmp_path)
+    assert "score again" in failed(verify_result(tmp_path, rerun=lambda name, family: Moody()))
+
+
+def test_an_agent_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
+    folder = forged(tmp_path, agent="someone")
+    found = verify_result(folder, rerun=load_wanderer)
+    assert failed(found) == ["agent"]
+    assert found.findings[-1].detail == "there is no someone"
+
+
+def test_another_protocol_is_a_finding(tmp_path: Path) -> None:
+    folder = forged(tmp_path, protocol_version="v0-0123456789abcdef")
+    assert failed(verify_result(folder)) == ["protocol"]
+
+
+def test_the_command_verifies_folders(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(saved.parent)]) == 0
+    assert "verified exactly" in capsys.readouterr().out
+    agent = "tests.protocol.results:Wanderer"
+    other = str(tmp_path / "nothing")
+    assert main(["verify", str(saved.parent), other]) == 1
+    output = capsys.readouterr().out
+    assert "NOT VERIFIED" in output
+    assert "verified exactly" in output
+    # A result must not name the code that is run: the agent's name is looked up, never imported.
+    forged(saved.parent, agent=agent)
+    assert main(["verify", str(saved.parent), "--rerun"]) == 1
+    assert f"unknown agent '{agent}'" in capsys.readouterr().out
