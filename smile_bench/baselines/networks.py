@@ -68,17 +68,10 @@ class SquashedGaussianPolicy(nn.Module):
         Returns:
             Actions (..., A) in [-1, 1] and their log density (...).
         """
-        actions, log_density, _ = self.sample_with_mean(features, generator)
-        return actions, log_density
-
-    def sample_with_mean(
-        self, features: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """As :meth:`sample`, with the mean before tanh (..., A)."""
         mean, log_std = self(features)
         noise = torch.empty_like(mean).normal_(generator=generator)
         before_tanh = mean + log_std.exp() * noise
-        return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh), mean
+        return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh)
 
     def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
         """Log density (...) of actions (..., A); those at ±1 count as just inside."""

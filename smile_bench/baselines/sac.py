@@ -26,7 +26,7 @@ from smile_bench.baselines.checkpoint import (
 from smile_bench.baselines.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.baselines.training import DivergedError
 
-__all__ = ["SAC", "Batch", "SACConfig"]
+__all__ = ["SAC", "Batch", "Imitation", "SACConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,17 @@ class Batch(NamedTuple):
     """(B, F)."""
     continues: Tensor
     """(B,): 0 where the episode terminated, 1 elsewhere, truncations included."""
+
+
+class Imitation(NamedTuple):
+    """Behavioural cloning as an auxiliary loss: what an expert did in b states."""
+
+    features: Tensor
+    """(b, F)."""
+    actions: Tensor
+    """(b, A), in [-1, 1]."""
+    weight: float
+    """Of the squared distance of the policy's squashed mean from the actions."""
 
 
 class SAC:
@@ -108,15 +119,8 @@ class SAC:
             for group in optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * factor
 
-    def update(
-        self, batch: Batch, demonstrated: Tensor | None = None, imitation: float = 0.0
-    ) -> dict[str, float]:
+    def update(self, batch: Batch) -> dict[str, float]:
         """One critic update and, at every k-th, one of policy and entropy weight.
-
-        Args:
-            batch: transitions.
-            demonstrated: as in :meth:`update_policy`.
-            imitation: as in :meth:`update_policy`.
 
         Returns:
             What to log.
@@ -126,7 +130,7 @@ class SAC:
         """
         log = self.update_critic(batch)
         if self.updates % self.config.policy_every == 0:
-            log |= self.update_policy(batch.features, demonstrated, imitation)
+            log |= self.update_policy(batch.features)
         return log
 
     def update_critic(self, batch: Batch) -> dict[str, float]:
@@ -148,21 +152,21 @@ class SAC:
         return {"losses/critic": loss_value, "losses/value": float(targets.mean())}
 
     def update_policy(
-        self, features: Tensor, demonstrated: Tensor | None = None, imitation: float = 0.0
+        self, features: Tensor, imitation: Imitation | None = None
     ) -> dict[str, float]:
         """One step on the policy (eq. 7–9) and on the entropy weight (eq. 17).
 
         Args:
             features: states (B, F) to improve the policy in.
-            demonstrated: actions (b, A) that an expert took in the first b of them.
-            imitation: weight of the squared distance of the policy's squashed mean from those.
+            imitation: what else it should do.
         """
-        actions, log_density, mean = self.policy.sample_with_mean(features, self.generator)
+        actions, log_density = self.policy.sample(features, self.generator)
         alpha = self.log_alpha.detach().exp()
         loss = (alpha * log_density - self.critic(features, actions).amin(0)).mean()
-        if imitation > 0.0 and demonstrated is not None and len(demonstrated):
-            likeness = functional.mse_loss(torch.tanh(mean[: len(demonstrated)]), demonstrated)
-            loss = loss + imitation * likeness
+        if imitation is not None:
+            mean, _ = self.policy(imitation.features)
+            likeness = functional.mse_loss(torch.tanh(mean), imitation.actions)
+            loss = loss + imitation.weight * likeness
         loss_value = self._require_finite("policy", loss, features)
         optimizer = self._optimizers["policy"]
         optimizer.zero_grad()

@@ -40,7 +40,7 @@ from smile_bench.baselines.discriminator import (
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.sac import SAC, Batch
+from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
 from smile_bench.baselines.task_data import (
     EpisodeNoise,
@@ -214,8 +214,6 @@ class SMILe:
         self.access.restore(state["access"])
         unpack_generator(self.rng, state["rng"])
 
-    # Acting
-
     def _collect(self, *, uniform: bool) -> None:
         """Take ``steps`` control steps in every environment; episodes go on across iterations."""
         environments, rng = self.environments, self.rng
@@ -246,19 +244,16 @@ class SMILe:
         actions, _ = self.sac.policy.sample(torch.cat((states, codes), -1), self.generator)
         return actions
 
-    # Learning
-
     def _update(self) -> dict[str, float]:
         """One critic update, and at every so-manieth one of discriminator and policy."""
         log: dict[str, float] = {}
         if self.sac.updates % self.config.discriminator_every == 0:
             log |= self._update_discriminator()
-        batch, demonstrated = self._policy_batch()
+        batch = self._policy_batch()
         log |= self.sac.update_critic(batch)
         if self.sac.updates % self.config.sac.policy_every == 0:
-            actions = batch.actions[:demonstrated]
-            log |= self.sac.update_policy(batch.features, actions, self.config.imitation)
-            if self.config.state_only and self.config.demonstrated > 0.0:
+            log |= self.sac.update_policy(batch.features, self._imitation())
+            if self.config.infers_actions:
                 log |= self._update_inverse_dynamics()
         return log
 
@@ -310,8 +305,20 @@ class SMILe:
             "charts/discriminator_accuracy": float(accuracy),
         }
 
-    def _policy_batch(self) -> tuple[Batch, int]:
-        """A batch for soft actor-critic; its first rows are demonstrations, as many as said."""
+    def _imitation(self) -> Imitation | None:
+        """Demonstrations to imitate besides (notes, 6.5.4)."""
+        config, rng = self.config, self.rng
+        if config.imitation == 0.0:
+            return None
+        tasks = rng.integers(self.tasks, size=config.imitated)
+        codes = self.bank[tasks, rng.integers(config.codes_per_task, size=config.imitated)]
+        drawn = self._with_actions(self.demonstrations.draw(rng, tasks))
+        assert drawn.actions is not None
+        states = self.noise(drawn.states[:, None], self.generator)[:, 0]
+        return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
+
+    def _policy_batch(self) -> Batch:
+        """A batch for soft actor-critic."""
         config, rng = self.config, self.rng
         size = config.tasks_per_batch * config.transitions_per_task
         tasks = rng.integers(self.tasks, size=size)
@@ -322,15 +329,12 @@ class SMILe:
             parts.insert(0, self._with_actions(self.demonstrations.draw(rng, tasks[:demonstrated])))
         states, actions, next_states = (torch.cat(column) for column in zip(*parts, strict=True))
         drawn = Transitions(states, actions, next_states)
-        return (
-            Batch(
-                torch.cat((states, codes), -1),
-                actions,
-                self._reward(drawn, codes),
-                torch.cat((next_states, codes), -1),
-                torch.ones(size),
-            ),
-            demonstrated,
+        return Batch(
+            torch.cat((states, codes), -1),
+            actions,
+            self._reward(drawn, codes),
+            torch.cat((next_states, codes), -1),
+            torch.ones(size),
         )
 
     @torch.no_grad()
@@ -373,8 +377,6 @@ class SMILe:
             group["lr"] = self.config.discriminator_rate * factor
         for group in self.inverse_optimizer.param_groups:
             group["lr"] = 1e-3 * factor
-
-    # Transitions
 
     @torch.no_grad()
     def _with_actions(self, drawn: Transitions) -> Transitions:

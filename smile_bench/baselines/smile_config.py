@@ -77,8 +77,10 @@ class SMILeConfig:
     """Share of the policy's batches that is demonstrations under the current reward (notes,
     Algorithm 34); state-only with actions that an inverse-dynamics model infers."""
     imitation: float = 0.0
-    """Weight of behavioural cloning on those demonstrations (notes, 6.5.4); in the preset 50, or
-    20 on inferred actions."""
+    """Weight of behavioural cloning on demonstrations (notes, 6.5.4), state-only with inferred
+    actions."""
+    imitated: int = 256
+    """Transitions that each policy update imitates."""
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 
@@ -94,6 +96,11 @@ class SMILeConfig:
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
     threads: int = 1
     """Native threads of the simulator."""
+
+    @property
+    def infers_actions(self) -> bool:
+        """Whether an inverse-dynamics model stands in for the demonstrations' actions."""
+        return self.state_only and (self.demonstrated > 0.0 or self.imitation > 0.0)
 
 
 PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
