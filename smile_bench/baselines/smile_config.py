@@ -88,7 +88,11 @@ class SMILeConfig:
     """Widths of policy and critics."""
     sac: SACConfig = field(
         default_factory=lambda: SACConfig(
-            layer_norm=True, discount=0.97, policy_every=2, entropy_weight=0.02
+            layer_norm=True,
+            discount=0.97,
+            learning_rate=6e-4,
+            policy_every=2,
+            entropy_weight=0.02,
         )
     )
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
