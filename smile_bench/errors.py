@@ -11,6 +11,7 @@ __all__ = [
     "DatasetError",
     "ExpertError",
     "InputError",
+    "LeaderboardError",
     "ProtocolError",
     "SimulationError",
     "SmileError",
@@ -50,6 +51,10 @@ class ExpertError(SmileError, ValueError):
 
 class AgentError(SmileError, ValueError):
     """An agent that breaks the agent interface."""
+
+
+class LeaderboardError(SmileError, ValueError):
+    """A leaderboard entry that is damaged, incomplete or contradicts itself or another."""
 
 
 class ProtocolError(SmileError, ValueError):

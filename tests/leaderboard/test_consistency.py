@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smile_bench.errors import SmileError
+from smile_bench.leaderboard.consistency import check_between, check_entry
+from smile_bench.leaderboard.entries import read_entry
+from tests.leaderboard.made import ANT, CHEETAH, result, training, write_entry, write_result
+
+OTHER_VERSION = "v0-" + "0" * 16
+
+
+def test_an_entry_that_agrees_with_itself_passes(tmp_path: Path) -> None:
+    asked = training(4, track="interactive", access={"env_steps": 10, "expert_queries": 0})
+    folder = write_entry(
+        tmp_path, "mine", seeds=(4,), track="interactive", facts={"training": asked}
+    )
+    write_result(
+        folder / CHEETAH / "seed-4" / "2-shots", result(CHEETAH, agent="mine", shots=2, seed=4)
+    )
+    check_entry(read_entry(folder))
+
+
+@pytest.mark.parametrize(
+    ("about", "facts", "message"),
+    [
+        ({}, {"protocol_version": OTHER_VERSION}, f"{OTHER_VERSION} is not that of"),
+        ({}, {"privileged": True}, "told the task"),
+        ({}, {"state_only": True}, 'shown no actions; entry.json must say "state_only": true'),
+        ({"state_only": True}, {}, "shown the expert's actions"),
+        ({}, {"training": training(7)}, "trained with seed 7, not 0"),
+        ({}, {"training": training(0, track="interactive")}, "only the track 'interactive' allows"),
+        ({}, {"training": training(0, access={"env_steps": 1})}, "only the track 'interactive'"),
+        (
+            {"track": "interactive"},
+            {"training": training(0, access={"expert_queries": 1})},
+            "only the track 'expert-queries' allows",
+        ),
+        ({"agent": "meta-bc"}, {}, "says the agent is 'meta-bc', its results 'mine'"),
+        ({}, {"evaluation": "1 shots"}, "of the evaluation '1 shots'"),
+        ({}, {"tasks": np.arange(256) % 16}, "not those of the protocol"),
+    ],
+)
+def test_contradictions_are_one_clear_error(
+    tmp_path: Path, about: dict[str, Any], facts: dict[str, Any], message: str
+) -> None:
+    folder = write_entry(tmp_path, "mine", families=(ANT,), facts=facts, **about)
+    with pytest.raises(SmileError, match=message):
+        check_entry(read_entry(folder))
+
+
+def test_a_result_in_the_wrong_folder_is_found(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "mine", families=(ANT, CHEETAH))
+    ant = folder / ANT / "seed-0"
+    ant.rename(tmp_path / "away")
+    (folder / CHEETAH / "seed-0").rename(ant)
+    (tmp_path / "away").rename(folder / CHEETAH / "seed-0")
+    with pytest.raises(SmileError, match=f"{ANT}/seed-0/primary: the result is of {CHEETAH}"):
+        check_entry(read_entry(folder))
+
+
+def test_an_entry_is_one_agent(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "mine", families=(ANT,))
+    write_result(folder / ANT / "seed-1" / "primary", result(ANT, agent="yours", seed=1))
+    with pytest.raises(SmileError, match="different agents: 'mine', 'yours'"):
+        check_entry(read_entry(folder))
+
+
+def test_shot_curves_are_of_the_size_that_their_folder_says(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "mine", families=(CHEETAH,))
+    write_result(folder / CHEETAH / "seed-0" / "2-shots", result(CHEETAH, agent="mine", shots=3))
+    with pytest.raises(SmileError, match=r"seed-0/2-shots: the result is of .* '3 shots'"):
+        check_entry(read_entry(folder))
+
+
+def test_the_same_evidence_twice_is_found(tmp_path: Path) -> None:
+    first = write_entry(tmp_path, "first", families=(ANT,))
+    second = write_entry(tmp_path, "second", families=(CHEETAH,))
+    copied = (first / ANT / "seed-0" / "primary" / "evidence.h5").read_bytes()
+    write_result(
+        second / CHEETAH / "seed-1" / "primary",
+        result(CHEETAH, agent="second", seed=1),
+        evidence=copied,
+    )
+    findings = check_between([read_entry(first), read_entry(second)])
+    assert findings == [
+        f"second: {CHEETAH}/seed-1/primary has the same evidence as first: {ANT}/seed-0/primary."
+    ]
+
+
+def test_the_same_title_in_a_track_and_form_is_found(tmp_path: Path) -> None:
+    cards: dict[str, dict[str, Any]] = {
+        "a": {"title": "One"},
+        "b": {"title": "One", "track": "interactive"},
+        "c": {"title": "one"},
+    }
+    entries = [
+        read_entry(write_entry(tmp_path, name, families=(ANT,), **about))
+        for name, about in cards.items()
+    ]
+    (finding,) = check_between(entries)
+    assert finding.startswith("c: a has the same title, track and form")

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smile_bench.errors import SmileError
+from smile_bench.leaderboard.entries import entry_folders, read_entry
+from tests.leaderboard.made import ANT, CHEETAH, FAMILIES, GRID, result, write_entry, write_result
+
+FIRST = f"{ANT}/seed-0/primary"
+
+
+def test_an_entry_is_its_card_and_its_runs(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "mine", seeds=(10, 2))
+    curve = "iteration,seconds,charts/validation_metric\n1,1,0.5\n"
+    (folder / CHEETAH / "seed-2" / "progress.csv").write_text(curve)
+    (folder / "README.md").write_text("hello")
+    write_result(folder / CHEETAH / "seed-2" / "3-shots", result(CHEETAH, agent="mine", shots=3))
+    entry = read_entry(folder)
+    assert [(run.family, run.seed) for run in entry.runs] == [
+        (family, seed) for family in FAMILIES for seed in (2, 10)
+    ]
+    cheetah = entry.runs[4]
+    assert cheetah.curve is not None
+    assert cheetah.curve.values == (0.5,)
+    assert list(cheetah.shots) == [3]
+    assert cheetah.primary.result.agent == "mine"
+
+
+def break_name(folder: Path) -> None:
+    folder.rename(folder.with_name("other"))
+
+
+def break_missing_family(folder: Path) -> None:
+    (folder / CHEETAH).rename(folder.parent / "away")
+
+
+def break_extra_family(folder: Path) -> None:
+    (folder / GRID).mkdir()
+
+
+def break_unknown_family(folder: Path) -> None:
+    (folder / "SmileAnt-v0").mkdir()
+
+
+def break_seed(folder: Path) -> None:
+    (folder / ANT / "seed-0").rename(folder / ANT / "seed-00")
+
+
+def break_no_seed(folder: Path) -> None:
+    (folder / ANT / "seed-0").rename(folder.parent / "away")
+
+
+def break_no_primary(folder: Path) -> None:
+    (folder / FIRST).rename(folder / ANT / "seed-0" / "1-shots")
+
+
+def break_shots(folder: Path) -> None:
+    (folder / ANT / "seed-0" / "9-shots").mkdir()
+
+
+def break_extra_file(folder: Path) -> None:
+    (folder / FIRST / "weights.pkl").write_bytes(b"")
+
+
+def break_no_result(folder: Path) -> None:
+    (folder / FIRST / "result.json").unlink()
+
+
+def break_no_evidence(folder: Path) -> None:
+    (folder / FIRST / "evidence.h5").unlink()
+
+
+def break_huge_evidence(folder: Path) -> None:
+    os.truncate(folder / FIRST / "evidence.h5", 2**40)
+
+
+def break_huge_result(folder: Path) -> None:
+    os.truncate(folder / FIRST / "result.json", 2**40)
+
+
+def break_seal(folder: Path) -> None:
+    path = folder / FIRST / "result.json"
+    path.write_text(path.read_text().replace('"agent": "mine"', '"agent": "yours"'))
+
+
+def break_not_finite(folder: Path) -> None:
+    path = folder / FIRST / "result.json"
+    document = json.loads(path.read_text())
+    document["episodes"]["min_distance"][3] = float("nan")
+    path.write_text(json.dumps(document))
+
+
+def break_link(folder: Path) -> None:
+    (folder / FIRST / "evidence.h5").unlink()
+    (folder / FIRST / "evidence.h5").symlink_to("/etc/passwd")
+
+
+def break_folder_link(folder: Path) -> None:
+    (folder / ANT).rename(folder.parent / "away")
+    (folder / ANT).symlink_to(folder.parent / "away")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_name, "name the folder the same"),
+        (break_missing_family, f"no results on {CHEETAH}"),
+        (break_extra_family, f"results on {GRID}, which entry.json does not list"),
+        (break_unknown_family, "Did you mean"),
+        (break_seed, "no folder seed-N"),
+        (break_no_seed, "holds no folder seed-N"),
+        (break_no_primary, "primary, is missing"),
+        (break_shots, "no evaluation of SmileAntGoal-v0; it has primary, 1-shots"),
+        (break_extra_file, "weights.pkl"),
+        (break_no_result, "result.json is missing"),
+        (break_no_evidence, "evidence.h5 is missing"),
+        (break_huge_evidence, "bytes; at most"),
+        (break_huge_result, "bytes; at most"),
+        (break_seal, "seal"),
+        (break_not_finite, "NaN"),
+        (break_link, "link or special file"),
+        (break_folder_link, "link or special file"),
+    ],
+)
+def test_an_entry_that_is_not_as_it_should_be_is_one_clear_error(
+    tmp_path: Path, damage: object, message: str
+) -> None:
+    folder = write_entry(tmp_path / "entries", "mine")
+    damage(folder)  # type: ignore[operator]
+    (found,) = (tmp_path / "entries").glob("[mo]*")
+    with pytest.raises(SmileError, match=message) as caught:
+        read_entry(found)
+    assert "\n" not in str(caught.value)
+
+
+def test_evidence_of_a_shot_curve_may_be_left_out_by_agents_that_ship(tmp_path: Path) -> None:
+    cards: dict[str, dict[str, Any]] = {"ships": {"agent": "ships"}, "does-not": {}}
+    for name, about in cards.items():
+        folder = write_entry(tmp_path, name, **about)
+        curve = folder / CHEETAH / "seed-0" / "1-shots"
+        write_result(curve, result(CHEETAH, agent=name, shots=1))
+        (curve / "evidence.h5").unlink()
+    run = next(run for run in read_entry(tmp_path / "ships").runs if run.family == CHEETAH)
+    assert run.primary.evidence is not None
+    assert run.shots[1].evidence is None
+    with pytest.raises(SmileError, match=r"1-shots/evidence.h5 is missing"):
+        read_entry(tmp_path / "does-not")
+
+
+def test_folders_of_entries_have_safe_names(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        write_entry(tmp_path, name)
+    (tmp_path / "README.md").write_text("")
+    assert [path.name for path in entry_folders(tmp_path)] == ["a", "b"]
+    (tmp_path / "a b").mkdir()
+    with pytest.raises(SmileError, match="'a b' can not name an entry"):
+        entry_folders(tmp_path)
+
+
+def test_what_is_no_folder_of_entries_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SmileError, match="is not a folder"):
+        entry_folders(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SmileError, match="is no folder; each entry is one"):
+        entry_folders(tmp_path)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smile_bench.errors import LeaderboardError
+from smile_bench.leaderboard.progress import Curve, read_curve
+
+
+def read(folder: Path, text: str) -> Curve | None:
+    path = folder / "progress.csv"
+    path.write_text(text)
+    return read_curve(path)
+
+
+def test_a_curve_is_the_rows_in_which_the_metric_was_measured(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "iteration,seconds,losses/x,charts/env_steps,charts/validation_metric\n"
+        "1,10,0.5,100,\n2,20,,200,1.5\n3,30,0.1,300,0.5\n",
+    )
+    assert found == Curve(seconds=(20.0, 30.0), env_steps=(200.0, 300.0), values=(1.5, 0.5))
+
+
+def test_without_counted_steps_there_are_none(tmp_path: Path) -> None:
+    found = read(tmp_path, "iteration,seconds,charts/validation_metric\n1,10,2\n")
+    assert found == Curve(seconds=(10.0,), env_steps=None, values=(2.0,))
+
+
+def test_a_training_without_a_validation_metric_has_no_curve(tmp_path: Path) -> None:
+    assert read(tmp_path, "iteration,seconds,losses/action_mse\n1,10,0.5\n") is None
+    assert read(tmp_path, "iteration,seconds,charts/validation_metric\n1,10,\n") is None
+    assert read(tmp_path, "iteration,seconds\n") is None
+
+
+def test_long_curves_are_thinned_but_keep_their_ends(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i},{i * i}\n" for i in range(5000))
+    found = read(tmp_path, "iteration,seconds,charts/validation_metric\n" + rows)
+    assert found is not None
+    assert (found.seconds[0], found.seconds[-1]) == (0.0, 4999.0)
+    assert len(found.values) == 150
+    np.testing.assert_allclose(found.values, np.square(found.seconds))
+    assert max(np.diff(found.seconds)) <= 34
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "header"),
+        ("iteration,charts/validation_metric\n1,1\n", "iteration and seconds"),
+        ("iteration,seconds,seconds\n1,1,1\n", "different column names"),
+        ("iteration,seconds,x\n1,1\n", "line 2: 2 cells, not 3"),
+        ("iteration,seconds,x\n1,1,nan\n", "line 2: x is 'nan'"),
+        ("iteration,seconds,x\n1,1,1\n2,2,inf\n", "line 3: x is 'inf'"),
+        ("iteration,seconds,x\n1,1,=cmd()\n", "no finite number"),
+        ("iteration,seconds,x\n1,,1\n", "seconds must be a number"),
+        ("iteration,seconds\n1,5\n2,4\n", "seconds falls"),
+        ("iteration,seconds\n2,5\n1,6\n", "iteration falls"),
+        ('iteration,seconds\n1,"5\n', "not a table"),
+    ],
+)
+def test_a_table_that_is_wrong_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(LeaderboardError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_huge_table_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    with path.open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(LeaderboardError, match="at most"):
+        read_curve(path)
