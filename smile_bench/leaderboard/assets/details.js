@@ -1,0 +1,78 @@
+// What opens below a row: its description, links and evidence.
+
+function detail(row) {
+  const links = [];
+  const paper = row.kind === 'published' ? data.published.address : row.paper;
+  if (paper) links.push(outward(paper, 'Paper'));
+  if (row.code) links.push(outward(row.code, 'Code'));
+  return el(
+    'div', { class: 'detail-box' },
+    row.description ? el('p', {}, row.description) : null,
+    row.kind === 'published'
+      ? el('p', {}, `${data.published.title}. ${data.published.authors.join(', ')}, ${data.published.venue}. ${data.published.note}`)
+      : null,
+    links.length ? el('p', { class: 'links' }, links) : null,
+    el(
+      'div', { class: 'detail-scroll', tabindex: 0, role: 'region', 'aria-label': `Results of ${row.title}` },
+      row.kind === 'published' ? publishedDetail(row) : resultDetail(row),
+    ),
+  );
+}
+
+function plainTable(headers, lines) {
+  return el(
+    'table', { class: 'plain' },
+    el('thead', {}, el('tr', {}, headers.map((header) => el('th', { scope: 'col' }, header)))),
+    el(
+      'tbody', {},
+      lines.map((line) =>
+        el('tr', {}, line.map((cell, i) => el(i ? 'td' : 'th', i ? {} : { scope: 'row' }, cell))),
+      ),
+    ),
+  );
+}
+
+function familiesOf(row) {
+  return families.filter((family) => row.families[family.id]);
+}
+
+function publishedDetail(row) {
+  return plainTable(
+    ['Family', 'Printed', 'Demonstrations', 'Subsampled', 'Source'],
+    familiesOf(row).map((family) => {
+      const part = row.families[family.id];
+      const printed = Object.entries(part.metrics).map(
+        ([name, [mean, deviation]]) => `${name.replace(/_/g, ' ')} ${mean} ± ${deviation}`,
+      );
+      if (part.score) printed.push(`custom metric ${plain(part.score[0])} ± ${plain(part.score[1])}`);
+      return [family.title, printed.join('; '), part.demonstrations, part.subsample > 1 ? `× ${part.subsample}` : 'no', part.source];
+    }),
+  );
+}
+
+function resultDetail(row) {
+  return plainTable(
+    ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Demos', 'Env steps', 'Queries', 'CPU-hours', 'Verification', 'Evidence', 'Protocol'],
+    familiesOf(row).map((family) => {
+      const part = row.families[family.id];
+      const curve = part.shots_status ? `; shot curve ${part.shots_status.label}` : '';
+      return [
+        family.title,
+        `${plain(part.score.iqm[0])} (${interval(part.score.iqm)})`,
+        `${plain(part.score.mean[0])} (${interval(part.score.mean)})`,
+        plain(part.score.gap[0]),
+        part.seeds.join(', '),
+        part.demonstrations,
+        amount(part.cost.env_steps),
+        amount(part.cost.expert_queries),
+        amount(part.cost.hours),
+        part.status.label + curve,
+        el(
+          'ul', { class: 'evidence' },
+          part.evidence.map((one) => el('li', {}, el('a', { href: `${data.evidence}${one.path}/result.json` }, one.label))),
+        ),
+        part.protocol_version,
+      ];
+    }),
+  );
+}

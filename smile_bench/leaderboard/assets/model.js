@@ -1,0 +1,108 @@
+// The data of the page and how its numbers are written.
+
+const data = JSON.parse(byId('data').textContent);
+const families = data.families;
+const familyById = new Map(families.map((family) => [family.id, family]));
+const MAX_SERIES = 8;
+
+const TRACK_TITLES = {
+  offline: 'Offline',
+  interactive: 'Interactive',
+  'expert-queries': 'Expert queries',
+};
+const trackTitle = (track) => TRACK_TITLES[track] || track;
+
+function plain(value, digits = 3) {
+  if (value === null || value === undefined) return '–';
+  return value.toFixed(digits).replace('-', '−');
+}
+
+// Four significant digits at most, and no more than a reader can use.
+function short(value) {
+  if (value === null || value === undefined) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000) return String(Math.round(value)).replace('-', '−');
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return plain(value, digits);
+}
+
+function amount(value) {
+  if (value === null || value === undefined) return '–';
+  if (value >= 1e9) return `${trim(value / 1e9)}\u00a0G`;
+  if (value >= 1e6) return `${trim(value / 1e6)}\u00a0M`;
+  if (value >= 1e4) return `${trim(value / 1e3)}\u00a0k`;
+  return trim(value);
+}
+
+function trim(value) {
+  const text = value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+const interval = (estimate) => `${plain(estimate[1])} to ${plain(estimate[2])}`;
+const withUnit = (text, metric) => (metric.unit && text !== '–' ? `${text}\u00a0${metric.unit}` : text);
+const primary = (family) => family.metrics[0];
+
+// Sum over families of a cost; null where a family does not say.
+function totalCost(row, name) {
+  const parts = Object.values(row.families);
+  if (!parts.length || parts.some((part) => !part.cost)) return null;
+  const values = parts.map((part) => part.cost[name]);
+  return values.includes(null) ? null : values.reduce((a, b) => a + b, 0);
+}
+
+function cost(row, name, family) {
+  if (!family) return totalCost(row, name);
+  const part = row.families[family];
+  return part && part.cost ? part.cost[name] : null;
+}
+
+// The score that a row is ranked by, overall or on one family: [value, low, high].
+function score(row, family) {
+  if (row.kind === 'published') return null;
+  if (!family) return row.overall ? row.overall.iqm : null;
+  const part = row.families[family];
+  return part ? part.score.iqm : null;
+}
+
+function rankOf(row, family) {
+  if (row.kind !== 'entry') return null;
+  if (!family) return row.rank;
+  const part = row.families[family];
+  return part ? part.rank : null;
+}
+
+function demonstrationsOf(row, family) {
+  const parts = family ? [row.families[family]].filter(Boolean) : Object.values(row.families);
+  return [...new Set(parts.map((part) => part.demonstrations))].sort((a, b) => a - b);
+}
+
+const everyRow = [...data.rows, ...data.published.rows];
+const rowById = new Map(everyRow.map((row) => [row.id, row]));
+
+function publishedNote() {
+  const hidden = state.family || state.demonstrations || state.find;
+  return `As printed in the paper: unverified, not ranked.${hidden ? '' : ' Choose a family for its other settings.'}`;
+}
+
+// Rows that are shown together under one heading, in the order of the page.
+function groupOf(row) {
+  if (row.kind === 'published') {
+    return { key: 'published', title: 'Published', note: publishedNote() };
+  }
+  if (row.kind === 'reference') {
+    return { key: 'reference', title: 'References', note: 'Told the task; what scores are measured by. Not ranked.' };
+  }
+  const track = data.tracks.find((one) => one.id === row.track);
+  return {
+    key: `${row.track}/${row.state_only}`,
+    title: trackTitle(row.track) + (row.state_only ? ' · state-only' : ''),
+    note: track ? track.rule : '',
+  };
+}
+
+const GROUP_ORDER = [
+  ...data.tracks.flatMap((track) => [`${track.id}/false`, `${track.id}/true`]),
+  'reference',
+  'published',
+];

@@ -1,0 +1,273 @@
+// The ranking: columns, sorting, groups, details of a row.
+
+function columns() {
+  const family = state.family ? familyById.get(state.family) : null;
+  const first = [
+    { key: 'rank', label: 'Rank', value: (row) => rankOf(row, state.family), cell: rankCell, kind: 'rank' },
+    { key: 'entry', label: 'Entry', value: (row) => row.title.toLocaleLowerCase(), cell: entryCell, kind: 'entry' },
+    {
+      key: 'score', label: 'Score', hint: 'with its 95 % interval', high: true, kind: 'score',
+      value: (row) => (score(row, state.family) || [null])[0], cell: scoreCell,
+    },
+  ];
+  const middle = family ? family.metrics.map((metric) => metricColumn(family, metric)) : families.map(familyColumn);
+  if (family) {
+    middle.push({
+      key: 'worst', label: 'Worst task', hint: primary(family).unit, high: primary(family).higher, kind: 'number',
+      value: (row) => row.families[family.id].worst ?? null,
+      cell: (row) => short(row.families[family.id].worst ?? null),
+    });
+    middle.push({
+      key: 'seeds', label: 'Seeds', high: true, kind: 'number',
+      value: (row) => (row.families[family.id].seeds || []).length || null,
+      cell: (row) => (row.families[family.id].seeds || []).length || '–',
+    });
+  }
+  const costs = [
+    ['env_steps', 'Env steps'],
+    ['expert_queries', 'Expert queries'],
+    ['hours', 'CPU-hours'],
+  ].map(([name, label]) => ({
+    key: name, label, kind: 'number',
+    value: (row) => cost(row, name, state.family),
+    cell: (row) => amount(cost(row, name, state.family)),
+  }));
+  const demonstrations = {
+    key: 'demonstrations', label: 'Demos', hint: 'per task', kind: 'budget',
+    value: (row) => demonstrationsOf(row, state.family)[0] ?? null,
+    cell: (row) => demonstrationsOf(row, state.family).join(', ') || '–',
+  };
+  const verification = {
+    key: 'verification', label: 'Verification', kind: 'status',
+    value: (row) => ['exact', 'close', 'rerun', 'unchecked', 'published'].indexOf(statusOf(row).id),
+    cell: statusCell,
+  };
+  return [...first, ...middle, demonstrations, ...costs, verification];
+}
+
+function familyColumn(family) {
+  return {
+    key: `family:${family.id}`, label: family.title, hint: `${primary(family).label} ${primary(family).higher ? '↑' : '↓'}`, high: true, kind: 'family',
+    value: (row) => (score(row, family.id) || [null])[0],
+    cell: (row) => {
+      const part = row.families[family.id];
+      if (!part) return el('span', { class: 'muted' }, '–');
+      const value = part.metrics[primary(family).name];
+      const raw = withUnit(short(value[0]), primary(family));
+      const printed = `${short(value[0])} ± ${short(value[1])}`;
+      if (row.kind === 'published') return [el('span', { class: 'second published' }, printed)];
+      return [el('span', { class: 'first' }, plain(part.score.iqm[0])), el('span', { class: 'second' }, raw)];
+    },
+  };
+}
+
+function metricColumn(family, metric) {
+  const value = (row) => row.families[family.id].metrics[metric.name];
+  return {
+    key: `metric:${metric.name}`, label: metric.label, kind: 'metric', high: metric.higher,
+    hint: [metric.unit, metric.higher ? '↑' : '↓'].filter(Boolean).join(' '),
+    value: (row) => (value(row) || [null])[0],
+    cell: (row) => {
+      const found = value(row);
+      if (!found) return el('span', { class: 'muted' }, '–');
+      if (row.kind === 'published') {
+        return [el('span', { class: 'first' }, short(found[0])), el('span', { class: 'second' }, `± ${short(found[1])}`)];
+      }
+      return [
+        el('span', { class: 'first' }, short(found[0])),
+        el('span', { class: 'second' }, `${short(found[1])} to ${short(found[2])}`),
+      ];
+    },
+  };
+}
+
+function rankCell(row) {
+  const rank = rankOf(row, state.family);
+  if (rank !== null) return el('span', { class: 'rank' }, String(rank));
+  return el('span', { class: 'rank none', title: 'not ranked' }, '–');
+}
+
+function entryCell(row) {
+  const open = state.open.has(row.id);
+  const drawable = row.kind !== 'published';
+  const selected = state.selected.includes(row.id);
+  const mark = drawable
+    ? el(
+        'button',
+        {
+          type: 'button', class: 'mark', 'data-key': `mark:${row.id}`, 'aria-pressed': String(selected),
+          'aria-label': `Draw ${row.title} in the plots`, title: selected ? 'In the plots' : 'Add to the plots',
+          onclick: () => {
+            const done = toggleSelected(row.id);
+            drawAll(done ? '' : `At most ${MAX_SERIES} entries are drawn at once.`);
+          },
+        },
+        markPicture(selected ? slotOf(row.id) : null),
+      )
+    : el('span', { class: 'mark-space' });
+  const form = `${trackTitle(row.track)}${row.state_only ? ', state-only' : ''}`;
+  const line = row.kind === 'published' ? `${data.published.venue} · ${form}` : row.authors.join(', ');
+  const notes = [];
+  if (row.kind === 'published') notes.push(el('span', { class: 'badge warn' }, 'published, unverified'));
+  if (row.kind === 'entry' && row.missing.length && !state.family) {
+    const lacks = row.missing.map((id) => (familyById.get(id) || { title: id }).title).join(', ');
+    notes.push(el('span', { class: 'badge' }, `incomplete: lacks ${lacks}`));
+  }
+  return el(
+    'div', { class: 'entry' }, mark,
+    el(
+      'div', { class: 'entry-text' },
+      el(
+        'button',
+        {
+          type: 'button', class: 'title', 'data-key': `open:${row.id}`, 'aria-expanded': String(open),
+          onclick: () => {
+            if (open) state.open.delete(row.id);
+            else state.open.add(row.id);
+            drawTable();
+          },
+        },
+        row.title,
+      ),
+      el('span', { class: 'byline' }, line),
+      notes.length ? el('span', { class: 'badges' }, notes) : null,
+    ),
+  );
+}
+
+function scoreRange(rows) {
+  const ends = rows.map((row) => score(row, state.family)).filter(Boolean);
+  return [
+    Math.max(-1, Math.min(0, ...ends.map((end) => end[1]))),
+    Math.min(1.5, Math.max(1, ...ends.map((end) => end[2]))),
+  ];
+}
+
+function scoreCell(row, range) {
+  const found = score(row, state.family);
+  if (!found) return el('span', { class: 'muted' }, row.kind === 'entry' ? 'incomplete' : '–');
+  const width = 108;
+  const at = (value) => 4 + ((Math.min(range[1], Math.max(range[0], value)) - range[0]) / (range[1] - range[0])) * (width - 8);
+  const picture = svg(
+    'svg', { class: 'bar', viewBox: `0 0 ${width} 16`, width, height: 16, 'aria-hidden': 'true', focusable: 'false' },
+    svg('line', { class: 'track', x1: at(range[0]), x2: at(range[1]), y1: 8, y2: 8 }),
+    [0, 1].map((x) => svg('line', { class: 'bound', x1: at(x), x2: at(x), y1: 3, y2: 13 })),
+    svg('line', { class: 'range', x1: at(found[1]), x2: at(found[2]), y1: 8, y2: 8 }),
+    svg('circle', { class: 'dot', cx: at(found[0]), cy: 8, r: 3.6 }),
+  );
+  return el(
+    'div', { class: 'score' },
+    el('span', { class: 'first' }, plain(found[0])),
+    picture,
+    el('span', { class: 'second' }, interval(found)),
+  );
+}
+
+function statusOf(row) {
+  if (row.kind === 'published') return { id: 'published', label: 'unverified' };
+  return state.family ? row.families[state.family].status : row.status;
+}
+
+function statusCell(row) {
+  const status = statusOf(row);
+  return el('span', { class: `status ${status.id}` }, status.label);
+}
+
+function sortRows(rows, column) {
+  const direction = state.descending ? -1 : 1;
+  const tie = (a, b) => (rankOf(a, state.family) ?? Infinity) - (rankOf(b, state.family) ?? Infinity) || 0;
+  return [...rows].sort((a, b) => {
+    const [x, y] = [column.value(a), column.value(b)];
+    if (x === null || y === null) return (x === null) - (y === null) || tie(a, b);
+    const order = typeof x === 'string' ? x.localeCompare(y) : x - y;
+    return direction * order || tie(a, b);
+  });
+}
+
+function headerCell(column) {
+  const sorted = state.sort === column.key;
+  const direction = state.descending ? 'descending' : 'ascending';
+  return el(
+    'th', { scope: 'col', class: `c-${column.kind}`, 'aria-sort': sorted ? direction : 'none' },
+    el(
+      'button',
+      { type: 'button', class: 'sorter', 'data-key': `sort:${column.key}`, onclick: () => sortBy(column) },
+      el('span', { class: 'label' }, column.label),
+      el('span', { class: 'arrow', 'aria-hidden': 'true' }, sorted ? (state.descending ? '▼' : '▲') : ''),
+      column.hint ? el('span', { class: 'hint' }, column.hint) : null,
+    ),
+  );
+}
+
+// The better end comes first; asked again, the other.
+function sortBy(column) {
+  state.descending = state.sort === column.key ? !state.descending : Boolean(column.high);
+  state.sort = column.key;
+  drawTable();
+}
+
+function drawTable() {
+  const shown = columns();
+  if (!shown.some((column) => column.key === state.sort)) {
+    state.sort = 'rank';
+    state.descending = false;
+  }
+  const column = shown.find((one) => one.key === state.sort);
+  const rows = everyRow.filter(visible);
+  const range = scoreRange(rows);
+  const groups = new Map();
+  for (const row of rows) {
+    const group = groupOf(row);
+    if (!groups.has(group.key)) groups.set(group.key, { ...group, rows: [] });
+    groups.get(group.key).rows.push(row);
+  }
+  const board = byId('board');
+  keepFocus(board, () => {
+    board.replaceChildren(
+      el('caption', {}, captionText()),
+      el('thead', {}, el('tr', {}, shown.map(headerCell))),
+      ...GROUP_ORDER.filter((key) => groups.has(key)).map((key) => {
+        const group = groups.get(key);
+        return groupBody(group, sortRows(group.rows, column), shown, range);
+      }),
+    );
+  });
+  const entries = rows.filter((row) => row.kind === 'entry').length;
+  byId('count').textContent = `${entries} ${entries === 1 ? 'entry' : 'entries'}, ${rows.length} rows`;
+  drawSortMenu(shown);
+  writeAddress();
+}
+
+function groupBody(group, rows, shown, range) {
+  return el(
+    'tbody', { 'data-group': group.key },
+    el(
+      'tr', { class: 'group' },
+      el(
+        'th', { scope: 'rowgroup', colspan: shown.length },
+        el('span', { class: 'group-title' }, group.title), ' ',
+        el('span', { class: 'group-note' }, group.note),
+      ),
+    ),
+    rows.flatMap((row) => {
+      const line = el(
+        'tr', { class: `row is-${row.kind}`, 'data-row': row.id },
+        shown.map((column) => {
+          const entry = column.kind === 'entry';
+          const cell = el(entry ? 'th' : 'td', { scope: entry ? 'row' : null, 'data-label': column.label }, column.cell(row, range));
+          cell.className = `c-${column.kind}${cell.textContent === '–' ? ' none' : ''}`;
+          return cell;
+        }),
+      );
+      if (!state.open.has(row.id)) return [line];
+      return [line, el('tr', { class: 'detail' }, el('td', { colspan: shown.length }, detail(row)))];
+    }),
+  );
+}
+
+function captionText() {
+  const partition = data.partitions.find((one) => one.id === state.partition);
+  const of = state.family ? familyById.get(state.family).title : 'all ranked families';
+  const where = partition ? ` Protocol ${partition.protocol}, MuJoCo ${partition.mujoco}.` : '';
+  return `Entries by track, scored on ${of}.${where} Column headers sort within each group.`;
+}

@@ -1,0 +1,256 @@
+"""The leaderboard as JSON-able data: what ``leaderboard.json`` holds and the page draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smile_bench.envs import Family, all_families
+from smile_bench.errors import ProtocolError
+from smile_bench.leaderboard.card import TRACKS
+from smile_bench.leaderboard.progress import Curve
+from smile_bench.leaderboard.published import Published, PublishedRow
+from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
+from smile_bench.leaderboard.verification import Status
+from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.statistics import Estimate, Summary
+
+__all__ = ["FORMAT", "leaderboard_document", "plot_kind"]
+
+FORMAT = "smile-bench-leaderboard-1"
+DIGITS = 6
+"""Significant digits of numbers in the document."""
+
+Json = dict[str, Any]
+
+
+def leaderboard_document(
+    rows: Sequence[Row], published: Published, ranked: Sequence[str], *, evidence_base: str
+) -> Json:
+    """The whole leaderboard.
+
+    Args:
+        rows: ranked rows, in the order in which they are shown.
+        published: the paper's numbers.
+        ranked: the families that the overall rank is over.
+        evidence_base: address of the entries' folder, ending in a slash; results are linked below.
+    """
+    partitions = {row.partition: "" for row in rows}
+    used = {family for row in rows for family in row.families}
+    used |= {family for row in published.rows for family in row.families}
+    return {
+        "format": FORMAT,
+        "evidence": evidence_base,
+        "partitions": [_partition(p) for p in sorted(partitions, key=_newest, reverse=True)],
+        "tracks": [{"id": track, "rule": rule} for track, rule in TRACKS.items()],
+        "families": [
+            _family(family, ranked=family.id in ranked)
+            for family in sorted(
+                all_families().values(), key=lambda family: family.id not in ranked
+            )
+            if family.id in used or family.id in ranked
+        ],
+        "rows": [_row(row) for row in rows],
+        "published": {
+            "title": published.title,
+            "authors": list(published.authors),
+            "venue": published.venue,
+            "address": published.address,
+            "note": published.note,
+            "rows": [_published(row) for row in published.rows],
+        },
+    }
+
+
+def plot_kind(family: Family) -> str:
+    """How a family's tasks are laid out in a plot: by what a task is.
+
+    ``"line"`` over the one parameter; ``"circle"`` by the angle of two coordinates of equal
+    distance to the origin; ``"scatter"`` against the expert where experts differ between tasks;
+    else ``"shots"``, where only the number of demonstrations is left to plot against.
+    """
+    table = family.table("test")
+    if table.shape[1] == 1:
+        return "line"
+    if table.shape[1] == 2 and np.ptp(np.linalg.norm(table, axis=1)) < 1e-6:
+        return "circle"
+    expert = _references(family).get("expert")
+    if expert is not None and np.ptp(expert) <= 0.05 * np.max(np.abs(expert)):
+        return "shots"
+    return "scatter"
+
+
+def _partition(partition: Partition) -> Json:
+    return {
+        "id": f"{partition.protocol}/{partition.mujoco}",
+        "protocol": partition.protocol,
+        "mujoco": partition.mujoco,
+    }
+
+
+def _newest(partition: Partition) -> tuple[int, ...]:
+    parts = [partition.protocol.lstrip("v"), *partition.mujoco.split(".")]
+    return tuple(int(part) if part.isdigit() else -1 for part in parts)
+
+
+def _references(family: Family) -> dict[str, list[float]]:
+    """The expert's and the task-blind expert's primary metric on each task, if frozen."""
+    try:
+        references = load_meta_test(family.id).references
+    except ProtocolError:
+        return {}
+    name = family.metric.name
+    return {
+        "expert": references.expert[name].tolist(),
+        "blind": references.blind[name].tolist(),
+    }
+
+
+def _family(family: Family, *, ranked: bool) -> Json:
+    table = family.table("test")
+    kind = plot_kind(family)
+    positions: list[float] | None = None
+    if kind == "line":
+        positions = table[:, 0].tolist()
+    elif kind == "circle":
+        positions = (np.arctan2(table[:, 1], table[:, 0]) % (2 * np.pi)).tolist()
+    return {
+        "id": family.id,
+        "title": family.title,
+        "summary": family.summary,
+        "ranked": ranked,
+        "metrics": [
+            {
+                "name": metric.name,
+                "label": metric.name.replace("_", " "),
+                "description": metric.description,
+                "unit": metric.unit,
+                "higher": metric.higher_is_better,
+            }
+            for metric in family.metrics
+        ],
+        "sizes": list(family.context_sizes),
+        "parameter": family.parameter_names[0].replace("_", " "),
+        "plot": kind,
+        "positions": None if positions is None else [_number(x) for x in positions],
+        "references": {k: [_number(x) for x in v] for k, v in _references(family).items()},
+    }
+
+
+def _row(row: Row) -> Json:
+    card = row.card
+    return {
+        "id": f"{card.name}@{row.partition.protocol}/{row.partition.mujoco}",
+        "name": card.name,
+        "title": card.title,
+        "authors": list(card.authors),
+        "paper": card.paper,
+        "code": card.code,
+        "description": card.description,
+        "track": card.track,
+        "state_only": card.state_only,
+        "kind": "reference" if card.reference else "entry",
+        "partition": f"{row.partition.protocol}/{row.partition.mujoco}",
+        "rank": row.rank,
+        "overall": None if row.overall is None else _summary(row.overall),
+        "missing": list(row.missing),
+        "status": _status(row.status),
+        "families": {family: _family_row(part) for family, part in row.families.items()},
+    }
+
+
+def _family_row(part: FamilyRow) -> Json:
+    return {
+        "rank": part.rank,
+        "protocol_version": part.protocol_version,
+        "seeds": list(part.seeds),
+        "score": _summary(part.summary),
+        "metrics": {name: _estimate(estimate) for name, estimate in part.metrics.items()},
+        "worst": _number(part.worst),
+        "per_task": [_number(x) for x in part.per_task],
+        "scores": [_number(x) for x in part.scores],
+        "shots": [
+            {
+                "shots": point.shots,
+                "metric": _estimate(point.metric),
+                "score": _number(point.score),
+            }
+            for point in part.shots
+        ],
+        "shots_measured": part.shots_measured,
+        "shots_status": None if part.shots_status is None else _status(part.shots_status),
+        "curves": [_curve(seed, curve) for seed, curve in part.curves],
+        "demonstrations": part.demonstrations,
+        "cost": {
+            "env_steps": _number(part.cost.env_steps),
+            "expert_queries": _number(part.cost.expert_queries),
+            "hours": _number(part.cost.hours),
+        },
+        "status": _status(part.status),
+        "evidence": [{"label": label, "path": path} for label, path in part.evidence],
+    }
+
+
+def _published(row: PublishedRow) -> Json:
+    return {
+        "id": row.name,
+        "title": row.title,
+        "track": row.track,
+        "state_only": row.state_only,
+        "kind": "published",
+        "families": {
+            family: {
+                "source": part.source,
+                "demonstrations": part.demonstrations,
+                "subsample": part.subsample,
+                "metrics": {name: list(pair) for name, pair in part.metrics.items()},
+                "score": None if part.score is None else list(part.score),
+            }
+            for family, part in row.families.items()
+        },
+    }
+
+
+def _status(status: Status) -> Json:
+    return {"id": status.name.lower(), "label": status.label}
+
+
+def _summary(summary: Summary) -> Json:
+    return {
+        "iqm": _estimate(summary.interquartile_mean),
+        "mean": _estimate(summary.mean),
+        "gap": _estimate(summary.optimality_gap),
+        "tasks": summary.tasks,
+    }
+
+
+def _estimate(estimate: Estimate) -> list[float | None]:
+    return [_number(estimate.value), _number(estimate.low), _number(estimate.high)]
+
+
+def _curve(seed: int, curve: Curve) -> Json:
+    columns: Mapping[str, Sequence[float] | None] = {
+        "seconds": curve.seconds,
+        "env_steps": curve.env_steps,
+        "values": curve.values,
+    }
+    return {
+        "seed": seed,
+        **{
+            name: None if values is None else [_number(x) for x in values]
+            for name, values in columns.items()
+        },
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """A number at six significant digits; whole ones stay short."""
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise ValueError(f"{value} can not be shown: checks should have refused it.")
+    rounded = float(f"{value:.{DIGITS}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded

@@ -1,0 +1,120 @@
+"""The ranking as Markdown, for people and programs without a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+__all__ = ["leaderboard_markdown"]
+
+Json = Mapping[str, Any]
+
+
+def leaderboard_markdown(document: Json) -> str:
+    """Tables of a leaderboard document, one for each partition, track and form."""
+    return "\n".join(_lines(document)) + "\n"
+
+
+def _lines(document: Json) -> Iterator[str]:
+    families = document["families"]
+    ranked = [family for family in families if family["ranked"]]
+    yield "# smile-bench leaderboard"
+    yield ""
+    yield (
+        "Score: interquartile mean of normalised scores over "
+        f"{', '.join(_escape(family['title']) for family in ranked)}, with its 95 % bootstrap "
+        "interval over training seeds and tasks. 1 is the task's expert, 0 the expert acting for "
+        "another task. A family's cell has its score and its primary metric."
+    )
+    titles = {partition["id"]: partition for partition in document["partitions"]}
+    for key, group in groupby(document["rows"], _group):
+        partition = titles[key[0]]
+        yield ""
+        yield (f"## {key[1]} (protocol {partition['protocol']}, MuJoCo {partition['mujoco']})")
+        yield ""
+        yield from _table(list(group), families)
+    yield ""
+    yield from _published(document["published"], families)
+
+
+def _group(row: Json) -> tuple[str, str]:
+    if row["kind"] == "reference":
+        return row["partition"], "references, told the task"
+    return row["partition"], row["track"] + (", state-only" if row["state_only"] else "")
+
+
+def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
+    headers = ["", "entry", "score", *(_heading(family) for family in families)]
+    headers += ["env steps", "expert queries", "verification"]
+    yield _line(headers)
+    yield _line(["---"] * len(headers))
+    for row in rows:
+        overall = row["overall"]
+        score = "incomplete" if overall is None else _interval(overall["iqm"])
+        cells = [
+            "–" if row["rank"] is None else str(row["rank"]),
+            _escape(row["title"]),
+            score,
+            *(_cell(row["families"].get(family["id"]), family) for family in families),
+            _total(row, "env_steps"),
+            _total(row, "expert_queries"),
+            row["status"]["label"],
+        ]
+        yield _line(cells)
+
+
+def _published(published: Json, families: Sequence[Json]) -> Iterator[str]:
+    yield "## Published, unverified"
+    yield ""
+    yield (
+        f"[{_escape(published['title'])}]({published['address']}), {_escape(published['venue'])}. "
+        f"{_escape(published['note'])}"
+    )
+    yield ""
+    shown = [f for f in families if any(f["id"] in row["families"] for row in published["rows"])]
+    headers = ["method", "track", *(_heading(family) for family in shown)]
+    yield _line(headers)
+    yield _line(["---"] * len(headers))
+    for row in published["rows"]:
+        cells = []
+        for family in shown:
+            part = row["families"].get(family["id"])
+            name = family["metrics"][0]["name"]
+            cells.append("–" if part is None else "{:g} ± {:g}".format(*part["metrics"][name]))
+        yield _line([_escape(row["title"]), row["track"], *cells])
+
+
+def _heading(family: Json) -> str:
+    metric = family["metrics"][0]
+    unit = f", {metric['unit']}" if metric["unit"] else ""
+    arrow = "↑" if metric["higher"] else "↓"
+    return f"{_escape(family['title'])} ({metric['label']}{unit} {arrow})"
+
+
+def _cell(part: Json | None, family: Json) -> str:
+    if part is None:
+        return "–"
+    metric = part["metrics"][family["metrics"][0]["name"]][0]
+    return f"{part['score']['iqm'][0]:.3f} ({metric:.4g})"
+
+
+def _interval(estimate: Sequence[float]) -> str:
+    value, low, high = estimate
+    return f"**{value:.3f}** [{low:.3f}, {high:.3f}]"
+
+
+def _total(row: Json, cost: str) -> str:
+    values = [part["cost"][cost] for part in row["families"].values()]
+    return "–" if None in values else f"{sum(values):.3g}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown and the HTML in it show as it is."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+.!|~-])", r"\\\1", escaped)

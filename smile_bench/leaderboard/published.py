@@ -1,0 +1,76 @@
+"""The paper's own numbers: rows that are shown beside the ranking, unverified and unranked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+__all__ = ["Published", "PublishedFamily", "PublishedRow", "load_published"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFamily:
+    """What was printed of one method on one family, means and standard deviations."""
+
+    source: str
+    """Where in the paper."""
+    demonstrations: int
+    subsample: int
+    metrics: Mapping[str, tuple[float, float]]
+    score: tuple[float, float] | None
+    """The paper's own normalised metric, which it has for walker dynamics only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow:
+    """A method in one setting."""
+
+    name: str
+    title: str
+    track: str
+    state_only: bool
+    families: Mapping[str, PublishedFamily]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A publication and its rows."""
+
+    title: str
+    authors: tuple[str, ...]
+    venue: str
+    address: str
+    note: str
+    rows: tuple[PublishedRow, ...]
+
+
+@cache
+def load_published() -> Published:
+    """The numbers of the SMILe paper, tables 1 and 2."""
+    path = resources.files("smile_bench.leaderboard") / "data" / "published.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return Published(
+        **{key: document[key] for key in ("title", "venue", "address", "note")},
+        authors=tuple(document["authors"]),
+        rows=tuple(
+            PublishedRow(
+                **{key: row[key] for key in ("name", "title", "track", "state_only")},
+                families={
+                    family: PublishedFamily(
+                        source=part["source"],
+                        demonstrations=part["demonstrations"],
+                        subsample=part["subsample"],
+                        metrics={
+                            name: (pair[0], pair[1]) for name, pair in part["metrics"].items()
+                        },
+                        score=tuple(part["score"]) if "score" in part else None,
+                    )
+                    for family, part in row["families"].items()
+                },
+            )
+            for row in document["rows"]
+        ),
+    )

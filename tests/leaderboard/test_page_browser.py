@@ -1,0 +1,447 @@
+"""The page in headless Chromium: read from disk, as a person would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smile_bench.leaderboard import rows
+from smile_bench.leaderboard.build import build_leaderboard
+from smile_bench.leaderboard.verification import Verifier
+from tests.leaderboard.browser import ARGUMENTS, chromium
+from tests.leaderboard.made import (
+    ANT,
+    CHEETAH,
+    FAMILIES,
+    GRID,
+    VERSIONS,
+    result,
+    training,
+    write_entry,
+    write_result,
+)
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+HOSTILE = "<img src=x onerror=document.title='owned'></script><b>&amp;"
+INTERACTIVE = {
+    "training": training(
+        0, track="interactive", access={"env_steps": 2_500_000, "expert_queries": 0}
+    )
+}
+
+
+def make_entries(root: Path) -> None:
+    """Entries of two tracks, both forms, two MuJoCo versions, complete and not."""
+    everything = (*FAMILIES, GRID)
+    cloned = write_entry(root, "cloned", families=everything, level=0.8, spread=0.1, seeds=(0, 1))
+    write_entry(root, "copied", families=everything, level=0.3, spread=0.1, title=HOSTILE)
+    write_entry(root, "frugal", level=0.5, demonstrations=dict.fromkeys(FAMILIES, 4))
+    write_entry(root, "partial", families=(ANT,), level=0.95)
+    write_entry(root, "rolled", level=0.9, track="interactive", facts=INTERACTIVE)
+    write_entry(
+        root,
+        "rolled-blind",
+        level=0.7,
+        track="interactive",
+        state_only=True,
+        facts={**INTERACTIVE, "state_only": True},
+    )
+    write_entry(root, "told", reference=True, level=1.0, facts={"privileged": True})
+    write_entry(root, "older", level=0.6, facts={"versions": {**VERSIONS, "mujoco": "3.17.0"}})
+    curve = "iteration,seconds,charts/env_steps,charts/validation_metric\n"
+    curve += "".join(f"{i},{i * 10},{i * 1000},{2 / i}\n" for i in range(1, 40))
+    for seed in (0, 1):
+        folder = cloned / CHEETAH / f"seed-{seed}"
+        (folder / "progress.csv").write_text(curve)
+        for shots in (1, 2, 3, 4):
+            made = result(CHEETAH, agent="cloned", seed=seed, shots=shots, level=0.2 * shots)
+            write_result(folder / f"{shots}-shots", made)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    make_entries(folder / "entries")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "RESAMPLES", 200)
+        patch.setattr(rows, "RESAMPLES_OVERALL", 400)
+        build_leaderboard(folder / "entries", folder / "site", Verifier(replay=False))
+    return folder / "site" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = chromium()
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+class Opened:
+    """A page and everything that it complained of or asked for."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def names(self, group: str = "") -> list[str]:
+        """Titles of the rows that are shown, of one group or all."""
+        scope = f"tbody[data-group='{group}'] " if group else ""
+        found: list[str] = self.page.locator(f"#board {scope}tr.row .title").all_inner_texts()
+        return found
+
+    def ranks(self, group: str) -> list[str]:
+        scope = f"#board tbody[data-group='{group}'] tr.row .rank"
+        found: list[str] = self.page.locator(scope).all_inner_texts()
+        return found
+
+
+def opened(browser: Any, site: Path, **options: Any) -> Iterator[Opened]:
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    found = Opened(context.new_page())
+    found.page.set_default_timeout(20_000)
+    found.page.goto(site.as_uri())
+    yield found
+    complaints, requests = list(found.complaints), list(found.requests)
+    context.close()
+    assert complaints == []
+    # The page and nothing else, from disk and from its own data.
+    assert {url.split("?")[0].split("#")[0] for url in requests} <= {site.as_uri(), "data:,"}
+
+
+@pytest.fixture
+def desk(browser: Any, site: Path) -> Iterator[Opened]:
+    yield from opened(browser, site)
+
+
+@pytest.fixture
+def phone(browser: Any, site: Path) -> Iterator[Opened]:
+    yield from opened(
+        browser, site, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+
+
+@pytest.fixture
+def night(browser: Any, site: Path) -> Iterator[Opened]:
+    yield from opened(browser, site, color_scheme="dark")
+
+
+def test_the_ranking_is_drawn_by_track_and_form(desk: Opened) -> None:
+    groups = desk.page.locator("#board tbody").evaluate_all("all => all.map(b => b.dataset.group)")
+    assert groups == [
+        "offline/false", "interactive/false", "interactive/true", "reference", "published",
+    ]  # fmt: skip
+    assert desk.names("offline/false") == ["Cloned", "Frugal", HOSTILE, "Partial"]
+    assert desk.ranks("offline/false") == ["1", "2", "3", "–"]
+    assert desk.ranks("interactive/true") == ["1"]
+    assert desk.ranks("reference") == ["–"]
+    assert set(desk.ranks("published")) == {"–"}
+
+
+def test_what_entries_say_is_text(desk: Opened) -> None:
+    assert desk.page.title() == "smile-bench leaderboard"
+    assert HOSTILE in desk.names()
+    assert desk.page.locator("img").count() == 0
+    for button in desk.page.locator("#board .title").all():
+        button.click()
+    assert desk.page.locator("img").count() == 0
+    assert desk.page.title() == "smile-bench leaderboard"
+
+
+def test_columns_sort_within_groups_and_say_so(desk: Opened) -> None:
+    header = desk.page.locator("th", has=desk.page.get_by_role("button", name="Entry"))
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert desk.names("offline/false") == [HOSTILE, "Cloned", "Frugal", "Partial"]
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "descending"
+    assert desk.names("offline/false") == ["Partial", "Frugal", "Cloned", HOSTILE]
+    desk.page.get_by_role("button", name="Ant goal").first.click()
+    # The better end first, entries without a number last.
+    assert desk.names("offline/false") == ["Partial", "Cloned", "Frugal", HOSTILE]
+    assert desk.page.locator("th[aria-sort='descending']").count() == 1
+    desk.page.get_by_role("button", name="Score").click()
+    assert desk.names("offline/false") == ["Cloned", "Frugal", HOSTILE, "Partial"]
+    desk.page.get_by_role("button", name="Score").click()
+    assert desk.names("offline/false") == [HOSTILE, "Frugal", "Cloned", "Partial"]
+
+
+def test_the_track_filters(desk: Opened) -> None:
+    tracks = desk.page.get_by_role("group", name="Track")
+    tracks.get_by_role("button", name="Interactive").click()
+    assert desk.names("interactive/false") == ["Rolled"]
+    assert desk.names("offline/false") == []
+    assert desk.names("published") == ["SMILe (state-action)", "SMILe (state-only)"]
+    assert tracks.get_by_role("button", name="Interactive").get_attribute("aria-pressed") == "true"
+    assert "2 entries" in desk.page.locator("#count").inner_text()
+
+
+def test_the_form_filters(desk: Opened) -> None:
+    form = desk.page.get_by_role("group", name="What demonstrations show")
+    form.get_by_role("button", name="States only").click()
+    assert desk.names("interactive/true") == ["Rolled Blind"]
+    assert desk.names("offline/false") == desk.names("interactive/false") == []
+    form.get_by_role("button", name="States and actions").click()
+    assert desk.names("interactive/true") == []
+    assert "Cloned" in desk.names()
+
+
+def test_a_family_filters_and_ranks_by_itself(desk: Opened) -> None:
+    desk.page.get_by_label("Family", exact=True).select_option(ANT)
+    assert desk.names("offline/false") == ["Partial", "Cloned", "Frugal", HOSTILE]
+    assert desk.ranks("offline/false") == ["1", "2", "3", "4"]
+    assert desk.names("published") == []
+    assert desk.page.get_by_role("button", name="min distance").count() == 1
+    desk.page.get_by_label("Family", exact=True).select_option(CHEETAH)
+    assert "Partial" not in desk.names()
+    assert len(desk.names("published")) == 13
+    line = desk.page.locator("[data-row='paper-smile']").inner_text()
+    assert "0.125" in line
+    assert "± 0.060" in line
+    assert "published, unverified" in line
+
+
+def test_demonstrations_filter(desk: Opened) -> None:
+    desk.page.get_by_label("Demos per task").select_option("4")
+    assert desk.names("offline/false") == ["Frugal"]
+    assert all("4 demonstrations" in name for name in desk.names("published"))
+    assert len(desk.names("published")) == 3
+
+
+def test_entries_are_found_by_name_and_keep_the_cursor(desk: Opened) -> None:
+    box = desk.page.get_by_label("Find")
+    box.press_sequentially("clon")
+    assert desk.names() == ["Cloned"]
+    assert box.evaluate("node => node === document.activeElement")
+
+
+def test_a_view_is_kept_in_the_address(desk: Opened, site: Path) -> None:
+    desk.page.get_by_label("Family", exact=True).select_option(CHEETAH)
+    desk.page.get_by_role("button", name="Worst task").click()
+    shown = desk.names()
+    address = desk.page.url
+    assert "family=" in address
+    desk.page.goto("about:blank")
+    desk.page.goto(address)
+    assert desk.names() == shown
+    assert desk.page.locator("th[aria-sort='ascending'] .label").inner_text() == "Worst task"
+    desk.requests = [url for url in desk.requests if url != "about:blank"]
+
+
+def test_versions_are_never_mixed(desk: Opened) -> None:
+    assert "Older" not in desk.names()
+    desk.page.get_by_label("Protocol and MuJoCo").select_option("v0/3.17")
+    assert desk.names("offline/false") == ["Older"]
+    assert desk.ranks("offline/false") == ["1"]
+    assert "Rolled" not in desk.names()
+
+
+def test_a_row_opens_to_its_evidence(desk: Opened, site: Path) -> None:
+    button = desk.page.get_by_role("button", name="Cloned", exact=True)
+    assert button.get_attribute("aria-expanded") == "false"
+    button.click()
+    assert button.get_attribute("aria-expanded") == "true"
+    link = desk.page.locator(".evidence a").first
+    path = site.parent / str(link.get_attribute("href"))
+    assert path.is_file()
+    assert "shot curve not replayed" in desk.page.locator(".detail").inner_text()
+    assert desk.page.get_by_role("link", name="Paper").get_attribute("href") == (
+        "https://example.org/paper"
+    )
+
+
+def points(desk: Opened, figure: str) -> int:
+    found: int = desk.page.locator(f"#{figure} .series path.m").count()
+    return found
+
+
+def test_plots_show_every_task_and_context_size(desk: Opened) -> None:
+    buttons = desk.page.get_by_role("group", name="Family of the plots")
+    drawn = desk.page.locator("#legend li:not(.key)").count()
+    assert drawn == 4
+    buttons.get_by_role("button", name="Half-cheetah velocity").click()
+    assert points(desk, "per-task") == 4 * 30
+    assert points(desk, "shots") == 4 * 4
+    assert desk.page.locator("#learning .line").count() == 2
+    buttons.get_by_role("button", name="Ant goal").click()
+    assert points(desk, "per-task") == 4 * 16
+    assert not desk.page.locator("#shots").is_visible()
+    buttons.get_by_role("button", name="Ant linear classification").click()
+    assert points(desk, "shots") == 4 * 8
+    buttons.get_by_role("button", name="Grid goal").click()
+    assert points(desk, "per-task") == 24
+    assert points(desk, "cost") == 4
+
+
+def test_points_lie_where_their_numbers_say(desk: Opened) -> None:
+    buttons = desk.page.get_by_role("group", name="Family of the plots")
+    buttons.get_by_role("button", name="Half-cheetah velocity").click()
+    shots = desk.page.locator("#shots")
+    cloned = desk.page.locator("#legend li", has_text="Cloned").locator("path.m")
+    colour = str(cloned.get_attribute("class")).split()[1]
+    heights = shots.locator(f".series.{colour} path.m").evaluate_all(
+        "all => all.map(m => m.getBBox().y + m.getBBox().height / 2)"
+    )
+    # More demonstrations, less error, lower on the page by equal steps.
+    steps = [after - before for before, after in pairwise(heights)]
+    assert min(steps) > 5
+    assert max(steps) - min(steps) < 1.0
+    desk.page.locator("#shots summary").click()
+    first = shots.locator(".plain tbody tr").first.inner_text()
+    assert re.match(r"1\s+\d", first)
+
+
+def test_entries_are_drawn_and_taken_away(desk: Opened) -> None:
+    desk.page.get_by_role("button", name="Remove Cloned from the plots").click()
+    assert desk.page.locator("#legend li:not(.key)").count() == 3
+    mark = desk.page.get_by_role("button", name="Draw Cloned in the plots")
+    assert mark.get_attribute("aria-pressed") == "false"
+    mark.click()
+    assert mark.get_attribute("aria-pressed") == "true"
+    assert desk.page.locator("#legend li:not(.key)").count() == 4
+
+
+def test_everything_is_reached_by_keyboard(desk: Opened) -> None:
+    page = desk.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the ranking"
+    page.keyboard.press("Enter")
+    reached = set()
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                """() => {
+                  const node = document.activeElement;
+                  const style = getComputedStyle(node);
+                  const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+                  return `${node.tagName}.${node.classList[0] || node.id || ''} ${seen}`;
+                }"""
+            )
+        )
+    wanted = {"BUTTON.segment", "SELECT.family", "INPUT.find", "BUTTON.sorter", "BUTTON.mark"}
+    wanted |= {"BUTTON.title", "BUTTON.remove", "svg.canvas"}
+    assert wanted <= {one.split()[0] for one in reached}
+    assert all(one.endswith("true") for one in reached if one.split()[0] in wanted)
+
+
+def test_keys_sort_open_and_step_through_points(desk: Opened) -> None:
+    page = desk.page
+    page.get_by_role("button", name="Entry", exact=True).focus()
+    page.keyboard.press("Enter")
+    assert desk.names("offline/false")[1] == "Cloned"
+    # The focus stays although the table was drawn anew.
+    page.keyboard.press("Enter")
+    assert desk.names("offline/false")[0] == "Partial"
+    plot = page.locator("#per-task svg")
+    plot.focus()
+    assert page.locator("#per-task .tip").is_hidden()
+    page.keyboard.press("ArrowRight")
+    first = page.locator("#per-task .tip").inner_text()
+    assert "goal at 5.6°" in first
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#per-task .tip").inner_text() != first
+    page.keyboard.press("Escape")
+    assert page.locator("#per-task .tip").is_hidden()
+
+
+def test_structure_is_told_to_assistive_technology(desk: Opened) -> None:
+    page = desk.page
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("h1").count() == 1
+    assert page.locator("#board thead th[scope=col][aria-sort]").count() == (
+        page.locator("#board thead th").count()
+    )
+    rows_shown = page.locator("#board tr.row").count()
+    assert page.locator("#board tr.row th[scope=row]").count() == rows_shown
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('button, select, input, a, svg[tabindex]')]
+             .filter((n) => !n.textContent.trim() && !n.getAttribute('aria-label'))
+             .filter((n) => !n.labels?.length)
+             .map((n) => n.outerHTML.slice(0, 80))"""
+    )
+    assert unnamed == []
+
+
+CONTRAST = """() => {
+  const light = (c) => {
+    const v = c.map((x) => x / 255)
+      .map((x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
+  };
+  const parse = (text) => {
+    const m = text.match(/[\\d.]+/g).map(Number);
+    return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3);
+  };
+  const behind = (node) => {
+    for (let n = node; n; n = n.parentElement) {
+      const c = parse(getComputedStyle(n).backgroundColor);
+      if (c) return c;
+    }
+    return [255, 255, 255];
+  };
+  const bad = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const own = [...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim());
+    if (!own || !node.checkVisibility() || node.closest('script, option')) continue;
+    const style = getComputedStyle(node);
+    const text = parse(node instanceof SVGElement ? style.fill : style.color);
+    if (!text) continue;
+    const [a, b] = [light(text), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) bad.push(`${node.tagName}.${node.getAttribute('class')} ${ratio.toFixed(2)}`);
+  }
+  return [...new Set(bad)];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["desk", "night"])
+def test_text_can_be_read_by_day_and_night(scheme: str, request: pytest.FixtureRequest) -> None:
+    found: Opened = request.getfixturevalue(scheme)
+    found.page.get_by_role("button", name="Cloned", exact=True).click()
+    assert found.page.evaluate(CONTRAST) == []
+    background = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(map(int, re.findall(r"\d+", background)[:3]))
+    assert (brightness < 150) == (scheme == "night")
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(phone: Opened) -> None:
+    page = phone.page
+    page.get_by_role("button", name="Cloned", exact=True).tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("innerWidth") == 360
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll('#board *, .figure > *')]
+             .filter((n) => n.checkVisibility() && !n.closest('.detail-scroll, thead, caption'))
+             .filter((n) => {
+               const b = n.getBoundingClientRect();
+               return b.width > 1 && (b.right > 361 || b.left < -1);
+             })
+             .map((n) => n.tagName + '.' + n.getAttribute('class'))"""
+    )
+    assert beyond == []
+    smallest = page.evaluate(
+        """() => Math.min(...[...document.querySelectorAll('body *')]
+             .filter((n) => n.checkVisibility() && !n.closest('thead'))
+             .filter((n) => [...n.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim()))
+             .map((n) => parseFloat(getComputedStyle(n).fontSize)))"""
+    )
+    assert smallest >= 11
+
+
+def test_a_phone_sorts_by_a_menu(phone: Opened) -> None:
+    phone.page.get_by_label("Sort by").select_option("entry")
+    assert phone.names("offline/false") == [HOSTILE, "Cloned", "Frugal", "Partial"]
+    phone.page.get_by_label("Sort by").select_option("score")
+    assert phone.names("offline/false") == ["Cloned", "Frugal", HOSTILE, "Partial"]
