@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smile_bench.cli_leaderboard import add_leaderboard_commands
 from smile_bench.errors import InputError, SmileError
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_dataset_commands(commands)
     _add_expert_commands(commands)
+    add_leaderboard_commands(commands)
     return parser
 
 
