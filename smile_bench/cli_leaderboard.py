@@ -31,6 +31,9 @@ def add_leaderboard_commands(commands: Any) -> None:
     )
     evaluate.add_argument("entry", help="an entry's folder, with its entry.json")
     evaluate.add_argument("--agent", help="name or import path, by default as in entry.json")
+    evaluate.add_argument(
+        "--weights", help="file of a reference agent trained locally; {family} stands for the id"
+    )
     evaluate.add_argument("--family", nargs="+", help="by default all of the entry")
     evaluate.add_argument("--seed", type=int, default=0, help="training seed of the agent")
     evaluate.add_argument("--shot-curve", action="store_true", help="every context size, too")
@@ -85,7 +88,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     name = arguments.agent or card.agent or card.name
     for family in map(get_family, arguments.family or card.families):
         print(f"{family.id}\n{table_header(family)}")
-        agent = import_agent(name, family.id) if ":" in name else load_agent(name, family.id)
+        if arguments.weights:
+            from smile_bench.baselines.imitator import Imitator
+
+            agent: Any = Imitator.load(Path(arguments.weights.replace("{family}", family.id)))
+        else:
+            agent = import_agent(name, family.id) if ":" in name else load_agent(name, family.id)
         folder = entry / family.id / f"seed-{arguments.seed}"
         curve = (
             family.context_sizes if arguments.shot_curve and len(family.context_sizes) > 1 else ()
@@ -94,8 +102,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             result = evaluate(agent, family, shots=shots, name=name)
             saved = folder / ("primary" if shots is None else f"{shots}-shots")
             result.save(saved)
-            if shots is not None and card.agent == name and not arguments.keep_evidence:
-                # The agent ships, so that anyone can make it again.
+            ships = card.agent == name and not arguments.weights
+            if shots is not None and ships and not arguments.keep_evidence:
+                # Anyone can make it again.
                 (saved / EVIDENCE_FILE).unlink()
             print(result_row(result), flush=True)
     return 0

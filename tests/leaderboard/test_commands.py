@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -81,6 +82,21 @@ def test_evidence_that_was_altered_is_found(
         assert error.startswith(f"smile-bench: {AGENT}: {GRID}/seed-0/primary: ")
         assert error.count("\n") == 1
     assert page.read_bytes() == before
+
+
+def test_weights_trained_locally_are_evaluated_with_their_seed(entry: Path) -> None:
+    pytest.importorskip("torch")
+    from smile_bench.baselines.registry import weights_path
+
+    pattern = str(weights_path("meta-bc", "{family}"))
+    command = ["leaderboard", "evaluate", str(entry), "--agent", "meta-bc", "--seed", "7"]
+    assert main([*command, "--weights", pattern]) == 0
+    path = entry / GRID / "seed-7" / "primary" / "result.json"
+    document = json.loads(path.read_text())
+    assert document["agent"] == "meta-bc"
+    digest = hashlib.sha256(weights_path("meta-bc", GRID).read_bytes()).hexdigest()
+    assert document["weights_sha256"] == digest
+    assert document["score"] > 0.9
 
 
 def test_errors_are_one_line(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
