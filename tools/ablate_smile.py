@@ -25,13 +25,14 @@ from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
 def changed(config: SMILeConfig, changes: dict[str, Any]) -> SMILeConfig:
     """The settings with some changed; lists become tuples."""
     for name, value in changes.items():
-        given = tuple(value) if isinstance(value, list) else value
+        given: Any = tuple(value) if isinstance(value, list) else value
         if "." in name:
             part, field = name.split(".")
             nested = replace(getattr(config, part), **{field: given})
-            config = replace(config, **{part: nested})
+            edit: dict[str, Any] = {part: nested}
         else:
-            config = replace(config, **{name: given})
+            edit = {name: given}
+        config = replace(config, **edit)
     return config
 
 
