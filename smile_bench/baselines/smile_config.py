@@ -111,7 +111,7 @@ PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
 """Names of SMILe's agents."""
 
 _LENGTHS: Mapping[str, Mapping[str, Any]] = {
-    "SmileAntGoal-v0": {"iterations": 100},
+    "SmileAntGoal-v0": {"iterations": 60},
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 300},
     "SmileAntLinearClassification-v0": {
