@@ -6,16 +6,30 @@ dynamics lets them guess them (as in Behavioural Cloning from Observation, Torab
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from smile_bench.baselines.checkpoint import (
+    Tensors,
+    pack_module,
+    pack_optimizer,
+    unpack_module,
+    unpack_optimizer,
+)
 from smile_bench.baselines.networks import linear
+from smile_bench.baselines.task_data import Transitions
+from smile_bench.baselines.training import DivergedError
 
 __all__ = ["InverseDynamics"]
 
+LEARNING_RATE = 1e-3
 
-class InverseDynamics(nn.Module):
-    """A ReLU network on (s, (s' − s) / scale); tanh keeps its actions in [-1, 1].
+
+class InverseDynamics:
+    """A ReLU network on (s, s' − s), with its optimizer; tanh keeps its actions in [-1, 1].
 
     Args:
         observations: O, length of a normalised observation.
@@ -24,12 +38,9 @@ class InverseDynamics(nn.Module):
         generator: draws the initial weights.
     """
 
-    scale: Tensor
-
     def __init__(
         self, observations: int, actions: int, hidden: int, generator: torch.Generator
     ) -> None:
-        super().__init__()
         self.network = nn.Sequential(
             linear(2 * observations, hidden, generator),
             nn.ReLU(),
@@ -38,16 +49,46 @@ class InverseDynamics(nn.Module):
             linear(hidden, actions, generator),
             nn.Tanh(),
         )
-        self.register_buffer("scale", torch.ones(observations))
-
-    def forward(self, observations: Tensor, next_observations: Tensor) -> Tensor:
-        """Actions (B, A) that lead from normalised observations (B, O) to the next ones (B, O)."""
-        change = (next_observations - observations) / self.scale
-        actions: Tensor = self.network(torch.cat((observations, change), dim=-1))
-        return actions
+        self._optimizer = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, fused=True)
 
     @torch.no_grad()
-    def fit_scale(self, observations: Tensor, next_observations: Tensor) -> None:
-        """Take the changes' root mean square as their scale; coordinates at rest keep 0.001."""
-        change = next_observations - observations
-        self.scale.copy_(change.square().mean(0).sqrt().clamp_min(1e-3))
+    def infer(self, drawn: Transitions) -> Transitions:
+        """The transitions with actions (B, A) that lead from their states to the next ones."""
+        return drawn._replace(actions=self._actions(drawn))
+
+    def update(self, drawn: Transitions) -> float:
+        """One step on transitions whose actions are known; returns the mean squared error.
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        assert drawn.actions is not None
+        loss = functional.mse_loss(self._actions(drawn), drawn.actions)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise DivergedError(f"the loss of the inverse dynamics became {value}.")
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return value
+
+    def set_learning_rate(self, factor: float) -> None:
+        """Scale the learning rate."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * factor
+
+    def tensors(self) -> Tensors:
+        """Weights and the optimizer's state, to be checkpointed."""
+        return pack_module("inverse", self.network) | pack_optimizer(
+            "optimizer.inverse", self._optimizer
+        )
+
+    def restore(self, tensors: Tensors) -> None:
+        """Put back what :meth:`tensors` gave."""
+        unpack_module("inverse", self.network, tensors)
+        unpack_optimizer("optimizer.inverse", self._optimizer, tensors)
+
+    def _actions(self, drawn: Transitions) -> Tensor:
+        change = drawn.next_states - drawn.states
+        actions: Tensor = self.network(torch.cat((drawn.states, change), dim=-1))
+        return actions

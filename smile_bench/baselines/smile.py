@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from smile_bench.access import Access, Environments
 from smile_bench.baselines.checkpoint import (
@@ -40,6 +39,7 @@ from smile_bench.baselines.discriminator import (
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.outcome import OutcomePredictor
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
 from smile_bench.baselines.task_data import (
@@ -101,16 +101,15 @@ class SMILe:
             self.generator,
             projection=config.projection,
         )
+        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator)
+        self.outcome = OutcomePredictor(observed, code, torch.Generator().manual_seed(config.seed))
+        judging = (self.encoder, self.discriminator, self.outcome)
         self.discriminator_optimizer = torch.optim.AdamW(
-            [*self.encoder.parameters(), *self.discriminator.parameters()],
+            [parameter for module in judging for parameter in module.parameters()],
             lr=config.discriminator_rate,
-            betas=(0.0, 0.999),
+            betas=(config.discriminator_momentum, 0.999),
             weight_decay=config.weight_decay,
             fused=True,
-        )
-        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator)
-        self.inverse_optimizer = torch.optim.Adam(
-            self.inverse_dynamics.parameters(), lr=1e-3, fused=True
         )
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions)
         self.bank = torch.zeros((self.tasks, config.codes_per_task, code))
@@ -175,8 +174,8 @@ class SMILe:
             **pack_module("encoder", self.encoder),
             **pack_module("discriminator", self.discriminator),
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
-            **pack_module("inverse", self.inverse_dynamics),
-            **pack_optimizer("optimizer.inverse", self.inverse_optimizer),
+            **pack_module("outcome", self.outcome),
+            **self.inverse_dynamics.tensors(),
             "replay": self.replay.tensor(),
             "bank": self.bank,
             "reward_scale": self.reward_scale,
@@ -202,8 +201,8 @@ class SMILe:
         unpack_module("encoder", self.encoder, tensors)
         unpack_module("discriminator", self.discriminator, tensors)
         unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
-        unpack_module("inverse", self.inverse_dynamics, tensors)
-        unpack_optimizer("optimizer.inverse", self.inverse_optimizer, tensors)
+        unpack_module("outcome", self.outcome, tensors)
+        self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
         self.bank, self.reward_scale = tensors["bank"], tensors["reward_scale"]
         self.generator.set_state(tensors["generator"])
@@ -254,7 +253,8 @@ class SMILe:
         if self.sac.updates % self.config.sac.policy_every == 0:
             log |= self.sac.update_policy(batch.features, self._imitation())
             if self.config.infers_actions:
-                log |= self._update_inverse_dynamics()
+                own = self.replay.draw(self.rng, self.rng.integers(self.tasks, size=256))
+                log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own)
         return log
 
     def _update_discriminator(self) -> dict[str, float]:
@@ -262,7 +262,9 @@ class SMILe:
         config, rng = self.config, self.rng
         tasks = rng.permutation(self.tasks)[: config.tasks_per_batch]
         shots = int(rng.choice(self.access.family.context_sizes))
-        features, _ = self.demonstrations.draw_contexts(rng, tasks, shots, config.context_timesteps)
+        features, rest = self.demonstrations.draw_contexts(
+            rng, tasks, shots, config.context_timesteps
+        )
         rows = np.repeat(tasks, config.transitions_per_task)
         expert = self.demonstrations.draw(rng, rows)
         foreign = round(config.other_tasks * len(rows))
@@ -272,9 +274,8 @@ class SMILe:
             where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
             other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
             replayed = replayed.overwritten(where, self.demonstrations.draw(rng, other))
-        codes = self.encoder(self.noise(features, self.generator)).repeat_interleave(
-            config.transitions_per_task, 0
-        )
+        context_codes = self.encoder(self.noise(features, self.generator))
+        codes = context_codes.repeat_interleave(config.transitions_per_task, 0)
         expert_x, other_x = self._judged(expert, noisy=True), self._judged(replayed, noisy=True)
         logits = self.discriminator(torch.cat((expert_x, other_x)), torch.cat((codes, codes)))
         if config.density_form:
@@ -285,6 +286,12 @@ class SMILe:
         mix = torch.rand((len(rows), 1), generator=self.generator)
         smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
         loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
+        if config.outcome > 0.0:
+            chosen = rng.integers(rest.shape[1], size=(len(tasks), config.outcomes_per_task))
+            which = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
+            loss = loss + config.outcome * self.outcome.loss(
+                context_codes, self.demonstrations, which, self.noise, self.generator
+            )
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(
@@ -312,7 +319,7 @@ class SMILe:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
         codes = self.bank[tasks, rng.integers(config.codes_per_task, size=config.imitated)]
-        drawn = self._with_actions(self.demonstrations.draw(rng, tasks))
+        drawn = self._with_actions(self.demonstrations.draw(rng, tasks, config.imitated_first))
         assert drawn.actions is not None
         states = self.noise(drawn.states[:, None], self.generator)[:, 0]
         return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
@@ -348,17 +355,6 @@ class SMILe:
         self.reward_scale.lerp_(raw.std(), 0.01)
         return raw / self.reward_scale.clamp_min(1e-3)
 
-    def _update_inverse_dynamics(self) -> dict[str, float]:
-        """One step of the model that infers the demonstrations' actions, on the replay only."""
-        drawn = self.replay.draw(self.rng, self.rng.integers(self.tasks, size=256))
-        assert drawn.actions is not None
-        inferred = self.inverse_dynamics(drawn.states, drawn.next_states)
-        loss = functional.mse_loss(inferred, drawn.actions)
-        self.inverse_optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.inverse_optimizer.step()
-        return {"losses/inverse_dynamics": float(loss.detach())}
-
     @torch.no_grad()
     def _refresh_bank(self) -> None:
         """Encode new contexts of every task, of all sizes in turn."""
@@ -373,17 +369,13 @@ class SMILe:
     def _set_learning_rates(self) -> None:
         factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations
         self.sac.set_learning_rate(factor)
+        self.inverse_dynamics.set_learning_rate(factor)
         for group in self.discriminator_optimizer.param_groups:
             group["lr"] = self.config.discriminator_rate * factor
-        for group in self.inverse_optimizer.param_groups:
-            group["lr"] = 1e-3 * factor
 
-    @torch.no_grad()
     def _with_actions(self, drawn: Transitions) -> Transitions:
         """State-only, the actions that the inverse-dynamics model infers stand for those unseen."""
-        if drawn.actions is not None:
-            return drawn
-        return drawn._replace(actions=self.inverse_dynamics(drawn.states, drawn.next_states))
+        return drawn if drawn.actions is not None else self.inverse_dynamics.infer(drawn)
 
     def _judged(self, drawn: Transitions, *, noisy: bool = False) -> Tensor:
         """What the discriminator sees: (s, a), or (s, s') state-only."""

@@ -54,6 +54,8 @@ class SMILeConfig:
     projection: bool = False
     """Multiply the discriminator's last layer with the code as well."""
     discriminator_rate: float = 3e-4
+    discriminator_momentum: float = 0.0
+    """β1 of its Adam; the authors have 0."""
     penalty: float = 4.0
     """Weight of the gradient penalty."""
     weight_decay: float = 0.0
@@ -62,6 +64,10 @@ class SMILeConfig:
     """Standard deviation, in normalised units, of noise on those observed coordinates that stay
     constant throughout a demonstration, in the discriminator's batches: they describe the episode,
     and there are no more of them than demonstrations, so they are easily learnt by heart."""
+    outcome: float = 0.0
+    """Weight of outcome prediction in the encoder's training."""
+    outcomes_per_task: int = 16
+    """Demonstrations of each task in a batch whose outcomes are predicted."""
     other_tasks: float = 0.25
     """Share of the discriminator's negatives that are other tasks' demonstrations."""
 
@@ -81,6 +87,8 @@ class SMILeConfig:
     actions."""
     imitated: int = 256
     """Transitions that each policy update imitates."""
+    imitated_first: int = 0
+    """How many of them are the first of their demonstrations."""
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 
@@ -118,15 +126,24 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
         "iterations": 150,
         "steps": 50,
         "capacity": 20_000,
-        "context_timesteps": 16,
     },
 }
 """How long and on how much a family's agents train, whichever the preset."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {
     "SmileAntLinearClassification-v0": {
+        "tasks_per_batch": 32,
+        "transitions_per_task": 8,
+        "context_timesteps": 8,
+        "discriminator_every": 1,
+        "discriminator_rate": 1e-3,
+        "discriminator_momentum": 0.9,
+        "penalty": 0.3,
+        "weight_decay": 0.1,
         "episode_noise": 0.6,
-        "weight_decay": 0.3,
+        "outcome": 1.0,
+        "other_tasks": 0.5,
+        "imitated_first": 64,
         "encoder": EncoderConfig(pooled=128, code=64),
     },
 }

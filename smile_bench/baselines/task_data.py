@@ -90,11 +90,21 @@ class TaskDemonstrations:
         features = self.features[tasks[:, None, None], chosen[..., None], times]
         return features, order[:, shots:]
 
-    def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
-        """Draw a transition of each of the tasks (B,)."""
+    def draw(
+        self, rng: np.random.Generator, tasks: NDArray[np.int64], first: int = 0
+    ) -> Transitions:
+        """Draw a transition of each of the tasks (B,).
+
+        Args:
+            rng: source of randomness.
+            tasks: (B,).
+            first: how many of them, the last ones, are the first of their demonstrations.
+        """
         _, each, length, _ = self.features.shape
-        where = tasks, rng.integers(each, size=tasks.shape), rng.integers(length, size=tasks.shape)
-        return self._at(where)
+        which = rng.integers(each, size=tasks.shape)
+        times = rng.integers(length, size=tasks.shape)
+        times[len(tasks) - first :] = 0
+        return self._at((tasks, which, times))
 
     def draw_from(
         self,
