@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 FAMILY ?= SmileAntGoal-v0
-AGENTS ?= expert task-blind retrieve-and-play meta-bc
+AGENTS ?= expert task-blind retrieve-and-play meta-bc smile
 
 .PHONY: demo test benchmark clean
 
