@@ -106,11 +106,7 @@ class Access:
         """
         if self.track == "offline":
             raise InputError("the offline track has no environments; ask for 'interactive'.")
-        number = self.tasks()
-        if len(tasks) == 0 or not ((tasks >= 0) & (tasks < number)).all():
-            raise InputError(
-                f"{self.family.id} has the meta-train tasks 0 to {number - 1}; got {tasks}."
-            )
+        self._require_tasks(tasks)
         return Environments(self, tasks, threads=threads)
 
     def expert_actions(
@@ -130,12 +126,13 @@ class Access:
             Actions (n, A).
 
         Raises:
-            InputError: another track than ``expert-queries``.
+            InputError: another track than ``expert-queries``, or no such task.
         """
         if self.track != "expert-queries":
             raise InputError(
                 f"the {self.track} track has no expert labels; ask for 'expert-queries'."
             )
+        self._require_tasks(tasks)
         parameters = self.family.table("train")[tasks]
         actions = load_expert(self.family).act(observations, parameters, rng)
         self._count(expert_queries=len(observations))
@@ -163,7 +160,8 @@ class Access:
             size = family.context_sizes[slot % len(family.context_sizes)]
             chosen = rng.permutation(part.demonstrations)[:size].tolist()
             context = part.context(int(task), chosen)
-            contexts.append(context.state_only() if is_state_only(agent) else context)
+            hidden = self.state_only or is_state_only(agent)
+            contexts.append(context.state_only() if hidden else context)
         policy = checked_policy(agent, agent.adapt(contexts))
         parameters = family.table("validation")[tasks]
         simulator = family.make_simulator(len(tasks), threads=1)
@@ -189,6 +187,13 @@ class Access:
     def _count(self, **more: int) -> None:
         now = asdict(self.counts)
         self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
+
+    def _require_tasks(self, tasks: NDArray[np.int64]) -> None:
+        number = self.tasks()
+        if len(tasks) == 0 or not ((tasks >= 0) & (tasks < number)).all():
+            raise InputError(
+                f"{self.family.id} has the meta-train tasks 0 to {number - 1}; got {tasks}."
+            )
 
     def _reachable(self, split: str) -> str:
         if split not in SPLITS:

@@ -21,6 +21,7 @@ from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import Tensors
 from smile_bench.baselines.imitator import ImitatorPolicy
 from smile_bench.baselines.meta_bc import Indices, MetaBCConfig, MetaBCTraining
+from smile_bench.errors import InputError
 
 __all__ = ["MetaDAggerConfig", "MetaDAggerTraining"]
 
@@ -52,6 +53,11 @@ class MetaDAggerTraining(MetaBCTraining):
     config: MetaDAggerConfig
 
     def __init__(self, config: MetaDAggerConfig, access: Access) -> None:
+        if access.track != "expert-queries":
+            raise InputError(
+                f"meta-dagger asks experts for labels, which the {access.track} track does not "
+                "give; make an access with track='expert-queries'."
+            )
         super().__init__(config, access)
         self.everything = np.arange(self.train.tasks)
         self.environments = access.environments(self.everything, threads=config.threads)

@@ -1,0 +1,269 @@
+"""SMILe's training: what sees what, what it resumes to, and what stops it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from smile_bench.access import Access
+from smile_bench.baselines.checkpoint import pack_module
+from smile_bench.baselines.discriminator import REWARDS
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.sac import SACConfig
+from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
+from smile_bench.baselines.training import DivergedError, run
+from smile_bench.errors import InputError, UnknownNameError
+from tests import synthetic
+
+CONFIG = SMILeConfig(
+    family=synthetic.FAMILY,
+    iterations=5,
+    steps=30,
+    updates=4,
+    capacity=100,
+    tasks_per_batch=3,
+    transitions_per_task=4,
+    context_timesteps=3,
+    codes_per_task=2,
+    refresh=1,
+    hidden=(16, 16),
+    discriminator_hidden=(16, 16),
+    encoder=EncoderConfig(hidden=16, pooled=8, code=4),
+    sac=SACConfig(layer_norm=True, discount=0.97, policy_every=2, entropy_weight=0.02),
+    validate_every=2,
+)
+STATE_ONLY = replace(CONFIG, state_only=True)
+DENSITY = replace(CONFIG, density_form=True)
+
+
+def access(config: SMILeConfig = CONFIG) -> Access:
+    return Access(config.family, state_only=config.state_only, dataset=synthetic.dataset())
+
+
+def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
+    """A training after some iterations, the first of which only gathers."""
+    torch.set_num_threads(1)
+    training = SMILe(config, access(config))
+    for _ in range(iterations):
+        training.step()
+    return training
+
+
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, STATE_ONLY, DENSITY, replace(CONFIG, imitation=5.0, episode_noise=0.5)],
+    ids=["state-action", "state-only", "density", "imitation"],
+)
+def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
+    config: SMILeConfig, tmp_path: Path
+) -> None:
+    whole = SMILe(config, access(config))
+    logs = [whole.step() for _ in range(5)]
+    assert any(name.startswith("validation/") for name in logs[3])
+    cut = stepped(config, 3)
+    cut.save(tmp_path / "cut")
+    resumed = SMILe(config, access(config))
+    resumed.load(tmp_path / "cut")
+    assert [resumed.step(), resumed.step()] == logs[3:]
+    whole.save(tmp_path / "whole")
+    resumed.save(tmp_path / "resumed")
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+
+
+def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    for name, stops in (("whole", (None,)), ("cut", (2, 4, None))):
+        for stop in stops:
+            training = SMILe(CONFIG, access())
+            run(training, tmp_path / name, stop_after=stop)
+        training.save(tmp_path / f"{name}.safetensors")
+    whole, cut = (tmp_path / f"{name}.safetensors" for name in ("whole", "cut"))
+    assert whole.read_bytes() == cut.read_bytes()
+
+
+def test_it_is_counted_what_it_uses() -> None:
+    training = stepped(CONFIG, 3)
+    counts = training.access.counts
+    assert (counts.demonstrations, counts.expert_queries) == (12, 0)
+    assert counts.env_steps == 3 * 3 * CONFIG.steps
+    assert counts.validation_env_steps == 3 * 100
+    recipe = training.agent({"command": "none"}).recipe
+    assert recipe["access"]["env_steps"] == counts.env_steps
+    assert recipe["settings"]["state_only"] is False
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY, DENSITY])
+def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
+    config: SMILeConfig, tmp_path: Path
+) -> None:
+    run(SMILe(config, access(config)), tmp_path, stop_after=2)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    class Poisoned(SMILe):
+        def load(self, path: Path) -> None:
+            super().load(path)
+            self.replay._rows[:, :, 3] = torch.nan
+
+    with pytest.raises(DivergedError, match="discriminator's loss became nan"):
+        run(Poisoned(config, access(config)), tmp_path, checkpoint_seconds=0.0)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+    resumed = SMILe(config, access(config))
+    run(resumed, tmp_path)
+    assert resumed.iteration == CONFIG.iterations
+
+
+def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor]:
+    dataset = synthetic.dataset()
+    for part in dataset.splits.values():
+        change(part.actions)
+    training = SMILe(STATE_ONLY, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
+    for _ in range(4):
+        log = training.step()
+    assert all(math.isfinite(value) for value in log.values())
+    return training.sac.tensors() | pack_module("discriminator", training.discriminator)
+
+
+def test_state_only_never_touches_the_demonstrations_actions() -> None:
+    weights = state_only_weights(lambda actions: None)
+    blinded = state_only_weights(lambda actions: actions.fill(np.nan))
+    assert all(torch.equal(value, blinded[name]) for name, value in weights.items())
+
+
+def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
+    training = stepped()
+    training.discriminator_optimizer.zero_grad()
+    batch, demonstrated = training._policy_batch()
+    assert demonstrated > 0
+    assert not any(column.requires_grad for column in batch)
+    assert not training.bank.requires_grad
+    before = pack_module("encoder", training.encoder)
+    training.sac.update_critic(batch)
+    training.sac.update_policy(batch.features, batch.actions[:demonstrated], 1.0)
+    for module in (training.encoder, training.discriminator):
+        assert all(parameter.grad is None for parameter in module.parameters())
+    after = pack_module("encoder", training.encoder)
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY, DENSITY])
+def test_the_discriminators_loss_trains_the_encoder_and_leaves_the_policy(
+    config: SMILeConfig,
+) -> None:
+    training = stepped(config)
+    encoder, learner = pack_module("encoder", training.encoder), training.sac.tensors()
+    for parameter in training.sac.policy.parameters():
+        parameter.grad = None
+    training._update_discriminator()
+    changed = pack_module("encoder", training.encoder)
+    first = "encoder.timestep.0.weight"
+    assert not torch.equal(encoder[first], changed[first])
+    assert all(parameter.grad is None for parameter in training.sac.policy.parameters())
+    after = training.sac.tensors()
+    assert all(torch.equal(value, after[name]) for name, value in learner.items())
+
+
+class LogPolicy(nn.Module):
+    """f(s, a) = log π(a | s, z): the reward whose density is the policy."""
+
+    def __init__(self, training: SMILe) -> None:
+        super().__init__()
+        self.policy, self.observed = training.sac.policy, training.access.family.observation_size
+        self.shift = nn.Parameter(torch.zeros(()))
+
+    def forward(self, transitions: Tensor, codes: Tensor) -> Tensor:
+        states, actions = transitions[:, : self.observed], transitions[:, self.observed :]
+        with torch.no_grad():
+            log_density = self.policy.log_prob(torch.cat((states, codes), -1), actions)
+        return log_density + self.shift
+
+    def input_gradients(self, transitions: Tensor, codes: Tensor) -> Tensor:
+        return torch.zeros_like(transitions)
+
+
+def test_the_density_form_is_undecided_where_the_policy_has_the_reward_s_density() -> None:
+    training = stepped(replace(DENSITY, penalty=0.0))
+    training.discriminator = LogPolicy(training)  # type: ignore[assignment]
+    log = training._update_discriminator()
+    # D = exp f / (exp f + π) = 1/2 everywhere: the loss is log 2 for either side.
+    assert log["losses/discriminator"] == pytest.approx(2.0 * math.log(2.0), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", REWARDS)
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
+def test_the_reward_is_the_formula_of_the_logit(config: SMILeConfig, name: str) -> None:
+    training = stepped(replace(config, reward=name, reward_scale=3.0, clamp=0.05))
+    rng = np.random.default_rng(0)
+    drawn = training.replay.draw(rng, np.array([0, 1, 2, 2]))
+    codes = training.bank[[0, 1, 2, 2], 0]
+    second = drawn.next_states if config.state_only else drawn.actions
+    assert second is not None
+    logits = training.discriminator(torch.cat((drawn.states, second), -1), codes)
+    expected = 3.0 * REWARDS[name](logits).clamp(-0.05, 0.05)
+    torch.testing.assert_close(training._reward(drawn, codes), expected.detach())
+
+
+def test_rewards_are_scaled_to_their_running_deviation() -> None:
+    training = stepped()
+    training.reward_scale = torch.tensor(0.5)
+    drawn = training.replay.draw(np.random.default_rng(0), np.array([0, 1, 2, 2]))
+    codes = training.bank[[0, 1, 2, 2], 0]
+    logits = training.discriminator(torch.cat((drawn.states, drawn.actions), -1), codes).detach()
+    scale = 0.99 * 0.5 + 0.01 * float(logits.std())
+    torch.testing.assert_close(training._reward(drawn, codes), logits / scale)
+
+
+def test_transitions_lie_in_the_ring_of_their_task() -> None:
+    training = SMILe(CONFIG, access())
+    environments = training.environments
+    seen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    step = environments.step
+
+    def recorded(actions: np.ndarray) -> np.ndarray:
+        before = environments.observe()
+        seen.append((before, actions, step(actions)))
+        return seen[-1][2]
+
+    environments.step = recorded  # type: ignore[method-assign]
+    training.step()
+    assert len(seen) == CONFIG.steps
+    for task in range(3):
+        for k in (0, CONFIG.steps - 1):
+            before, actions, after = (array[task] for array in seen[k])
+            row = training.replay.tensor()[task, k].numpy()
+            expected = training.normaliser(before), actions, training.normaliser(after)
+            np.testing.assert_array_equal(row, np.concatenate(expected))
+
+
+def test_settings_that_can_not_be_trained_are_refused() -> None:
+    with pytest.raises(InputError, match="discrete actions"):
+        SMILe(SMILeConfig(family="SmileGridGoal-v0"), Access("SmileGridGoal-v0"))
+    with pytest.raises(InputError, match="do not fit an access"):
+        SMILe(CONFIG, access(STATE_ONLY))
+    with pytest.raises(UnknownNameError, match="Did you mean 'airl'"):
+        SMILe(replace(CONFIG, reward="arl"), access())
+    with pytest.raises(InputError, match="no state-only form"):
+        SMILe(replace(STATE_ONLY, density_form=True), access(STATE_ONLY))
+    with pytest.raises(InputError, match="offline track has no environments"):
+        SMILe(CONFIG, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset()))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_say_what_they_are(name: str) -> None:
+    config = preset(name, "SmileAntGoal-v0", 7)
+    assert (config.name, config.seed) == (name, 7)
+    assert config.state_only is name.endswith("state-only")
+    published = name.startswith("smile-paper")
+    # What is not in the published algorithm.
+    assert (config.demonstrated == 0.0 and config.other_tasks == 0.0) is published
+    assert (config.imitation == 0.0 and config.decay_to == 1.0) or not published
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        preset("smle", "SmileAntGoal-v0")
+    with pytest.raises(InputError, match="no settings for SmileGridGoal"):
+        preset(name, "SmileGridGoal-v0")

@@ -1,0 +1,239 @@
+"""What a learner can reach, and that it is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from smile_bench.access import TRACKS, Access, AccessCounts
+from smile_bench.agents import Context
+from smile_bench.datasets import Dataset, Demonstrations
+from smile_bench.datasets.expert import load_expert
+from smile_bench.envs import get_family
+from smile_bench.errors import AgentError, InputError, UnknownNameError
+from tests import synthetic
+
+FAMILY = get_family(synthetic.FAMILY)
+HORIZON, ACTIONS, OBSERVED = FAMILY.horizon, FAMILY.action_size, FAMILY.observation_size
+
+
+class Recorder:
+    """Stands still, and keeps the contexts that it was given."""
+
+    def __init__(self, *, state_only: bool = False, still: float = 0.0) -> None:
+        self.state_only, self.still = state_only, still
+        self.contexts: list[Context] = []
+        self.observations: list[NDArray[np.float64]] = []
+
+    def adapt(self, contexts: Sequence[Context]) -> Recorder:
+        self.contexts = list(contexts)
+        return self
+
+    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+        self.observations.append(observations)
+        return np.full((len(observations), ACTIONS), self.still, np.float32)
+
+
+def access(track: str = "expert-queries", *, state_only: bool = False) -> Access:
+    return Access(FAMILY, track=track, state_only=state_only, dataset=synthetic.dataset())
+
+
+class NoTest(Dataset):
+    """A dataset whose meta-test part must not be touched."""
+
+    @property
+    def test(self) -> Demonstrations:
+        raise AssertionError("meta-test demonstrations were read")
+
+    def split(self, name: str) -> Demonstrations:
+        assert name != "test", "meta-test demonstrations were read"
+        return super().split(name)
+
+
+def test_meta_test_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = synthetic.dataset()
+    given = Access(
+        FAMILY,
+        track="expert-queries",
+        dataset=NoTest(family=whole.family, splits=whole.splits, attributes=whole.attributes),
+    )
+    table = type(FAMILY).table
+    train = table(FAMILY, "train")
+
+    def guarded(self: Any, split: str) -> NDArray[np.float64]:
+        assert split != "test", "meta-test tasks were read"
+        return table(self, split)
+
+    monkeypatch.setattr(type(FAMILY), "table", guarded)
+    for refused in (given.tasks, given.demonstrations):
+        with pytest.raises(InputError, match="can not reach 'test'"):
+            refused("test")
+    for tasks in ([len(train)], [0, -1], []):
+        with pytest.raises(InputError, match=f"meta-train tasks 0 to {len(train) - 1}"):
+            given.environments(np.array(tasks, np.int64))
+    environments = given.environments(np.array([2, 0]))
+    np.testing.assert_array_equal(environments._simulator.parameters, train[[2, 0]])
+    given.demonstrations()
+    given.demonstrations("validation")
+    given.expert_actions(np.array([0]), np.zeros((1, OBSERVED)))
+    given.validate(Recorder())
+
+
+@pytest.mark.parametrize("tasks", [[-1], [32]])
+def test_labels_are_of_meta_train_experts_only(tasks: list[int]) -> None:
+    with pytest.raises(InputError, match="meta-train tasks 0 to 31"):
+        access().expert_actions(np.array(tasks), np.zeros((1, OBSERVED)))
+
+
+def test_counts_are_exact() -> None:
+    given, rng = access(), np.random.default_rng(0)
+    assert given.counts == AccessCounts()
+    given.demonstrations()
+    given.demonstrations()  # The same ones again are no more of them.
+    assert given.counts == AccessCounts(demonstrations=12)
+    environments = given.environments(np.array([0, 1, 1, 5, 9]))
+    environments.reset(rng)
+    for _ in range(7):
+        environments.step(np.zeros((5, ACTIONS), np.float32))
+    given.expert_actions(np.array([0, 1, 1]), np.zeros((3, OBSERVED)))
+    assert given.counts == AccessCounts(demonstrations=12, env_steps=35, expert_queries=3)
+    given.validate(Recorder(), episodes=2)
+    given.demonstrations("validation")
+    given.validate(Recorder())
+    expected = AccessCounts(
+        demonstrations=12,
+        env_steps=35,
+        expert_queries=3,
+        validation_demonstrations=12,
+        validation_env_steps=9 * HORIZON,
+    )
+    assert given.counts == expected
+    resumed = access()
+    resumed.restore(vars(given.counts))
+    assert resumed.counts == expected
+
+
+def test_failed_steps_are_not_counted() -> None:
+    given = access()
+    environments = given.environments(np.array([0]))
+    with pytest.raises(InputError, match="have not begun"):
+        environments.step(np.zeros((1, ACTIONS), np.float32))
+    environments.reset(np.random.default_rng(0))
+    with pytest.raises(AgentError, match="NaN"):
+        environments.step(np.full((1, ACTIONS), np.nan, np.float32))
+    assert given.counts.env_steps == 0
+
+
+def test_nothing_handed_out_holds_rewards_or_task_parameters() -> None:
+    given = access()
+    names = {field.name for field in fields(given.demonstrations())}
+    assert names == {"family", "observations", "actions", "next_observations"}
+    environments = given.environments(np.array([0, 3]))
+    environments.reset(np.random.default_rng(0))
+    after = environments.step(np.zeros((2, ACTIONS), np.float32))
+    assert after.shape == (2, OBSERVED)
+    assert {name for name in vars(environments) if not name.startswith("_")} == {"family", "tasks"}
+    # The same start and actions in two tasks: what is seen does not tell them apart.
+    environments.resume(np.repeat(environments.suspend()[0][:1], 2, axis=0), np.array([50, 50]))
+    actions = np.full((2, ACTIONS), 0.3, np.float32)
+    for _ in range(5):
+        one, other = environments.step(actions)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_environments_are_the_family_s() -> None:
+    environments = access().environments(np.array([4]))
+    environments.reset(np.random.default_rng(3))
+    simulator = FAMILY.make_simulator(1, threads=1)
+    row = FAMILY.table("train")[4]
+    simulator.set_tasks(row[None])
+    simulator.reset(simulator.draw_start(np.random.default_rng(3), row)[None])
+    rng = np.random.default_rng(4)
+    for step in range(HORIZON):
+        np.testing.assert_array_equal(environments.observe(), simulator.observe())
+        assert environments.ended.tolist() == [False]
+        action = rng.uniform(-1.0, 1.0, (1, ACTIONS)).astype(np.float32)
+        seen = environments.step(action)
+        simulator.step(action)
+        np.testing.assert_array_equal(seen, simulator.observe())
+        assert environments.ended.tolist() == [step == HORIZON - 1]
+    with pytest.raises(InputError, match="reset"):
+        environments.step(action)
+
+
+def test_suspended_episodes_go_on_with_their_clocks() -> None:
+    environments = access().environments(np.array([0, 1]))
+    environments.reset(np.random.default_rng(0))
+    actions = np.full((2, ACTIONS), 0.5, np.float32)
+    for _ in range(3):
+        environments.step(actions)
+    environments.reset(np.random.default_rng(1), np.array([1]))
+    states, left = environments.suspend()
+    assert left.tolist() == [HORIZON - 3, HORIZON]
+    other = access().environments(np.array([0, 1]))
+    other.resume(states, left)
+    environments.resume(states, left)
+    for _ in range(4):
+        np.testing.assert_array_equal(environments.step(actions), other.step(actions))
+    assert other.suspend()[1].tolist() == [HORIZON - 7, HORIZON - 4]
+
+
+@pytest.mark.parametrize("agent_state_only", [False, True])
+def test_state_only_has_no_actions_anywhere(agent_state_only: bool) -> None:
+    given = access("interactive", state_only=True)
+    for split in ("train", "validation"):
+        assert given.demonstrations(split).actions is None
+    agent = Recorder(state_only=agent_state_only)
+    given.validate(agent)
+    assert all(context.actions is None for context in agent.contexts)
+    with pytest.raises(InputError, match="labels are actions"):
+        access(state_only=True)
+
+
+def test_a_state_only_agent_is_validated_without_actions_on_any_access() -> None:
+    agent, other = Recorder(state_only=True), Recorder()
+    given = access()
+    given.validate(agent)
+    given.validate(other)
+    assert all(context.actions is None for context in agent.contexts)
+    assert all(context.actions is not None for context in other.contexts)
+
+
+def test_tracks_give_what_they_say() -> None:
+    offline, interactive, queries = (access(track) for track in TRACKS)
+    with pytest.raises(InputError, match="offline track has no environments"):
+        offline.environments(np.array([0]))
+    for given in (offline, interactive):
+        with pytest.raises(InputError, match="has no expert labels"):
+            given.expert_actions(np.array([0]), np.zeros((1, OBSERVED)))
+    for given in (interactive, queries):
+        given.environments(np.array([0]))
+    rng, tasks = np.random.default_rng(0), np.array([3, 0, 3])
+    observations = rng.standard_normal((3, OBSERVED))
+    expected = load_expert(FAMILY).act(observations, FAMILY.table("train")[tasks])
+    np.testing.assert_array_equal(queries.expert_actions(tasks, observations), expected)
+    with pytest.raises(UnknownNameError, match="Did you mean 'interactive'"):
+        access("interactiv")
+
+
+def test_validation_is_the_same_each_time() -> None:
+    given, first, second = access(), Recorder(still=0.2), Recorder(still=0.2)
+    scores = given.validate(first, episodes=2)
+    given.environments(np.array([0])).reset(np.random.default_rng(5))
+    np.random.default_rng(0).random(3)
+    assert given.validate(second, episodes=2) == scores
+    for one, other in zip(first.contexts, second.contexts, strict=True):
+        np.testing.assert_array_equal(one.observations, other.observations)
+    np.testing.assert_array_equal(first.observations[0], second.observations[0])
+    assert set(scores) == {metric.name for metric in FAMILY.metrics}
+    given.validate(second, episodes=2, seed=1)
+    assert not np.array_equal(first.observations[0], second.observations[HORIZON])
+    # The tasks' own demonstrations, of the validation split.
+    known = synthetic.dataset().validation.observations
+    for slot, context in enumerate(first.contexts):
+        assert any(np.array_equal(context.observations[0], each) for each in known[slot // 2])
