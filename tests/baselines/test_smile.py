@@ -214,6 +214,7 @@ def test_rewards_are_scaled_to_their_running_deviation() -> None:
     training.reward_scale = torch.tensor(0.5)
     drawn = training.replay.draw(np.random.default_rng(0), np.array([0, 1, 2, 2]))
     codes = training.bank[[0, 1, 2, 2], 0]
+    assert drawn.actions is not None
     logits = training.discriminator(torch.cat((drawn.states, drawn.actions), -1), codes).detach()
     scale = 0.99 * 0.5 + 0.01 * float(logits.std())
     torch.testing.assert_close(training._reward(drawn, codes), logits / scale)
