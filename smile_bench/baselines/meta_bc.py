@@ -64,9 +64,14 @@ class MetaBCConfig:
     episode_noise: float = 0.0
     """Standard deviation, in normalised units, of noise on those observed coordinates that stay
     constant throughout a demonstration: in contexts, and in the demonstrations' states."""
-    first_states: float = 0.0
-    """Share of the demonstrated states that begin a demonstration. Where a state shows what the
-    expert is about, as soon as it has moved, only there has the context to be understood."""
+    early_states: float = 0.0
+    """Share of the demonstrated states that are early in a demonstration. Where a state shows what
+    the expert is about, as soon as it has moved, only there has the context to be understood."""
+    early_steps: int = 1
+    """How many first states of a demonstration are early."""
+    early_noise: float = 0.0
+    """Largest standard deviation, in normalised units, of noise on early states: it hides what the
+    expert's first moves give away."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     validate_every: int = 5
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
@@ -101,6 +106,9 @@ class MetaBCTraining:
         self.train = TaskDemonstrations(demonstrations, self.normaliser)
         self.validation = TaskDemonstrations(access.demonstrations("validation"), self.normaliser)
         self.noise = EpisodeNoise(self.train, config.episode_noise)
+        constant = set(self.noise.columns.tolist())
+        self.body = [k for k in range(access.family.observation_size) if k not in constant]
+        """Which coordinates change within an episode."""
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
@@ -214,12 +222,19 @@ class MetaBCTraining:
 
         They are of demonstrations ``rest`` (B, R) of the tasks (B,) that are not in the context.
         """
-        number = self.config.states_per_task
-        first = round(self.config.first_states * number)
-        drawn = self.train.draw_from(self.rng, tasks, rest, number, first)
+        config, size = self.config, (len(tasks), self.config.states_per_task)
+        early = round(config.early_states * size[1])
+        drawn = self.train.draw_from(
+            self.rng, tasks, rest, size[1], early=early, within=config.early_steps
+        )
         assert drawn.actions is not None
-        noisy = self.noise(drawn.states[..., None, :], self.generator)
-        return noisy[..., 0, :], drawn.actions
+        states = self.noise(drawn.states[..., None, :], self.generator)[..., 0, :]
+        if early and config.early_noise > 0.0:
+            hidden = states[:, -early:, self.body]
+            scale = torch.rand((*hidden.shape[:2], 1), generator=self.generator)
+            noise = torch.randn(hidden.shape, generator=self.generator)
+            states[:, -early:, self.body] = hidden + config.early_noise * scale * noise
+        return states, drawn.actions
 
     def _loss(self, features: Tensor, states: Tensor, actions: Tensor) -> Tensor:
         """Mean squared error of the actions (B, n, A) taken in states (B, n, O)."""

@@ -112,7 +112,9 @@ class TaskDemonstrations:
         tasks: NDArray[np.int64],
         demonstrations: NDArray[np.int64],
         number: int,
-        first: int = 0,
+        *,
+        early: int = 0,
+        within: int = 1,
     ) -> Transitions:
         """Draw ``number`` transitions of each task (B,), each of one of its demonstrations (B, R).
 
@@ -121,7 +123,8 @@ class TaskDemonstrations:
             tasks: (B,).
             demonstrations: those of each task to draw from, (B, R).
             number: transitions of each task.
-            first: how many of them, the last ones, are the first of their demonstrations.
+            early: how many of them, the last ones, are early in their demonstrations.
+            within: those are among so many first transitions.
 
         Returns:
             Transitions with the leading axes (B, number).
@@ -130,7 +133,7 @@ class TaskDemonstrations:
         chosen = rng.integers(demonstrations.shape[1], size=size)
         which = np.take_along_axis(demonstrations, chosen, axis=1)
         times = rng.integers(self.states.shape[2], size=size)
-        times[:, number - first :] = 0
+        times[:, number - early :] = rng.integers(within, size=(len(tasks), early))
         return self._at((tasks[:, None], which, times))
 
     def _at(self, where: tuple[NDArray[np.int64], ...]) -> Transitions:

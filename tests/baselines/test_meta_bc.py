@@ -141,7 +141,7 @@ def test_states_to_imitate_are_not_of_the_context() -> None:
     rng = np.random.default_rng(0)
     tasks = np.arange(3)
     _, rest = trained.train.draw_contexts(rng, tasks, 1, 3)
-    drawn = trained.train.draw_from(rng, tasks, rest, 200, first=50)
+    drawn = trained.train.draw_from(rng, tasks, rest, 200, early=50)
     in_context = [({*range(4)} - {*row.tolist()}).pop() for row in rest]
     for row, (task, held) in enumerate(zip(tasks, in_context, strict=True)):
         known = trained.train.states[task]

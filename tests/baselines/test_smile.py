@@ -59,8 +59,8 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, STATE_ONLY, DENSITY, replace(CONFIG, imitation=5.0, episode_noise=0.5)],
-    ids=["state-action", "state-only", "density", "imitation"],
+    [CONFIG, replace(STATE_ONLY, imitation=5.0), replace(DENSITY, episode_noise=0.5)],
+    ids=["state-action", "state-only", "density"],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -120,10 +120,10 @@ def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
 
 
 def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor]:
-    dataset = synthetic.dataset()
+    dataset, config = synthetic.dataset(), replace(STATE_ONLY, imitation=5.0)
     for part in dataset.splits.values():
         change(part.actions)
-    training = SMILe(STATE_ONLY, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
+    training = SMILe(config, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
     for _ in range(4):
         log = training.step()
     assert all(math.isfinite(value) for value in log.values())
@@ -137,15 +137,16 @@ def test_state_only_never_touches_the_demonstrations_actions() -> None:
 
 
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
-    training = stepped()
+    training = stepped(replace(CONFIG, imitation=1.0))
     training.discriminator_optimizer.zero_grad()
-    batch, demonstrated = training._policy_batch()
-    assert demonstrated > 0
-    assert not any(column.requires_grad for column in batch)
+    batch, imitation = training._policy_batch(), training._imitation()
+    assert imitation is not None
+    given = *batch, imitation.features, imitation.actions
+    assert not any(column.requires_grad for column in given)
     assert not training.bank.requires_grad
     before = pack_module("encoder", training.encoder)
     training.sac.update_critic(batch)
-    training.sac.update_policy(batch.features, batch.actions[:demonstrated], 1.0)
+    training.sac.update_policy(batch.features, imitation)
     for module in (training.encoder, training.discriminator):
         assert all(parameter.grad is None for parameter in module.parameters())
     after = pack_module("encoder", training.encoder)

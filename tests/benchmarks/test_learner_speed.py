@@ -75,7 +75,7 @@ def critic_flops(training: SMILe) -> float:
 
 
 def test_a_critic_update_counted_by_hand_agrees(learner: SMILe) -> None:
-    batch, _ = learner._policy_batch()
+    batch = learner._policy_batch()
     with FlopCounterMode(display=False) as counter:
         learner.sac.update_critic(batch)
     assert counter.get_total_flops() == pytest.approx(critic_flops(learner), rel=1e-6)
