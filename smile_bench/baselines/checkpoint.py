@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.errors import SmileError
 
 __all__ = [
@@ -44,16 +44,11 @@ def load_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Read what :func:`save_checkpoint` wrote.
 
     Raises:
-        CheckpointError: the file is damaged.
+        CheckpointError: the file is missing or damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = json.loads((file.metadata() or {})["state"])
-            return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(
-            f"can not resume from {path}: {error}. Remove the file to start anew."
-        ) from error
+    remedy = "Remove the file to start anew."
+    file = read_tensors(path, "a checkpoint", CheckpointError, framework="pt", remedy=remedy)
+    return file.tensors, file.document("state")
 
 
 def pack_module(prefix: str, module: torch.nn.Module) -> Tensors:

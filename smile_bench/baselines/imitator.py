@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context
 from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 
@@ -142,27 +142,19 @@ class Imitator:
         Raises:
             AgentError: the file is missing, damaged or of another agent.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise AgentError(f"can not read agent weights from {path}: {error}") from error
-        if metadata.get("format") != FORMAT:
-            raise AgentError(f"{path} does not hold an imitator's weights (format 1).")
-        try:
-            name, stored = metadata["name"], json.loads(metadata["config"])
+        file = read_tensors(
+            path, "an imitator's weights", AgentError, formats=(FORMAT,), framework="pt"
+        )
+        name, recipe, stored = file.text("name"), file.document("recipe"), file.document("config")
+        with file.understanding():
             stored["hidden"] = tuple(stored["hidden"])
             config = ImitatorConfig(**{**stored, "encoder": EncoderConfig(**stored["encoder"])})
             encoder, policy = make_networks(config, torch.Generator())
-            unpack_module("encoder", encoder, tensors)
-            unpack_module("policy", policy, tensors)
+            unpack_module("encoder", encoder, file.tensors)
+            unpack_module("policy", policy, file.tensors)
             normaliser = Normaliser(
-                tensors["normaliser.mean"].numpy(), tensors["normaliser.scale"].numpy()
+                file.tensor("normaliser.mean").numpy(), file.tensor("normaliser.scale").numpy()
             )
-            recipe = json.loads(metadata["recipe"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise AgentError(f"the agent weights in {path} are damaged: {error}") from error
         agent = cls(name, config, encoder, policy, normaliser, recipe)
         agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return agent

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from smile_bench.access import Access
@@ -26,6 +25,7 @@ from smile_bench.agents import Context
 from smile_bench.baselines.adam import Adam
 from smile_bench.baselines.grid_evidence import Evidence, PlannedPolicy, read_contexts, require_grid
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs.grid import GridFamily
 from smile_bench.envs.tabular import MDP, hard_values, soft_values, visitation
 from smile_bench.errors import AgentError
@@ -130,19 +130,11 @@ class TabularSmile:
         Raises:
             AgentError: the file is missing, damaged or of another agent.
         """
-        try:
-            with safe_open(path, framework="numpy") as file:
-                metadata: dict[str, Any] = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise AgentError(f"{path} does not hold a tabular-smile agent (format 1).")
-                weights = {name: file.get_tensor(name).astype(np.float64) for name in LAYERS}
-            config = TabularSmileConfig(**json.loads(metadata["config"]))
-            recipe = json.loads(metadata["recipe"])
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, AgentError):
-                raise
-            raise AgentError(f"can not read agent weights from {path}: {error}") from error
-        return cls(config, weights, recipe)
+        file = read_tensors(path, "a tabular-smile agent", AgentError, formats=(FORMAT,))
+        with file.understanding():
+            config = TabularSmileConfig(**file.document("config"))
+            weights = {name: file.tensor(name).astype(np.float64) for name in LAYERS}
+            return cls(config, weights, file.document("recipe"))
 
 
 def train_tabular_smile(

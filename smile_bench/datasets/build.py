@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 from tqdm import tqdm
 
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.expert import load_expert
 from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset, reporting_full_disk, write_dataset
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.datasets.variants import (
     EXPERT,
     HALF,
@@ -237,11 +237,13 @@ def _blocks(config: BuildConfig, family: Family) -> list[Block]:
 def _finished(part: Path) -> bool:
     if not part.exists():
         return False
-    try:
-        load_file(part)
-    except SafetensorError as error:
-        raise DatasetError(f"{part} is damaged ({error}). Remove it and build again.") from error
+    _read_part(part)
     return True
+
+
+def _read_part(part: Path) -> dict[str, NDArray[Any]]:
+    remedy = "Remove it and build again."
+    return read_tensors(part, "a part of a build", DatasetError, remedy=remedy).tensors
 
 
 def _roll_out(
@@ -302,7 +304,7 @@ def _roll_out(
 
 
 def _join(parts: Path, family: Family, blocks: list[Block], split: str) -> Demonstrations:
-    pieces = [load_file(parts / block.file) for block in blocks if block.split == split]
+    pieces = [_read_part(parts / block.file) for block in blocks if block.split == split]
     arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     metrics = {metric.name: arrays.pop(f"metrics/{metric.name}") for metric in family.metrics}
     return Demonstrations(

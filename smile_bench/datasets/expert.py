@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from smile_bench.datasets import specialists
 from smile_bench.datasets.files import write_atomically
-from smile_bench.datasets.network import Float32Array, forward
+from smile_bench.datasets.network import Float32Array, forward, unpack_network
 from smile_bench.datasets.specialists import Specialists, unpack_specialists
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import Family, get_family, get_mujoco_family
 from smile_bench.envs.family import ToldPolicy
 from smile_bench.errors import ExpertError
@@ -32,6 +32,8 @@ __all__ = [
     "write_expert",
 ]
 
+FORMAT = "smile-bench-expert-1"
+ACTIVATIONS, SQUASHES = ("tanh", "relu"), ("clip", "tanh")
 FloatArray = NDArray[np.float64]
 
 
@@ -94,7 +96,7 @@ def write_expert(path: Path, expert: Expert) -> None:
         tensors[f"layer{i}.weight"] = np.ascontiguousarray(weight, np.float32)
         tensors[f"layer{i}.bias"] = np.ascontiguousarray(bias, np.float32)
     metadata = {
-        "format": "smile-bench-expert-1",
+        "format": FORMAT,
         "family": expert.family,
         "activation": expert.activation,
         "squash": expert.squash,
@@ -110,30 +112,24 @@ def read_expert(path: Path, family: str | None = None) -> Expert | Specialists:
     Raises:
         ExpertError: the file is missing, damaged, not an expert or of another family.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ExpertError(f"can not read expert weights from {path}: {error}") from error
-    if metadata.get("format") not in ("smile-bench-expert-1", specialists.FORMAT):
-        raise ExpertError(f"{path} is not a smile-bench expert (format 1).")
-    if family not in (None, metadata["family"]):
-        raise ExpertError(f"{path} holds an expert of {metadata['family']}, not of {family}.")
-    if metadata["format"] == specialists.FORMAT:
-        return unpack_specialists(metadata, tensors)
-    layers = sum(name.endswith(".weight") for name in tensors)
-    return Expert(
-        family=metadata["family"],
-        weights=tuple(tensors[f"layer{i}.weight"] for i in range(layers)),
-        biases=tuple(tensors[f"layer{i}.bias"] for i in range(layers)),
-        mean=tensors["mean"],
-        scale=tensors["scale"],
-        activation=metadata["activation"],
-        squash=metadata["squash"],
-        feature_clip=float(metadata["feature_clip"]),
-        recipe=json.loads(metadata["recipe"]),
-    )
+    file = read_tensors(path, "an expert", ExpertError, formats=(FORMAT, specialists.FORMAT))
+    stated = file.text("family")
+    if family not in (None, stated):
+        raise ExpertError(f"{path} holds an expert of {stated}, not of {family}.")
+    if file.text("format") == specialists.FORMAT:
+        return unpack_specialists(file)
+    activation, squash = file.text("activation"), file.text("squash")
+    if activation not in ACTIVATIONS or squash not in SQUASHES:
+        raise file.damaged(f"no network has {activation!r} layers and {squash!r} outputs")
+    with file.understanding():
+        return Expert(
+            family=stated,
+            **unpack_network(file),
+            activation=activation,
+            squash=squash,
+            feature_clip=float(file.text("feature_clip")),
+            recipe=file.document("recipe"),
+        )
 
 
 @cache

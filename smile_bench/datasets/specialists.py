@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from smile_bench.datasets.files import write_atomically
-from smile_bench.datasets.network import Float32Array, forward
+from smile_bench.datasets.network import Float32Array, forward, unpack_network
+from smile_bench.datasets.tensors import TensorFile
 from smile_bench.errors import ExpertError
 
 __all__ = ["FORMAT", "Specialists", "unpack_specialists", "write_specialists"]
@@ -119,18 +120,20 @@ def write_specialists(path: Path, specialists: Specialists) -> None:
     write_atomically(path, save(contiguous, metadata))
 
 
-def unpack_specialists(
-    metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]
-) -> Specialists:
-    """What :func:`write_specialists` wrote, from a file's metadata and tensors."""
-    layers = sum(name.endswith(".weight") for name in tensors)
-    return Specialists(
-        family=metadata["family"],
-        tasks=tensors["tasks"],
-        weights=tuple(tensors[f"layer{i}.weight"] for i in range(layers)),
-        biases=tuple(tensors[f"layer{i}.bias"] for i in range(layers)),
-        mean=tensors["mean"],
-        scale=tensors["scale"],
-        feature_clip=float(metadata["feature_clip"]),
-        recipe=json.loads(metadata["recipe"]),
-    )
+def unpack_specialists(file: TensorFile) -> Specialists:
+    """What :func:`write_specialists` wrote.
+
+    Raises:
+        ExpertError: the file is damaged.
+    """
+    tasks = file.tensor("tasks")
+    if tasks.ndim != 2 or tasks.dtype != np.float64 or not len(tasks):
+        raise file.damaged(f"its tasks are {tasks.dtype} {tasks.shape}")
+    with file.understanding():
+        return Specialists(
+            family=file.text("family"),
+            tasks=tasks,
+            **unpack_network(file, (len(tasks),)),
+            feature_clip=float(file.text("feature_clip")),
+            recipe=file.document("recipe"),
+        )

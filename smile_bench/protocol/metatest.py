@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from smile_bench.datasets.files import write_atomically
+from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import ProtocolError
 
@@ -163,11 +163,11 @@ def load_meta_test(family: str) -> MetaTest:
     if not document_path.exists():
         frozen = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
         raise ProtocolError(f"{family} has no frozen protocol yet. Frozen: {frozen}.")
+    path, remedy = folder / f"{family}.safetensors", "Install smile-bench again."
+    file = read_tensors(path, "a meta-test set", ProtocolError, remedy=remedy)
+    arrays = file.tensors
     try:
         document = json.loads(document_path.read_text(encoding="utf-8"))
-        with safe_open(folder / f"{family}.safetensors", framework="numpy") as file:
-            metadata = file.metadata()
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         references = References(
             **{
                 name: {metric: np.array(values) for metric, values in reference.items()}
@@ -175,13 +175,13 @@ def load_meta_test(family: str) -> MetaTest:
             }
         )
         meta_test = MetaTest(
-            family=family, dataset=metadata["dataset"], references=references, **arrays
+            family=family, dataset=file.text("dataset"), references=references, **arrays
         )
         # Shared by all evaluations of the process.
         for array in (*arrays.values(), *references.expert.values(), *references.blind.values()):
             array.setflags(write=False)
         version = meta_test.version
-    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ProtocolError(f"the protocol files of {family} are damaged: {error}") from error
     if version != document["protocol_version"]:
         raise ProtocolError(

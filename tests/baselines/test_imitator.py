@@ -92,7 +92,7 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | No
     path = tmp_path / "agent.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(AgentError, match="can not read agent weights"):
+    with pytest.raises(AgentError, match="can not read an imitator's weights"):
         Imitator.load(path)
 
 

@@ -79,6 +79,21 @@ def test_a_killed_build_goes_on_to_the_same_arrays(tmp_path: Path) -> None:
     assert not parts.exists()
 
 
+def test_a_damaged_part_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    config = BuildConfig(family=FAMILY, demonstrations=2, subsample=50)
+    with monkeypatch.context() as patched:
+        patched.setattr("smile_bench.datasets.build.write_dataset", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(config, tmp_path / "ant.h5")
+    part = sorted((tmp_path / "ant.h5.parts").glob("*.safetensors"))[0]
+    part.write_bytes(part.read_bytes()[:-10])
+    with pytest.raises(DatasetError, match=f"{part.name}.*Remove it and build again"):
+        build_dataset(config, tmp_path / "ant.h5")
+
+
 def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
     path = tmp_path / "ant.h5"
     parts = tmp_path / "ant.h5.parts"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +76,26 @@ def test_damaged_or_missing_weights_are_one_clear_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ExpertError, match="can not read"):
         read_expert(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activation": "sigmoid"},
+        {"squash": "none"},
+        {"weights": (np.zeros((5, 32), np.float32), np.zeros((8, 5), np.float32))},
+        {"weights": (np.zeros((5, 33), np.float32), np.zeros((8, 4), np.float32))},
+        {"biases": (np.zeros(5, np.float32), np.zeros(1, np.float32))},
+        {"scale": np.ones(1, np.float32)},
+        {"mean": np.ones(33, np.float64)},
+        {"weights": (), "biases": ()},
+    ],
+)
+def test_networks_that_do_not_fit_together_are_refused(tmp_path: Path, change: Any) -> None:
+    # NumPy would broadcast some of them.
+    write_expert(tmp_path / "e.safetensors", replace(small_expert(), **change))
+    with pytest.raises(ExpertError, match=r"can not read an expert .*damaged"):
+        read_expert(tmp_path / "e.safetensors")
 
 
 def test_the_shipped_ant_expert_reaches_every_goal() -> None:

@@ -110,8 +110,24 @@ def test_the_frozen_set_can_not_be_written_to() -> None:
 def test_truncated_files_are_one_clear_error(copied: Path) -> None:
     path = copied / f"{FAMILY}.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ProtocolError, match=r"damaged.*Install smile-bench again"):
+        load_meta_test(FAMILY)
+
+
+def test_files_that_lack_something_are_one_clear_error(copied: Path) -> None:
+    path = copied / f"{FAMILY}.safetensors"
+    tensors = load_file(path)
+    save_file(tensors, path, {"family": FAMILY})
+    with pytest.raises(ProtocolError, match="states no 'dataset'"):
+        load_meta_test(FAMILY)
+    del tensors["shots"]
+    save_file(tensors, path, {"family": FAMILY, "dataset": "digest"})
     with pytest.raises(ProtocolError, match="damaged"):
         load_meta_test(FAMILY)
+    for document in ("{}", "[]", "", '{"references": 3}'):
+        (copied / f"{FAMILY}.json").write_text(document)
+        with pytest.raises(ProtocolError, match="damaged"):
+            load_meta_test(FAMILY)
 
 
 def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
