@@ -188,9 +188,9 @@ def _evaluate_expert(arguments: argparse.Namespace) -> int:
 def _train_expert(arguments: argparse.Namespace) -> int:
     from smile_bench.baselines.expert_training import train_expert
 
-    kind = "base" if arguments.base else "expert"
-    directory = Path(arguments.directory or f"runs/{kind}-{arguments.family}-{arguments.seed}")
-    path = train_expert(arguments.family, directory, seed=arguments.seed, base=arguments.base)
+    kind, family, seed = arguments.kind, arguments.family, arguments.seed
+    directory = Path(arguments.directory or f"runs/{kind}-{family}-{seed}")
+    path = train_expert(family, directory, seed=seed, kind=kind)
     print(f"wrote {path}")
     return 0
 
@@ -305,9 +305,14 @@ def _add_expert_commands(commands: Any) -> None:
     evaluate_expert.set_defaults(run=_evaluate_expert)
     train_expert = experts_commands.add_parser("train", help="train a family's expert")
     train_expert.add_argument("family")
-    train_expert.add_argument(
-        "--base", action="store_true", help="the base policy, which knows the unmodified body only"
-    )
+    instead = train_expert.add_mutually_exclusive_group()
+    for kind, which in (
+        ("base", "the base policy, which knows the unmodified body only"),
+        ("shared", "the policy for all tasks that experts of one policy a task begin with"),
+    ):
+        instead.add_argument(
+            f"--{kind}", action="store_const", dest="kind", const=kind, default="expert", help=which
+        )
     _add_run_options(train_expert)
     train_expert.set_defaults(run=_train_expert)
 

@@ -19,7 +19,7 @@ from smile_bench.baselines.smile_config import PRESETS, preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
 from smile_bench.baselines.training import Training, run
 from smile_bench.errors import require_known
-from smile_bench.protocol.provenance import hardware, package_versions
+from smile_bench.protocol.provenance import training_recipe
 
 __all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
 
@@ -95,13 +95,8 @@ def train(
     """
     require_known("trainable agent", [name], TRAININGS)
     path = directory / f"{access.family.id}.safetensors"
-    recipe: dict[str, Any] = {
-        "command": f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}",
-        "seed": seed,
-        "track": access.track,
-        "versions": package_versions(),
-        **hardware(),
-    }
+    command = f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"
+    recipe = {**training_recipe(command, seed), "track": access.track}
     make = TRAININGS[name].make
     if make is None:
         config = TabularSmileConfig(family=access.family.id, seed=seed)

@@ -1,11 +1,9 @@
-"""Training the experts and base policies that ship with the families: one configuration each."""
+"""Training the policies that ship with the families: experts, base policies, shared policies."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,14 +12,19 @@ import torch
 from smile_bench.baselines.ppo import PPO, PPOConfig
 from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
-from smile_bench.baselines.specialist_training import SpecialistsConfig, SpecialistTraining
+from smile_bench.baselines.specialist_training import (
+    SpecialistsConfig,
+    SpecialistTraining,
+    write_shared,
+)
 from smile_bench.baselines.training import Training, run
 from smile_bench.datasets.expert import Expert, write_expert
 from smile_bench.datasets.specialists import Specialists, write_specialists
 from smile_bench.envs import get_mujoco_family
-from smile_bench.errors import ExpertError
+from smile_bench.errors import ExpertError, require_known
+from smile_bench.protocol.provenance import training_recipe
 
-__all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "train_expert"]
+__all__ = ["BASE_TRAININGS", "EXPERT_TRAININGS", "SHARED_TRAININGS", "train_expert"]
 
 
 class ExpertTraining(Training, Protocol):
@@ -115,12 +118,25 @@ BASE_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
 """Family id to the training of its base policy, which knows the unmodified body only."""
 
 
+SHARED_TRAININGS: dict[str, Callable[[int], PPO]] = {
+    "SmileWalkerDynamics-v0": lambda seed: PPO(replace(_WALKER_SHARED, seed=seed)),
+}
+"""Family id to the training of the policy that its experts, one for each task, begin with."""
+
+KINDS: dict[str, tuple[str, Mapping[str, Callable[[int], ExpertTraining]]]] = {
+    "expert": ("expert", EXPERT_TRAININGS),
+    "base": ("base policy", BASE_TRAININGS),
+    "shared": ("shared policy", SHARED_TRAININGS),
+}
+"""What can be trained, as the command names it, to how errors call it and to its trainings."""
+
+
 def train_expert(
     family: str,
     directory: Path,
     *,
     seed: int = 0,
-    base: bool = False,
+    kind: str = "expert",
     stop_after: int | None = None,
 ) -> Path | None:
     """Train a family's expert, or go on with a training, and store the expert.
@@ -129,21 +145,23 @@ def train_expert(
         family: the family's id.
         directory: where checkpoints, logs and, in the end, the weights go.
         seed: of the training.
-        base: train the family's base policy instead.
+        kind: ``"expert"``; ``"base"``, the base policy, which knows the unmodified body only; or
+            ``"shared"``, the policy for all tasks that experts of one policy a task begin with.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
         The path of the weights, or None if the training was stopped before its end.
 
     Raises:
-        UnknownNameError: no such family.
-        ExpertError: the family's expert is not trained here.
+        UnknownNameError: no such family or kind.
+        ExpertError: the family has no training of this kind.
     """
     declared = get_mujoco_family(family)
-    trainings, kind = (BASE_TRAININGS, "base policy") if base else (EXPERT_TRAININGS, "expert")
+    require_known("kind of policy", [kind], KINDS)
+    called, trainings = KINDS[kind]
     if family not in trainings:
         raise ExpertError(
-            f"{family} has no training of its {kind}. Families with one: "
+            f"{family} has no training of its {called}. Families with one: "
             f"{', '.join(sorted(trainings))}."
         )
     torch.set_num_threads(1)
@@ -151,18 +169,18 @@ def train_expert(
     seconds = run(training, directory, stop_after=stop_after)
     if training.iteration < training.iterations:
         return None
-    recipe = {
-        "command": f"smile-bench experts train {family}{' --base' * base} --seed {seed}",
-        "seconds": round(seconds),
-        "machine": platform.machine(),
-        "versions": {name: metadata.version(name) for name in ("mujoco", "torch", "numpy")},
-    }
+    option, suffix = ("", "") if kind == "expert" else (f" --{kind}", f"-{kind}")
+    command = f"smile-bench experts train {family}{option} --seed {seed}"
+    recipe = {**training_recipe(command, seed), "seconds": round(seconds)}
+    path = directory / f"{declared.recipe.expert}{suffix}.safetensors"
+    if kind == "shared" and isinstance(training, PPO):
+        write_shared(path, training, recipe)
+        return path
     expert = replace(training.expert(recipe), family=declared.id)
-    path = directory / f"{declared.recipe.expert}{'-base' * base}.safetensors"
     if isinstance(expert, Specialists):
         write_specialists(path, expert)
     else:
-        write_expert(path, _blinded(expert) if base else expert)
+        write_expert(path, _blinded(expert) if kind == "base" else expert)
     return path
 
 

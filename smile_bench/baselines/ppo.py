@@ -7,7 +7,7 @@ for which reward, the configuration names.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ from smile_bench.baselines.checkpoint import (
     unpack_optimizer,
 )
 from smile_bench.baselines.networks import orthogonal_mlp
-from smile_bench.baselines.practices import PRACTICES, Practice
+from smile_bench.baselines.practices import Practice
+from smile_bench.baselines.told_training import ToldTraining
 from smile_bench.datasets.expert import Expert
-from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
-from smile_bench.envs.simulator import Simulator
 
 __all__ = ["PPO", "PPOConfig"]
 
@@ -163,7 +162,7 @@ class Rollout:
     terminations: int
 
 
-class PPO:
+class PPO(ToldTraining[PPOConfig]):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
@@ -171,39 +170,22 @@ class PPO:
         practice: by default the one that the settings name.
     """
 
+    algorithm, activation, squash = "ppo", "tanh", "clip"
+
     def __init__(self, config: PPOConfig, practice: Practice | None = None) -> None:
-        self.config = config
-        self.family = get_mujoco_family(config.family)
-        self.practice = practice or PRACTICES[config.practice]
-        self.simulator = Simulator(self.family, config.envs, threads=config.threads)
-        self.rng = np.random.default_rng(config.seed)
-        self.iteration = 0
+        super().__init__(config, practice)
         self.states: FloatArray | None = None
         """Where the episodes stand between iterations, (N, S), if they go on across them."""
         self.ages = np.zeros(config.envs, np.int64)
         """Control steps since each episode began, (N,)."""
         self.learning_rate = config.learning_rate
-        neutral = self.family.privileged(
-            np.zeros((1, self.family.observation_size)),
-            np.ones((1, len(self.family.parameter_names))),
-        )
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             observed, actions = self.family.observation_size, self.family.body.actions
-            self.model = ActorCritic(neutral.shape[1], observed, actions, config)
+            self.model = ActorCritic(self.features, observed, actions, config)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True
         )
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration and the practice as data."""
-        return {**asdict(self.config), "practice_settings": asdict(self.practice)}
-
-    @property
-    def iterations(self) -> int:
-        """How many iterations the training has."""
-        return self.config.iterations
 
     def step(self) -> dict[str, float]:
         """One iteration.
@@ -235,18 +217,8 @@ class PPO:
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
         """The policy's mean as an expert to store."""
-        layers = [layer for layer in self.model.policy if isinstance(layer, nn.Linear)]
-        return Expert(
-            family=self.family.id,
-            weights=tuple(layer.weight.detach().numpy().copy() for layer in layers),
-            biases=tuple(layer.bias.detach().numpy().copy() for layer in layers),
-            mean=self.model.mean.numpy().astype(np.float32),
-            scale=self.model.scale.numpy().astype(np.float32),
-            activation="tanh",
-            squash="clip",
-            feature_clip=FEATURE_CLIP,
-            recipe={"algorithm": "ppo", "config": self.settings, **recipe},
-        )
+        mean, scale = self.model.mean.numpy(), self.model.scale.numpy()
+        return self.pack(self.model.policy, mean, scale, recipe, feature_clip=FEATURE_CLIP)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
@@ -285,9 +257,7 @@ class PPO:
 
     def _restart(self, ids: NDArray[np.int64]) -> None:
         if len(ids):
-            parameters = self.simulator.parameters[ids]
-            starts = [self.simulator.draw_start(self.rng, row) for row in parameters]
-            self.simulator.reset(np.stack(starts), ids)
+            self.simulator.reset(self.draw_starts(ids), ids)
             self.ages[ids] = 0
 
     def _rollout(self) -> Rollout:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from smile_bench.baselines.checkpoint import (
     load_checkpoint,
@@ -17,14 +16,12 @@ from smile_bench.baselines.checkpoint import (
     save_checkpoint,
     unpack_generator,
 )
-from smile_bench.baselines.practices import PRACTICES
 from smile_bench.baselines.replay import ReplayBuffer
 from smile_bench.baselines.running_normaliser import RunningNormaliser
 from smile_bench.baselines.sac import SAC, Batch, SACConfig
+from smile_bench.baselines.told_training import ToldTraining
 from smile_bench.datasets.expert import Expert
-from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.family import FloatArray
-from smile_bench.envs.simulator import Simulator
 
 __all__ = ["SACExpert", "SACExpertConfig"]
 
@@ -62,23 +59,19 @@ class SACExpertConfig:
     """Native threads of the simulator."""
 
 
-class SACExpert:
+class SACExpert(ToldTraining[SACExpertConfig]):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Iterations start from fresh episodes, so the simulator's state is no part of a checkpoint.
     """
 
+    algorithm, activation, squash = "sac", "relu", "tanh"
+
     def __init__(self, config: SACExpertConfig) -> None:
-        self.config = config
-        self.family = get_mujoco_family(config.family)
-        self.practice = PRACTICES[config.practice]
-        self.simulator = Simulator(self.family, config.envs, threads=config.threads)
-        self.rng = np.random.default_rng(config.seed)
+        super().__init__(config)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.iteration = 0
         observations, actions = self.family.observation_size, self.family.body.actions
-        parameters = len(self.family.parameter_names)
-        self.tasks: FloatArray = np.empty((0, parameters))
+        self.tasks: FloatArray = np.empty((0, len(self.family.parameter_names)))
         """Every task practised so far; the replay buffer refers to its rows."""
         self.replay = ReplayBuffer(
             config.capacity,
@@ -91,19 +84,8 @@ class SACExpert:
                 "task": 1,
             },
         )
-        neutral = self.family.privileged(np.zeros((1, observations)), np.ones((1, parameters)))
-        self.normaliser = RunningNormaliser(neutral.shape[1], config.minimum_scale)
-        self.sac = SAC(neutral.shape[1], actions, config.sac, self.generator)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration and the practice as data."""
-        return {**asdict(self.config), "practice_settings": asdict(self.practice)}
-
-    @property
-    def iterations(self) -> int:
-        """How many iterations the training has."""
-        return self.config.iterations
+        self.normaliser = RunningNormaliser(self.features, config.minimum_scale)
+        self.sac = SAC(self.features, actions, config.sac, self.generator)
 
     def step(self) -> dict[str, float]:
         """One iteration.
@@ -116,11 +98,10 @@ class SACExpert:
         self.sac.set_learning_rate(self._learning_rate_factor())
         explore = self.iteration < config.random_iterations
         drawn = self.practice.draw_tasks(self.rng, config.envs, self.iteration / config.iterations)
-        first_task = len(self.tasks)
+        task = len(self.tasks) + np.arange(config.envs)
         self.tasks = np.concatenate((self.tasks, drawn))
         simulator.set_tasks(drawn)
-        simulator.reset(self._starts(np.arange(config.envs)))
-        task = first_task + np.arange(config.envs)
+        simulator.reset(self.draw_starts(np.arange(config.envs)))
         log: dict[str, float] = {}
         rewards, terminations, metrics = 0.0, 0, []
         observations = simulator.observe()
@@ -147,7 +128,7 @@ class SACExpert:
                 ended = np.flatnonzero(terminated)
                 metrics.extend(metric[ended].tolist())
                 terminations += len(ended)
-                simulator.reset(self._starts(ended), ended)
+                simulator.reset(self.draw_starts(ended), ended)
                 observations = simulator.observe()
             seen.append(observations)
             if not explore:
@@ -169,21 +150,8 @@ class SACExpert:
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
         """The policy's mean, squashed by tanh, as an expert to store."""
-        layers = [layer for layer in self.sac.policy.layers if isinstance(layer, nn.Linear)]
-        weights = [layer.weight.detach().numpy().copy() for layer in layers]
-        biases = [layer.bias.detach().numpy().copy() for layer in layers]
-        actions = self.family.body.actions
-        weights[-1], biases[-1] = weights[-1][:actions], biases[-1][:actions]
-        return Expert(
-            family=self.family.id,
-            weights=tuple(weights),
-            biases=tuple(biases),
-            mean=self.normaliser.mean.astype(np.float32),
-            scale=self.normaliser.scale.astype(np.float32),
-            activation="relu",
-            squash="tanh",
-            recipe={"algorithm": "sac", "config": self.settings, **recipe},
-        )
+        normaliser = self.normaliser
+        return self.pack(self.sac.policy.layers, normaliser.mean, normaliser.scale, recipe)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, replay buffer included."""
@@ -219,10 +187,6 @@ class SACExpert:
         progress = self.iteration / config.iterations
         decayed = max(0.0, (progress - config.decay_from) / (1.0 - config.decay_from))
         return 1.0 + (config.decay_to - 1.0) * decayed
-
-    def _starts(self, ids: NDArray[np.int64]) -> FloatArray:
-        parameters = self.simulator.parameters
-        return np.stack([self.simulator.draw_start(self.rng, parameters[i]) for i in ids])
 
     def _explore(
         self, observations: FloatArray, parameters: FloatArray, *, uniform: bool

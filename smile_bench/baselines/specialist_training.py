@@ -50,7 +50,8 @@ def shared_path(name: str) -> Path:
 
 def write_shared(path: Path, training: PPO, recipe: Mapping[str, Any]) -> None:
     """Store a training's policy, value function and normalisation for specialists to begin with."""
-    save_checkpoint(path, pack_module("model", training.model), {"recipe": dict(recipe)})
+    recipe = {"algorithm": training.algorithm, "config": training.settings, **recipe}
+    save_checkpoint(path, pack_module("model", training.model), {"recipe": recipe})
 
 
 class SpecialistTraining:

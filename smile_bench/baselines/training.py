@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import time
@@ -14,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
-from smile_bench.datasets.files import replacing
+from smile_bench.datasets.files import write_atomically
 from smile_bench.errors import SmileError
 
 __all__ = ["DivergedError", "Training", "run"]
@@ -72,22 +73,7 @@ def run(
         DivergedError: a logged number is not finite.
         CheckpointError: the checkpoint is damaged or of another configuration.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    checkpoint = directory / "checkpoint.safetensors"
-    clock = directory / "seconds.json"
-    spent = 0.0
-    if checkpoint.exists():
-        _require_same_settings(training, checkpoint)
-        training.load(checkpoint)
-        spent = float(json.loads(clock.read_text())) if clock.exists() else 0.0
-    started = time.perf_counter() - spent
-
-    def save() -> None:
-        training.save(checkpoint)
-        with replacing(clock) as temporary:
-            temporary.write_text(json.dumps(time.perf_counter() - started))
-
-    rows = _kept_rows(directory / "progress.csv", training.iteration)
+    record = _Record(training, directory)
     last_save = time.perf_counter()
     shown: dict[str, str] = {}
     end = min(training.iterations, stop_after or training.iterations)
@@ -98,28 +84,78 @@ def run(
         try:
             while training.iteration < end:
                 log = training.step()
-                bad = [name for name, value in log.items() if not math.isfinite(value)]
-                if bad:
-                    raise DivergedError(
-                        f"{', '.join(bad)} became non-finite at iteration {training.iteration}. "
-                        f"The last checkpoint, {checkpoint}, is intact; lower the learning rate."
-                    )
-                seconds = time.perf_counter() - started
-                rows.append({"iteration": training.iteration, "seconds": round(seconds, 2), **log})
+                record.add(log)
                 for name, value in log.items():
                     board.add_scalar(name, value, training.iteration)
                 bar.update()
                 shown |= _shown(log)
                 bar.set_postfix(shown)
                 if time.perf_counter() - last_save > checkpoint_seconds:
-                    save()
-                    _write_rows(directory / "progress.csv", rows)
+                    record.save()
+                    record.write_rows()
                     last_save = time.perf_counter()
         finally:
             # A cut iteration has half-changed the training: the last checkpoint stands.
-            _write_rows(directory / "progress.csv", rows)
-        save()
-    return time.perf_counter() - started
+            record.write_rows()
+        record.save()
+    return record.seconds
+
+
+class _Record:
+    """What a training leaves in a folder: checkpoint, seconds spent, log rows.
+
+    Args:
+        training: goes on from the folder's checkpoint, if there is one.
+        directory: the folder.
+    """
+
+    def __init__(self, training: Training, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.training = training
+        self.checkpoint = directory / "checkpoint.safetensors"
+        self._clock, self._log = directory / "seconds.json", directory / "progress.csv"
+        spent = 0.0
+        if self.checkpoint.exists():
+            _require_same_settings(training, self.checkpoint)
+            training.load(self.checkpoint)
+            spent = float(json.loads(self._clock.read_text())) if self._clock.exists() else 0.0
+        self._started = time.perf_counter() - spent
+        self._rows = _kept_rows(self._log, training.iteration)
+
+    @property
+    def seconds(self) -> float:
+        """Of training in all, those before a resume included."""
+        return time.perf_counter() - self._started
+
+    def add(self, log: Mapping[str, float]) -> None:
+        """Keep a row of the iteration that was done.
+
+        Raises:
+            DivergedError: a number is not finite.
+        """
+        done = self.training.iteration
+        if bad := [name for name, value in log.items() if not math.isfinite(value)]:
+            raise DivergedError(
+                f"{', '.join(bad)} became non-finite at iteration {done}. "
+                f"The last checkpoint, {self.checkpoint}, is intact; lower the learning rate."
+            )
+        self._rows.append({"iteration": done, "seconds": round(self.seconds, 2), **log})
+
+    def save(self) -> None:
+        """Write the checkpoint, and the seconds."""
+        self.training.save(self.checkpoint)
+        write_atomically(self._clock, json.dumps(self.seconds))
+
+    def write_rows(self) -> None:
+        """Write the rows, if there are any."""
+        if not self._rows:
+            return
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names)
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._log, text.getvalue())
 
 
 def _shown(log: Mapping[str, float]) -> dict[str, str]:
@@ -150,13 +186,3 @@ def _kept_rows(path: Path, iteration: int) -> list[dict[str, Any]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)

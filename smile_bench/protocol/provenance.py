@@ -1,4 +1,4 @@
-"""Where a result comes from: hardware, versions, and what an agent says of itself."""
+"""Where results and weights come from: hardware, versions, what an agent says of itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from smile_bench.errors import AgentError
 
-__all__ = ["hardware", "package_versions", "training_of", "weights_of"]
+__all__ = ["hardware", "package_versions", "training_of", "training_recipe", "weights_of"]
 
 PACKAGES = ("smile-bench", "mujoco", "gymnasium", "numpy")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +37,11 @@ def package_versions() -> dict[str, str]:
     if "torch" in sys.modules:
         versions["torch"] = metadata.version("torch")
     return versions
+
+
+def training_recipe(command: str, seed: int) -> dict[str, Any]:
+    """What the recipe of any weights says: command and seed of the training, versions, hardware."""
+    return {"command": command, "seed": seed, "versions": package_versions(), **hardware()}
 
 
 def training_of(agent: object) -> dict[str, Any] | None:

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from smile_bench.baselines import expert_training
+from smile_bench.baselines import expert_training, specialist_training
+from smile_bench.baselines.checkpoint import load_checkpoint
 from smile_bench.baselines.expert_training import (
     BASE_TRAININGS,
     EXPERT_TRAININGS,
+    SHARED_TRAININGS,
     train_expert,
 )
 from smile_bench.baselines.ppo import PPO
 from smile_bench.baselines.sac_expert import SACExpert
+from smile_bench.baselines.specialist_training import SpecialistTraining
+from smile_bench.cli import main
 from smile_bench.datasets.expert import expert_metrics, read_expert
 from smile_bench.envs import get_family
 from smile_bench.errors import ExpertError, UnknownNameError
@@ -24,6 +29,7 @@ WALKER, CHEETAH = "SmileWalkerDynamics-v0", "SmileHalfCheetahVelocity-v0"
 
 
 WALKER_BASE, CHEETAH_EXPERT = BASE_TRAININGS[WALKER], EXPERT_TRAININGS[CHEETAH]
+WALKER_SHARED = SHARED_TRAININGS[WALKER]
 
 
 def tiny_walker(seed: int) -> PPO:
@@ -48,6 +54,11 @@ def test_a_cheetah_expert_is_trained_and_stored(
     assert path == tmp_path / "half-cheetah-velocity.safetensors"
     expert = read_expert(path)
     assert expert.recipe["algorithm"] == "sac"
+    assert expert.recipe["seed"] == 0
+    # What the dataset's card reads.
+    assert isinstance(expert.recipe["seconds"], int)
+    assert {"mujoco", "numpy", "torch"} <= expert.recipe["versions"].keys()
+    assert expert.recipe["machine"]
     assert expert.recipe["command"] == f"smile-bench experts train {CHEETAH} --seed 0"
     assert expert_metrics(get_family(CHEETAH), expert, "validation", episodes=1).shape == (10, 1)
 
@@ -56,7 +67,7 @@ def test_a_base_policy_does_not_see_the_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(expert_training.BASE_TRAININGS, WALKER, tiny_walker)
-    path = train_expert(WALKER, tmp_path, base=True)
+    path = train_expert(WALKER, tmp_path, kind="base")
     assert path == tmp_path / "walker-dynamics-base.safetensors"
     expert = read_expert(path)
     observations = np.random.default_rng(0).normal(size=(4, 17))
@@ -66,8 +77,49 @@ def test_a_base_policy_does_not_see_the_task(
     assert acted.any()
 
 
+def test_a_shared_policy_is_what_specialists_begin_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tiny(seed: int) -> PPO:
+        config = WALKER_SHARED(seed).config
+        changed = replace(config, iterations=1, rollouts=1, envs=3, horizon=8, minibatches=2)
+        made.append(PPO(changed))
+        return made[-1]
+
+    made: list[PPO] = []
+    monkeypatch.setitem(expert_training.SHARED_TRAININGS, WALKER, tiny)
+    command = ["experts", "train", WALKER, "--shared", "--seed", "3"]
+    assert main([*command, "--directory", str(tmp_path)]) == 0
+    path = tmp_path / "walker-dynamics-shared.safetensors"
+    assert str(path) in capsys.readouterr().out
+    tensors, state = load_checkpoint(path)
+    for name, tensor in made[0].model.state_dict().items():
+        assert torch.equal(tensors[f"model.{name}"], tensor)
+    recipe = state["recipe"]
+    assert recipe["command"] == f"smile-bench {' '.join(command)}"
+    assert (recipe["algorithm"], recipe["config"]["seed"]) == ("ppo", 3)
+    monkeypatch.setattr(
+        specialist_training, "shared_path", lambda name: tmp_path / f"{name}.safetensors"
+    )
+    training = EXPERT_TRAININGS[WALKER](0)
+    assert isinstance(training, SpecialistTraining)
+    assert training.shared_recipe == recipe
+    began = training.begin(0, 0).model.policy.get_parameter("0.weight")
+    assert torch.equal(began, made[0].model.policy.get_parameter("0.weight"))
+
+
+def test_base_and_shared_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["experts", "train", WALKER, "--base", "--shared"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_what_is_not_trained_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExpertError, match="no training of its base policy"):
-        train_expert(CHEETAH, tmp_path, base=True)
+        train_expert(CHEETAH, tmp_path, kind="base")
+    with pytest.raises(ExpertError, match=f"no training of its shared policy.*{WALKER}"):
+        train_expert(CHEETAH, tmp_path, kind="shared")
+    with pytest.raises(UnknownNameError, match="Did you mean 'shared'"):
+        train_expert(WALKER, tmp_path, kind="share")
     with pytest.raises(UnknownNameError):
         train_expert("SmileWalker-v0", tmp_path)
