@@ -123,7 +123,7 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 300},
     "SmileAntLinearClassification-v0": {
-        "iterations": 150,
+        "iterations": 40,
         "steps": 50,
         "capacity": 20_000,
     },
