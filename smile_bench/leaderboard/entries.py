@@ -147,7 +147,7 @@ def _read_run(card: Card, family: str, seed: int, folder: Path) -> Run:
         seed=seed,
         primary=primary,
         shots={k: shots[k] for k in sorted(shots)},
-        curve=None if curve is None else read_curve(curve),
+        curve=None if curve is None else read_curve(curve, get_family(family).metric.name),
     )
 
 

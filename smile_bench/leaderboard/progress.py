@@ -18,7 +18,6 @@ LIMIT = 16 * 2**20
 MAX_ROWS = 200_000
 MAX_POINTS = 150
 
-_MEASURES = ("charts/validation_metric", "charts/metric")
 _STEPS = "charts/env_steps"
 
 
@@ -34,11 +33,15 @@ class Curve:
     """The family's primary metric on meta-validation tasks."""
 
 
-def read_curve(path: Path) -> Curve | None:
-    """Read a training's progress.
+def read_curve(path: Path, metric: str) -> Curve | None:
+    """Read a training's progress: how ``validation/METRIC`` went.
 
     Any columns may be there. ``iteration`` and ``seconds`` must, and must not fall; a cell may be
     empty where a column was not measured.
+
+    Args:
+        path: the table.
+        metric: name of the family's primary metric.
 
     Returns:
         At most 150 points, evenly chosen with the first and the last, or None if no validation
@@ -66,7 +69,7 @@ def read_curve(path: Path) -> Curve | None:
         values = [row[name] for row in table if name in row]
         if any(after < before for before, after in pairwise(values)):
             raise LeaderboardError(f"{path.name}: {name} falls from one row to the next.")
-    return _curve(table)
+    return _curve(table, f"validation/{metric}")
 
 
 def _numbers(file: str, line: int, row: list[str], header: list[str]) -> dict[str, float]:
@@ -91,11 +94,10 @@ def _numbers(file: str, line: int, row: list[str], header: list[str]) -> dict[st
     return numbers
 
 
-def _curve(table: list[dict[str, float]]) -> Curve | None:
-    measure = next((name for name in _MEASURES if any(name in row for row in table)), None)
-    if measure is None:
-        return None
+def _curve(table: list[dict[str, float]], measure: str) -> Curve | None:
     kept = [row for row in table if measure in row]
+    if not kept:
+        return None
     last = len(kept) - 1
     chosen = sorted({round(i * last / (MAX_POINTS - 1)) for i in range(MAX_POINTS)})
     points = [kept[i] for i in chosen]

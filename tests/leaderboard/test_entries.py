@@ -16,7 +16,7 @@ FIRST = f"{ANT}/seed-0/primary"
 
 def test_an_entry_is_its_card_and_its_runs(tmp_path: Path) -> None:
     folder = write_entry(tmp_path, "mine", seeds=(10, 2))
-    curve = "iteration,seconds,charts/validation_metric\n1,1,0.5\n"
+    curve = "iteration,seconds,validation/velocity_error\n1,1,0.5\n"
     (folder / CHEETAH / "seed-2" / "progress.csv").write_text(curve)
     (folder / "README.md").write_text("hello")
     write_result(folder / CHEETAH / "seed-2" / "3-shots", result(CHEETAH, agent="mine", shots=3))

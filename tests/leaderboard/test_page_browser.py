@@ -54,7 +54,7 @@ def make_entries(root: Path) -> None:
     )
     write_entry(root, "told", reference=True, level=1.0, facts={"privileged": True})
     write_entry(root, "older", level=0.6, facts={"versions": {**VERSIONS, "mujoco": "3.17.0"}})
-    curve = "iteration,seconds,charts/env_steps,charts/validation_metric\n"
+    curve = "iteration,seconds,charts/env_steps,validation/velocity_error\n"
     curve += "".join(f"{i},{i * 10},{i * 1000},{2 / i}\n" for i in range(1, 40))
     for seed in (0, 1):
         folder = cloned / CHEETAH / f"seed-{seed}"

@@ -12,32 +12,32 @@ from smile_bench.leaderboard.progress import Curve, read_curve
 def read(folder: Path, text: str) -> Curve | None:
     path = folder / "progress.csv"
     path.write_text(text)
-    return read_curve(path)
+    return read_curve(path, "return")
 
 
 def test_a_curve_is_the_rows_in_which_the_metric_was_measured(tmp_path: Path) -> None:
     found = read(
         tmp_path,
-        "iteration,seconds,losses/x,charts/env_steps,charts/validation_metric\n"
+        "iteration,seconds,losses/x,charts/env_steps,validation/return\n"
         "1,10,0.5,100,\n2,20,,200,1.5\n3,30,0.1,300,0.5\n",
     )
     assert found == Curve(seconds=(20.0, 30.0), env_steps=(200.0, 300.0), values=(1.5, 0.5))
 
 
 def test_without_counted_steps_there_are_none(tmp_path: Path) -> None:
-    found = read(tmp_path, "iteration,seconds,charts/validation_metric\n1,10,2\n")
+    found = read(tmp_path, "iteration,seconds,validation/return\n1,10,2\n")
     assert found == Curve(seconds=(10.0,), env_steps=None, values=(2.0,))
 
 
 def test_a_training_without_a_validation_metric_has_no_curve(tmp_path: Path) -> None:
     assert read(tmp_path, "iteration,seconds,losses/action_mse\n1,10,0.5\n") is None
-    assert read(tmp_path, "iteration,seconds,charts/validation_metric\n1,10,\n") is None
+    assert read(tmp_path, "iteration,seconds,validation/return\n1,10,\n") is None
     assert read(tmp_path, "iteration,seconds\n") is None
 
 
 def test_long_curves_are_thinned_but_keep_their_ends(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i},{i * i}\n" for i in range(5000))
-    found = read(tmp_path, "iteration,seconds,charts/validation_metric\n" + rows)
+    found = read(tmp_path, "iteration,seconds,validation/return\n" + rows)
     assert found is not None
     assert (found.seconds[0], found.seconds[-1]) == (0.0, 4999.0)
     assert len(found.values) == 150
@@ -49,7 +49,7 @@ def test_long_curves_are_thinned_but_keep_their_ends(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "header"),
-        ("iteration,charts/validation_metric\n1,1\n", "iteration and seconds"),
+        ("iteration,validation/return\n1,1\n", "iteration and seconds"),
         ("iteration,seconds,seconds\n1,1,1\n", "different column names"),
         ("iteration,seconds,x\n1,1\n", "line 2: 2 cells, not 3"),
         ("iteration,seconds,x\n1,1,nan\n", "line 2: x is 'nan'"),
@@ -71,4 +71,4 @@ def test_a_huge_table_is_refused_unread(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(LeaderboardError, match="at most"):
-        read_curve(path)
+        read_curve(path, "return")
