@@ -80,7 +80,17 @@ _WALKER = replace(
     kl_high=0.025,
     kl_low=0.012,
 )
-
+# A fall costs the rest of an episode of 1000 steps, which a discount of 0.99 does not see.
+_WALKER_LATER = replace(
+    _WALKER,
+    iterations=10,
+    rollouts=4,
+    horizon=128,
+    minibatches=16,
+    discount=0.997,
+    gae=0.97,
+    reward_scale=0.03,
+)
 
 EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
     "SmileAntGoal-v0": lambda seed: PPO(
@@ -107,7 +117,11 @@ EXPERT_TRAININGS: dict[str, Callable[[int], ExpertTraining]] = {
         )
     ),
     "SmileWalkerDynamics-v0": lambda seed: SpecialistTraining(
-        SpecialistsConfig(shared="walker-dynamics-shared", ppo=replace(_WALKER, seed=seed))
+        SpecialistsConfig(
+            shared="walker-dynamics-shared",
+            ppo=replace(_WALKER, seed=seed),
+            later=replace(_WALKER_LATER, seed=seed),
+        )
     ),
 }
 """Family id to its expert's training for a seed."""

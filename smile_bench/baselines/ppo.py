@@ -215,6 +215,20 @@ class PPO(ToldTraining[PPOConfig]):
             **log,
         }
 
+    def fit_value(self, rollouts: int) -> None:
+        """Train the value function alone on some rollouts of the policy as it stands."""
+        policy = [*self.model.policy.parameters(), self.model.log_std]
+        progress = self.iteration / self.config.iterations
+        self.simulator.set_tasks(self.practice.draw_tasks(self.rng, self.config.envs, progress))
+        self._begin()
+        for parameter in policy:
+            parameter.requires_grad_(False)
+        for _ in range(rollouts):
+            self._update(self._rollout())
+        for parameter in policy:
+            parameter.requires_grad_(True)
+        self.learning_rate = self.config.learning_rate
+
     def expert(self, recipe: dict[str, Any]) -> Expert:
         """The policy's mean as an expert to store."""
         mean, scale = self.model.mean.numpy(), self.model.scale.numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from smile_bench.baselines.checkpoint import (
@@ -21,11 +22,13 @@ from smile_bench.baselines.checkpoint import (
 )
 from smile_bench.baselines.ppo import FEATURE_CLIP, PPO, PPOConfig
 from smile_bench.baselines.practices import WalkOneDynamics
+from smile_bench.datasets.expert import task_metrics
 from smile_bench.datasets.specialists import Specialists
 from smile_bench.envs import get_mujoco_family
 
 __all__ = ["SpecialistTraining", "SpecialistsConfig", "write_shared"]
 
+FloatArray = NDArray[np.float64]
 ORDER = ("test", "validation", "train")
 
 
@@ -36,11 +39,20 @@ class SpecialistsConfig:
     shared: str
     """Name of the shared policy that every task begins with; it ships with the experts."""
     ppo: PPOConfig
-    """Of one task's training; ``iterations`` is how long it takes."""
-    rounds: int = 3
+    """Of a task's first turn; ``iterations`` is how long it takes."""
+    later: PPOConfig
+    """Of its later turns."""
+    rounds: int = 2
     """How often every task has its turn; later ones go on from its own policy."""
-    steady: int = 10
+    steady: int = 15
     """A task whose last iteration had at most so many falls needs no further round."""
+    value_rollouts: int = 4
+    """Rollouts that a later turn begins with, in which only the value function learns: it is the
+    shared one again."""
+    averaged: int = 4
+    """The policy that a later turn ends with has the mean weights of so many last iterations."""
+    episodes: int = 8
+    """A later turn's policy is kept if its mean return in so many episodes is higher."""
 
 
 def shared_path(name: str) -> Path:
@@ -98,25 +110,55 @@ class SpecialistTraining:
         number = self.iteration % len(self.tasks)
         log = {"charts/task": float(number), "charts/trained": 0.0}
         if number not in self.falls or self.falls[number] > self.config.steady:
-            ppo = self.begin(number, self.iteration)
-            for _ in range(self.config.ppo.iterations):
-                log |= ppo.step()
-            self.networks[number] = self.network(number, ppo)
-            self.falls[number] = int(log["charts/terminations"])
-            log["charts/trained"] = 1.0
+            log |= self.turn(number, self.iteration)
         self.iteration += 1
         return log
+
+    def turn(self, number: int, turn: int) -> dict[str, float]:
+        """Train one task's policy; a function of its network so far and the number of the turn.
+
+        Args:
+            number: of the task.
+            turn: counts the turns of all tasks.
+
+        Returns:
+            What to log.
+        """
+        ppo, before = self.begin(number, turn), self.networks.get(number)
+        if before is None:
+            for _ in range(ppo.iterations):
+                log = ppo.step()
+            self.networks[number] = self.network(number, ppo)
+        else:
+            ppo.fit_value(self.config.value_rollouts)
+            kept: list[Tensors] = []
+            for _ in range(ppo.iterations):
+                log = ppo.step()
+                kept = [*kept, self.network(number, ppo)][-self.config.averaged :]
+            mean = {name: torch.stack([each[name] for each in kept]).mean(0) for name in before}
+            was, now = self.score(number, before, turn), self.score(number, mean, turn)
+            log |= {"charts/return_before": was, "charts/return_after": now}
+            self.networks[number] = mean if now > was else before
+        self.falls[number] = int(log["charts/terminations"])
+        return {**log, "charts/trained": 1.0}
 
     def begin(self, number: int, turn: int) -> PPO:
         """The training of a task's policy in a turn, before its first iteration."""
         split, index = self.tasks[number]
-        config = self.config.ppo
+        config = self.config.later if number in self.networks else self.config.ppo
         seed = int(np.random.SeedSequence((config.seed, turn)).generate_state(1)[0])
         ppo = PPO(replace(config, seed=seed), WalkOneDynamics(split=split, index=index))
         unpack_module("model", ppo.model, self.shared)
         if number in self.networks:
             self._put_back(self.networks[number], ppo)
         return ppo
+
+    def score(self, number: int, network: Tensors, seed: int) -> float:
+        """Mean return of a task's policy, without exploration."""
+        split, index = self.tasks[number]
+        rows = self.family.table(split)[index : index + 1]
+        expert = self._expert([network], rows, {})
+        return float(task_metrics(self.family, expert, rows, self.config.episodes, seed).mean())
 
     def network(self, number: int, ppo: PPO) -> Tensors:
         """A task's policy as layers that see the observation only."""
@@ -160,16 +202,22 @@ class SpecialistTraining:
 
     def expert(self, recipe: dict[str, Any]) -> Specialists:
         """The policies of all tasks that have had a turn."""
-
-        def stack(name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-            return np.stack([self.networks[number][name].numpy() for number in done])
-
         done = sorted(self.networks)
-        layers = sum(name.endswith(".weight") for name in self.networks[done[0]])
         rows = [self.family.table(self.tasks[k][0])[self.tasks[k][1]] for k in done]
+        return self._expert([self.networks[k] for k in done], np.stack(rows), recipe)
+
+    def _expert(
+        self, networks: Sequence[Tensors], tasks: FloatArray, recipe: Mapping[str, Any]
+    ) -> Specialists:
+        """Policies of tasks (N, P), one network each."""
+
+        def stack(name: str) -> NDArray[np.float32]:
+            return np.stack([network[name].numpy() for network in networks])
+
+        layers = sum(name.endswith(".weight") for name in networks[0])
         return Specialists(
             family=self.family.id,
-            tasks=np.stack(rows),
+            tasks=tasks,
             weights=tuple(stack(f"layer{i}.weight") for i in range(layers)),
             biases=tuple(stack(f"layer{i}.bias") for i in range(layers)),
             mean=stack("mean"),

@@ -29,6 +29,7 @@ __all__ = [
     "load_base_policy",
     "load_expert",
     "read_expert",
+    "task_metrics",
     "write_expert",
 ]
 
@@ -164,15 +165,21 @@ def expert_metrics(
     family: Family, expert: ToldPolicy, split: str, *, episodes: int = 8, seed: int = 0
 ) -> NDArray[np.float64]:
     """An expert's primary metric per task of a split, (tasks, episodes)."""
-    table = family.table(split)
-    parameters = np.repeat(table, episodes, axis=0)
+    return task_metrics(family, expert, family.table(split), episodes, seed)
+
+
+def task_metrics(
+    family: Family, expert: ToldPolicy, tasks: NDArray[np.float64], episodes: int, seed: int
+) -> NDArray[np.float64]:
+    """An expert's primary metric in each of some tasks (N, P), (N, episodes)."""
+    parameters = np.repeat(tasks, episodes, axis=0)
     simulator = family.make_simulator(len(parameters))
     simulator.set_tasks(parameters)
     rng = np.random.default_rng(seed)
     simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
     for _ in range(family.horizon):
         outcome = simulator.step(expert.act(simulator.observe(), parameters, rng))
-    return outcome.info[family.metric.name].reshape(len(table), episodes)
+    return outcome.info[family.metric.name].reshape(len(tasks), episodes)
 
 
 def _load(family: Family, name: str, kind: str) -> Expert | Specialists:
