@@ -200,7 +200,13 @@ def _train(arguments: argparse.Namespace) -> int:
 
     name = f"{arguments.agent}-{arguments.family}-{arguments.seed}"
     directory = Path(arguments.directory or f"runs/{name}")
-    path = train_agent(arguments.agent, arguments.family, directory, seed=arguments.seed)
+    path = train_agent(
+        arguments.agent,
+        arguments.family,
+        directory,
+        seed=arguments.seed,
+        device=arguments.device,
+    )
     print(f"wrote {path}")
     return 0
 
@@ -226,6 +232,9 @@ def build_parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a reference agent")
     train.add_argument("--agent", required=True)
     train.add_argument("--family", required=True)
+    train.add_argument(
+        "--device", default="cpu", help="what to train on: cpu (default), cuda or cuda:N"
+    )
     _add_run_options(train)
     train.set_defaults(run=_train)
 

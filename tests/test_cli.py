@@ -59,6 +59,10 @@ def test_evaluate_scores_someone_s_agent_and_writes_the_result(
         (["datasets", "build", "SmileAnt-v0"], "Did you mean"),
         (["experts", "train", "SmileAnt-v0"], "Did you mean"),
         (["train", "--agent", "meta-cb", "--family", FAMILY], "Did you mean 'meta-bc'"),
+        (
+            ["train", "--agent", "meta-bc", "--family", FAMILY, "--device", "cuda:99"],
+            "the device 'cuda:99' is not available",
+        ),
     ],
 )
 def test_an_error_that_the_user_can_mend_is_one_line(

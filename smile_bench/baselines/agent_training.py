@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from smile_bench.access import Access
+from smile_bench.baselines.devices import CPU, describe, find_device
 from smile_bench.baselines.imitator import Imitator
 from smile_bench.baselines.meta_bc import MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerTraining
@@ -18,7 +19,7 @@ from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import PRESETS, preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
 from smile_bench.baselines.training import Training, run
-from smile_bench.errors import require_known
+from smile_bench.errors import InputError, require_known
 from smile_bench.protocol.provenance import training_recipe
 
 __all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
@@ -39,8 +40,9 @@ class Trainable:
     """The least access it needs, one of ``smile_bench.access.TRACKS``."""
     state_only: bool = False
     """It never sees the demonstrations' actions."""
-    make: Callable[[Access, int], AgentTraining] | None = None
-    """Its training for an access and a seed; None where it is done in seconds, without resuming."""
+    make: Callable[[Access, int, torch.device], AgentTraining] | None = None
+    """Its training for an access, a seed and a device; None where it is done in seconds, without
+    resuming and on the CPU."""
 
     def access(self, family: str) -> Access:
         """The access that it needs to a family."""
@@ -48,8 +50,8 @@ class Trainable:
 
 
 def _smile(name: str) -> Trainable:
-    def make(access: Access, seed: int) -> AgentTraining:
-        return SMILe(preset(name, access.family.id, seed), access)
+    def make(access: Access, seed: int, device: torch.device) -> AgentTraining:
+        return SMILe(preset(name, access.family.id, seed), access, device)
 
     return Trainable(track="interactive", state_only=name.endswith("state-only"), make=make)
 
@@ -57,12 +59,14 @@ def _smile(name: str) -> Trainable:
 TRAININGS: dict[str, Trainable] = {
     "meta-bc": Trainable(
         track="offline",
-        make=lambda access, seed: MetaBCTraining(meta_bc_preset(access.family.id, seed), access),
+        make=lambda access, seed, device: MetaBCTraining(
+            meta_bc_preset(access.family.id, seed), access, device
+        ),
     ),
     "meta-dagger": Trainable(
         track="expert-queries",
-        make=lambda access, seed: MetaDAggerTraining(
-            meta_dagger_preset(access.family.id, seed), access
+        make=lambda access, seed, device: MetaDAggerTraining(
+            meta_dagger_preset(access.family.id, seed), access, device
         ),
     ),
     **{name: _smile(name) for name in PRESETS},
@@ -72,7 +76,13 @@ TRAININGS: dict[str, Trainable] = {
 
 
 def train(
-    name: str, access: Access, directory: Path, *, seed: int = 0, stop_after: int | None = None
+    name: str,
+    access: Access,
+    directory: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    stop_after: int | None = None,
 ) -> Path | None:
     """Train a reference agent, or go on with a training, and store its weights.
 
@@ -83,6 +93,8 @@ def train(
         access: to the family, of the agent's track and with its state-only mode, or more.
         directory: where checkpoints, logs and, in the end, the weights go.
         seed: of the training.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``. A training may be resumed on another one;
+            weights and checkpoints are stored from the CPU.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
@@ -90,22 +102,27 @@ def train(
 
     Raises:
         UnknownNameError: no such agent.
-        InputError: the access does not allow what the agent needs.
+        InputError: the access does not allow what the agent needs, or there is no such device.
         DivergedError: the training met a number that is not finite; the last checkpoint stands.
     """
     require_known("trainable agent", [name], TRAININGS)
+    place = find_device(device)
     path = directory / f"{access.family.id}.safetensors"
     command = f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"
-    recipe = {**training_recipe(command, seed), "track": access.track}
+    if place != CPU:
+        command += f" --device {device}"
+    recipe = {**training_recipe(command, seed), "track": access.track, "device": describe(place)}
     make = TRAININGS[name].make
     if make is None:
+        if place != CPU:
+            raise InputError(f"{name} is trained on the CPU alone, in seconds; give no device.")
         config = TabularSmileConfig(family=access.family.id, seed=seed)
         demonstrations = access.demonstrations()
         recipe |= {"settings": asdict(config), "access": asdict(access.counts)}
         train_tabular_smile(config, demonstrations, recipe).save(path)
         return path
     torch.set_num_threads(1)
-    training = make(access, seed)
+    training = make(access, seed, place)
     seconds = run(training, directory, stop_after=stop_after)
     if training.iteration < training.iterations:
         return None
@@ -114,14 +131,21 @@ def train(
 
 
 def train_agent(
-    name: str, family: str, directory: Path, *, seed: int = 0, stop_after: int | None = None
+    name: str,
+    family: str,
+    directory: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    stop_after: int | None = None,
 ) -> Path | None:
     """As :func:`train`, through the least access that the agent needs.
 
     Raises:
         UnknownNameError: no such agent or family.
         DatasetError: no dataset of the family ships.
+        InputError, DivergedError: as there.
     """
     require_known("trainable agent", [name], TRAININGS)
     access = TRAININGS[name].access(family)
-    return train(name, access, directory, seed=seed, stop_after=stop_after)
+    return train(name, access, directory, seed=seed, device=device, stop_after=stop_after)

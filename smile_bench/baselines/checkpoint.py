@@ -52,8 +52,9 @@ def load_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def pack_module(prefix: str, module: torch.nn.Module) -> Tensors:
-    """A module's parameters and buffers under names that begin with ``prefix``."""
-    return {f"{prefix}.{name}": value.clone() for name, value in module.state_dict().items()}
+    """CPU copies of a module's parameters and buffers, their names beginning with ``prefix``."""
+    state = module.state_dict()
+    return {f"{prefix}.{name}": value.to("cpu", copy=True) for name, value in state.items()}
 
 
 def unpack_module(prefix: str, module: torch.nn.Module, tensors: Tensors) -> None:
@@ -65,10 +66,10 @@ def unpack_module(prefix: str, module: torch.nn.Module, tensors: Tensors) -> Non
 
 
 def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> Tensors:
-    """An optimizer's per-parameter state; its learning rates are configuration."""
+    """CPU copies of an optimizer's per-parameter state; its learning rates are configuration."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{prefix}.{index}.{name}": torch.as_tensor(value).clone()
+        f"{prefix}.{index}.{name}": torch.as_tensor(value).to("cpu", copy=True)
         for index, values in state.items()
         for name, value in values.items()
     }

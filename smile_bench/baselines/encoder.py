@@ -88,7 +88,7 @@ class ContextEncoder(nn.Module):
         """
         trajectories = self.timestep(features).mean(dim=2)
         if present is None:
-            present = torch.ones(trajectories.shape[:2], dtype=torch.bool)
+            present = trajectories.new_ones(trajectories.shape[:2], dtype=torch.bool)
         weights = present.to(trajectories)[..., None]
         pooled = (trajectories * weights).sum(dim=1)
         if self.mean:

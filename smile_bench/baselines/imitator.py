@@ -17,6 +17,7 @@ from torch import Tensor
 
 from smile_bench.agents import Context, pad_contexts, require_family
 from smile_bench.baselines.checkpoint import pack_module, unpack_module
+from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context_features
 from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
@@ -43,9 +44,9 @@ class ImitatorConfig:
 
 
 def make_networks(
-    config: ImitatorConfig, generator: torch.Generator
+    config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
 ) -> tuple[ContextEncoder, SquashedGaussianPolicy]:
-    """Encoder and policy with fresh weights drawn from ``generator``."""
+    """Encoder and policy on the device, with fresh weights drawn from ``generator``."""
     family = get_family(config.family)
     observed, actions = family.observation_size, family.action_size
     seen = 2 * observed + (0 if config.state_only else actions)
@@ -53,7 +54,7 @@ def make_networks(
     policy = SquashedGaussianPolicy(
         observed + config.encoder.code, actions, config.hidden, generator
     )
-    return encoder, policy
+    return encoder.to(device), policy.to(device)
 
 
 class ImitatorPolicy:
@@ -67,9 +68,9 @@ class ImitatorPolicy:
 
     def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Actions (slots, A) for observations (slots, observation_size)."""
-        states = torch.from_numpy(self.normaliser(observations))
-        actions: NDArray[np.float32] = self.policy.act(torch.cat((states, self.codes), -1)).numpy()
-        return self.family.admissible(actions)
+        states = moved(self.normaliser(observations), self.codes.device)
+        actions = self.policy.act(torch.cat((states, self.codes), -1))
+        return self.family.admissible(actions.cpu().numpy())
 
 
 class Imitator:
@@ -78,7 +79,7 @@ class Imitator:
     Args:
         name: of the algorithm that trained it.
         config: its networks.
-        encoder: contexts to codes.
+        encoder: contexts to codes; on the same device as the policy.
         policy: of normalised observation and code.
         normaliser: of the meta-train demonstrations.
         recipe: command, versions, settings, seed and access of the training.
@@ -110,15 +111,16 @@ class Imitator:
         stacked, present = pad_contexts(contexts)
         if stacked.actions is None and not self.state_only:
             raise AgentError(f"{self.name} needs the demonstrations' actions.")
+        device = next(self.encoder.parameters()).device
         actions = None
         if stacked.actions is not None and not self.state_only:
-            actions = torch.from_numpy(stacked.actions)
+            actions = moved(stacked.actions, device)
         features = context_features(
-            torch.from_numpy(self.normaliser(stacked.observations)),
+            moved(self.normaliser(stacked.observations), device),
             actions,
-            torch.from_numpy(self.normaliser(stacked.next_observations)),
+            moved(self.normaliser(stacked.next_observations), device),
         )
-        codes = self.encoder(features, torch.from_numpy(present))
+        codes = self.encoder(features, moved(present, device))
         family = get_family(self.config.family)
         return ImitatorPolicy(family, self.policy, self.normaliser, codes)
 

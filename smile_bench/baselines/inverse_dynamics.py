@@ -19,6 +19,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.networks import linear
 from smile_bench.baselines.task_data import Transitions
 from smile_bench.baselines.training import DivergedError
@@ -36,10 +37,16 @@ class InverseDynamics:
         actions: A.
         hidden: width of the two layers.
         generator: draws the initial weights.
+        device: where the network lies.
     """
 
     def __init__(
-        self, observations: int, actions: int, hidden: int, generator: torch.Generator
+        self,
+        observations: int,
+        actions: int,
+        hidden: int,
+        generator: torch.Generator,
+        device: torch.device = CPU,
     ) -> None:
         self.network = nn.Sequential(
             linear(2 * observations, hidden, generator),
@@ -48,7 +55,7 @@ class InverseDynamics:
             nn.ReLU(),
             linear(hidden, actions, generator),
             nn.Tanh(),
-        )
+        ).to(device)
         self._optimizer = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, fused=True)
 
     @torch.no_grad()

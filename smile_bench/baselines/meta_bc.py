@@ -30,6 +30,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
@@ -83,6 +84,7 @@ class MetaBCTraining:
     Args:
         config: settings.
         access: to demonstrations.
+        device: what it computes on.
 
     Raises:
         InputError: an access to another family, or without actions.
@@ -90,29 +92,27 @@ class MetaBCTraining:
 
     name = "meta-bc"
 
-    def __init__(self, config: MetaBCConfig, access: Access) -> None:
+    def __init__(self, config: MetaBCConfig, access: Access, device: torch.device = CPU) -> None:
         if config.family != access.family.id:
             raise InputError(
                 f"settings for {config.family} do not fit an access to {access.family.id}."
             )
         if access.state_only:
             raise InputError(f"{self.name} imitates actions, which a state-only access hides.")
-        self.config, self.access = config, access
+        self.config, self.access, self.device = config, access, device
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
         demonstrations = access.demonstrations()
         self.normaliser = Normaliser.of(demonstrations.observations)
-        self.train = TaskDemonstrations(demonstrations, self.normaliser)
-        self.validation = TaskDemonstrations(access.demonstrations("validation"), self.normaliser)
+        self.train = TaskDemonstrations(demonstrations, self.normaliser, device)
+        held_out = access.demonstrations("validation")
+        self.validation = TaskDemonstrations(held_out, self.normaliser, device)
         self.noise = EpisodeNoise(self.train, config.episode_noise)
-        constant = set(self.noise.columns.tolist())
-        self.body = [k for k in range(access.family.observation_size) if k not in constant]
-        """Which coordinates change within an episode."""
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
-        self.encoder, self.policy = make_networks(self.imitator_config, self.generator)
+        self.encoder, self.policy = make_networks(self.imitator_config, self.generator, device)
         self.optimizer = torch.optim.AdamW(
             [*self.encoder.parameters(), *self.policy.parameters()],
             lr=config.learning_rate,
@@ -230,10 +230,10 @@ class MetaBCTraining:
         assert drawn.actions is not None
         states = self.noise(drawn.states[..., None, :], self.generator)[..., 0, :]
         if early and config.early_noise > 0.0:
-            hidden = states[:, -early:, self.body]
+            hidden = states[:, -early:, self.noise.moving]
             scale = torch.rand((*hidden.shape[:2], 1), generator=self.generator)
-            noise = torch.randn(hidden.shape, generator=self.generator)
-            states[:, -early:, self.body] = hidden + config.early_noise * scale * noise
+            noise = config.early_noise * scale * torch.randn(hidden.shape, generator=self.generator)
+            states[:, -early:, self.noise.moving] = hidden + noise.to(self.device)
         return states, drawn.actions
 
     def _loss(self, features: Tensor, states: Tensor, actions: Tensor) -> Tensor:

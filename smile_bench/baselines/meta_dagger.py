@@ -19,6 +19,7 @@ from torch import Tensor
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import Tensors
+from smile_bench.baselines.devices import CPU, take
 from smile_bench.baselines.imitator import ImitatorPolicy
 from smile_bench.baselines.meta_bc import Indices, MetaBCConfig, MetaBCTraining
 from smile_bench.errors import InputError
@@ -44,6 +45,7 @@ class MetaDAggerTraining(MetaBCTraining):
     Args:
         config: settings.
         access: to demonstrations, environments and expert labels.
+        device: what it computes on.
 
     Raises:
         InputError: an access to another family or on another track than ``expert-queries``.
@@ -52,20 +54,22 @@ class MetaDAggerTraining(MetaBCTraining):
     name = "meta-dagger"
     config: MetaDAggerConfig
 
-    def __init__(self, config: MetaDAggerConfig, access: Access) -> None:
+    def __init__(
+        self, config: MetaDAggerConfig, access: Access, device: torch.device = CPU
+    ) -> None:
         if access.track != "expert-queries":
             raise InputError(
                 f"meta-dagger asks experts for labels, which the {access.track} track does not "
                 "give; make an access with track='expert-queries'."
             )
-        super().__init__(config, access)
+        super().__init__(config, access, device)
         self.everything = np.arange(self.train.tasks)
         self.environments = access.environments(self.everything, threads=config.threads)
         family = access.family
         room = max(0, self.iterations - config.warm_up) * family.horizon
-        self.states = torch.zeros((self.train.tasks, room, family.observation_size))
+        self.states = torch.zeros((self.train.tasks, room, family.observation_size), device=device)
         """Normalised states that the learner visited, (N, room, O); the first ``gathered``."""
-        self.labels = torch.zeros((self.train.tasks, room, family.action_size))
+        self.labels = torch.zeros((self.train.tasks, room, family.action_size), device=device)
         """What each task's expert would have done there, (N, room, A)."""
         self.gathered = 0
 
@@ -118,8 +122,8 @@ class MetaDAggerTraining(MetaBCTraining):
         visited = round(self.config.visited * states.shape[1]) if self.gathered else 0
         if visited:
             where = tasks[:, None], self.rng.integers(self.gathered, size=(len(tasks), visited))
-            states = torch.cat((self.states[where], states[:, visited:]), dim=1)
-            actions = torch.cat((self.labels[where], actions[:, visited:]), dim=1)
+            states = torch.cat((take(self.states, *where), states[:, visited:]), dim=1)
+            actions = torch.cat((take(self.labels, *where), actions[:, visited:]), dim=1)
         return states, actions
 
     def _tensors(self) -> Tensors:

@@ -69,7 +69,7 @@ class SquashedGaussianPolicy(nn.Module):
             Actions (..., A) in [-1, 1] and their log density (...).
         """
         mean, log_std = self(features)
-        noise = torch.empty_like(mean).normal_(generator=generator)
+        noise = torch.randn(mean.shape, dtype=mean.dtype, generator=generator).to(mean.device)
         before_tanh = mean + log_std.exp() * noise
         return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh)
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smile_bench.baselines.devices import take
 from smile_bench.baselines.networks import linear
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 
@@ -59,11 +60,9 @@ class OutcomePredictor(nn.Module):
             noise: on the first states.
             generator: source of the noise.
         """
-        first = demonstrations.states[which][..., 0, :]
-        last = demonstrations.next_states[which][..., -1, :]
+        first = take(demonstrations.states, *which)[..., 0, :]
+        last = take(demonstrations.next_states, *which)[..., -1, :]
         noisy = noise(first[..., None, :], generator)[..., 0, :]
         predicted = self(noisy, codes[:, None].expand(-1, first.shape[1], -1))
-        moving = torch.ones(first.shape[-1], dtype=torch.bool)
-        moving[noise.columns] = False
-        loss: Tensor = (predicted - last).square()[..., moving].mean()
+        loss: Tensor = (predicted - last).square()[..., noise.moving].mean()
         return loss

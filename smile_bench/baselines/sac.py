@@ -23,6 +23,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.baselines.training import DivergedError
 
@@ -87,17 +88,25 @@ class SAC:
         config: settings.
         generator: source of initial weights and of sampled actions; its state is the caller's
             to save.
+        device: where everything learnt lies, and batches must.
     """
 
     def __init__(
-        self, features: int, actions: int, config: SACConfig, generator: torch.Generator
+        self,
+        features: int,
+        actions: int,
+        config: SACConfig,
+        generator: torch.Generator,
+        device: torch.device = CPU,
     ) -> None:
         self.config = config
         self.generator = generator
-        self.policy = SquashedGaussianPolicy(features, actions, config.hidden, generator)
-        self.critic = TwinCritic(features + actions, config.hidden, config.layer_norm, generator)
+        policy = SquashedGaussianPolicy(features, actions, config.hidden, generator)
+        critic = TwinCritic(features + actions, config.hidden, config.layer_norm, generator)
+        self.policy, self.critic = policy.to(device), critic.to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.log_alpha = torch.tensor(math.log(config.entropy_weight), requires_grad=True)
+        log_alpha = math.log(config.entropy_weight)
+        self.log_alpha = torch.full((), log_alpha, device=device, requires_grad=True)
         self._policy_parameters: list[Tensor] = list(self.policy.parameters())
         self._critic_parameters: list[Tensor] = list(self.critic.parameters())
         self._target_parameters: list[Tensor] = list(self.target.parameters())
@@ -176,7 +185,8 @@ class SAC:
         entropy = -float(log_density.detach().mean())
         if self.config.target_entropy is not None:
             # d/d log α of eq. 17, with log α in place of α, as the authors' code has it.
-            self.log_alpha.grad = torch.tensor(entropy - self.config.target_entropy)
+            excess = entropy - self.config.target_entropy
+            self.log_alpha.grad = torch.full_like(self.log_alpha, excess)
             self._optimizers["alpha"].step()
             if self.config.entropy_weight_floor > 0.0:
                 with torch.no_grad():

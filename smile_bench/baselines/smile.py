@@ -30,6 +30,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.devices import CPU, moved, take
 from smile_bench.baselines.discriminator import (
     REWARDS,
     Discriminator,
@@ -61,21 +62,22 @@ class SMILe:
     Args:
         config: settings.
         access: to demonstrations and reward-free environments.
+        device: what it computes on.
 
     Raises:
         InputError: discrete actions, a family or a mode that does not fit the access, an unknown
             reward, or a density form without actions.
     """
 
-    def __init__(self, config: SMILeConfig, access: Access) -> None:
+    def __init__(self, config: SMILeConfig, access: Access, device: torch.device = CPU) -> None:
         require_fitting(config, access)
-        self.config, self.access = config, access
+        self.config, self.access, self.device = config, access, device
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
         demonstrations = access.demonstrations()
         self.normaliser = Normaliser.of(demonstrations.observations)
-        self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser)
+        self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
         self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
         self.tasks = self.demonstrations.tasks
         self.environments: Environments = access.environments(
@@ -88,10 +90,14 @@ class SMILe:
             hidden=config.hidden,
             encoder=config.encoder,
         )
-        self.encoder, _ = make_networks(self.imitator_config, self.generator)
+        self.encoder, _ = make_networks(self.imitator_config, self.generator, device)
         code = config.encoder.code
         self.sac = SAC(
-            observed + code, actions, replace(config.sac, hidden=config.hidden), self.generator
+            observed + code,
+            actions,
+            replace(config.sac, hidden=config.hidden),
+            self.generator,
+            device,
         )
         judged = observed + (observed if config.state_only else actions)
         self.discriminator = Discriminator(
@@ -100,9 +106,10 @@ class SMILe:
             config.discriminator_hidden,
             self.generator,
             projection=config.projection,
-        )
-        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator)
-        self.outcome = OutcomePredictor(observed, code, torch.Generator().manual_seed(config.seed))
+        ).to(device)
+        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator, device)
+        own = torch.Generator().manual_seed(config.seed)
+        self.outcome = OutcomePredictor(observed, code, own).to(device)
         judging = (self.encoder, self.discriminator, self.outcome)
         self.discriminator_optimizer = torch.optim.AdamW(
             [parameter for module in judging for parameter in module.parameters()],
@@ -111,10 +118,10 @@ class SMILe:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.replay = TaskReplay(self.tasks, config.capacity, observed, actions)
-        self.bank = torch.zeros((self.tasks, config.codes_per_task, code))
+        self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
+        self.bank = torch.zeros((self.tasks, config.codes_per_task, code), device=device)
         """Recent codes of each task, (N, M, Z)."""
-        self.reward_scale = torch.tensor(1.0)
+        self.reward_scale = torch.ones((), device=device)
         """Running root mean square of the rewards about their mean."""
         self.discriminator_updates = 0
         self.suspended: tuple[NDArray[np.float64], Indices] | None = None
@@ -204,7 +211,8 @@ class SMILe:
         unpack_module("outcome", self.outcome, tensors)
         self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
-        self.bank, self.reward_scale = tensors["bank"], tensors["reward_scale"]
+        self.bank.copy_(tensors["bank"])
+        self.reward_scale.copy_(tensors["reward_scale"])
         self.generator.set_state(tensors["generator"])
         if "states" in tensors:
             self.suspended = tensors["states"].numpy(), tensors["left"].numpy()
@@ -221,17 +229,17 @@ class SMILe:
         else:
             environments.resume(*self.suspended)
         codes = self.bank[:, int(rng.integers(self.config.codes_per_task))]
-        states = torch.from_numpy(self.normaliser(environments.observe()))
+        states = moved(self.normaliser(environments.observe()), self.device)
         for _ in range(self.config.steps):
             actions = self._explore(states, codes, uniform=uniform)
-            observations = environments.step(actions.numpy())
-            next_states = torch.from_numpy(self.normaliser(observations))
+            observations = environments.step(actions.cpu().numpy())
+            next_states = moved(self.normaliser(observations), self.device)
             self.replay.add(states, actions, next_states)
             states = next_states
             ended = np.flatnonzero(environments.ended)
             if len(ended):
                 environments.reset(rng, ended)
-                states = torch.from_numpy(self.normaliser(environments.observe()))
+                states = moved(self.normaliser(environments.observe()), self.device)
         self.suspended = environments.suspend()
 
     @torch.no_grad()
@@ -239,7 +247,7 @@ class SMILe:
         """Actions (N, A): the stochastic policy's, or uniformly random ones."""
         if uniform:
             size = (len(states), self.access.family.action_size)
-            return torch.from_numpy(self.rng.uniform(-1.0, 1.0, size).astype(np.float32))
+            return moved(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
         actions, _ = self.sac.policy.sample(torch.cat((states, codes), -1), self.generator)
         return actions
 
@@ -283,7 +291,7 @@ class SMILe:
                 (self._log_policy(expert, codes), self._log_policy(replayed, codes))
             )
         expert_logits, other_logits = logits.chunk(2)
-        mix = torch.rand((len(rows), 1), generator=self.generator)
+        mix = torch.rand((len(rows), 1), generator=self.generator).to(self.device)
         smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
         loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
         if config.outcome > 0.0:
@@ -318,7 +326,7 @@ class SMILe:
         if config.imitation == 0.0:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
-        codes = self.bank[tasks, rng.integers(config.codes_per_task, size=config.imitated)]
+        codes = take(self.bank, tasks, rng.integers(config.codes_per_task, size=config.imitated))
         drawn = self._with_actions(self.demonstrations.draw(rng, tasks, config.imitated_first))
         assert drawn.actions is not None
         states = self.noise(drawn.states[:, None], self.generator)[:, 0]
@@ -330,7 +338,7 @@ class SMILe:
         size = config.tasks_per_batch * config.transitions_per_task
         tasks = rng.integers(self.tasks, size=size)
         demonstrated = round(config.demonstrated * size)
-        codes = self.bank[tasks, rng.integers(config.codes_per_task, size=size)]
+        codes = take(self.bank, tasks, rng.integers(config.codes_per_task, size=size))
         parts = [self.replay.draw(rng, tasks[demonstrated:])]
         if demonstrated:
             parts.insert(0, self._with_actions(self.demonstrations.draw(rng, tasks[:demonstrated])))
@@ -341,7 +349,7 @@ class SMILe:
             actions,
             self._reward(drawn, codes),
             torch.cat((next_states, codes), -1),
-            torch.ones(size),
+            torch.ones(size, device=self.device),
         )
 
     @torch.no_grad()

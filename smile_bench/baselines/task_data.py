@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smile_bench.baselines.devices import CPU, moved, take
 from smile_bench.baselines.encoder import context_features
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.datasets import Context
@@ -34,7 +35,7 @@ class Transitions(NamedTuple):
                 columns.append(None)
                 continue
             changed = column.clone()
-            changed[where] = replacement
+            changed[moved(where, column.device)] = replacement
             columns.append(changed)
         states, actions, next_states = columns
         assert states is not None
@@ -48,15 +49,18 @@ class TaskDemonstrations:
     Args:
         demonstrations: D of T transitions a task, arrays (N, D, T, …).
         normaliser: of observations.
+        device: where the tensors lie.
     """
 
-    def __init__(self, demonstrations: Context, normaliser: Normaliser) -> None:
-        self.states = torch.from_numpy(normaliser(demonstrations.observations))
+    def __init__(
+        self, demonstrations: Context, normaliser: Normaliser, device: torch.device = CPU
+    ) -> None:
+        self.states = moved(normaliser(demonstrations.observations), device)
         """(N, D, T, O)."""
-        self.next_states = torch.from_numpy(normaliser(demonstrations.next_observations))
+        self.next_states = moved(normaliser(demonstrations.next_observations), device)
         """(N, D, T, O)."""
         actions = demonstrations.actions
-        self.actions = None if actions is None else torch.from_numpy(actions)
+        self.actions = None if actions is None else moved(actions, device)
         """(N, D, T, A), or None state-only."""
         self.features = context_features(self.states, self.actions, self.next_states)
         """What the encoder sees, (N, D, T, F)."""
@@ -85,9 +89,9 @@ class TaskDemonstrations:
         order = rng.random((len(tasks), each)).argsort(axis=1)
         chosen = order[:, :shots]
         if seen == length:
-            return self.features[tasks[:, None], chosen], order[:, shots:]
+            return take(self.features, tasks[:, None], chosen), order[:, shots:]
         times = rng.random((len(tasks), shots, length)).argpartition(seen - 1, axis=2)[..., :seen]
-        features = self.features[tasks[:, None, None], chosen[..., None], times]
+        features = take(self.features, tasks[:, None, None], chosen[..., None], times)
         return features, order[:, shots:]
 
     def draw(
@@ -137,8 +141,8 @@ class TaskDemonstrations:
         return self._at((tasks[:, None], which, times))
 
     def _at(self, where: tuple[NDArray[np.int64], ...]) -> Transitions:
-        actions = None if self.actions is None else self.actions[where]
-        return Transitions(self.states[where], actions, self.next_states[where])
+        actions = None if self.actions is None else take(self.actions, *where)
+        return Transitions(take(self.states, *where), actions, take(self.next_states, *where))
 
 
 class EpisodeNoise:
@@ -157,7 +161,9 @@ class EpisodeNoise:
         states = demonstrations.states
         constant = (states - states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
         self.columns = torch.nonzero(constant)[:, 0]
-        """Which coordinates of an observation."""
+        """Which coordinates of an observation stay constant."""
+        self.moving = torch.nonzero(~constant)[:, 0]
+        """Which do not."""
         self.scale = scale
         self._observed = states.shape[-1]
 
@@ -169,7 +175,8 @@ class EpisodeNoise:
         if self.scale == 0.0 or len(self.columns) == 0:
             return features
         *batch, _, width = features.shape
-        noise = torch.randn((*batch, 1, len(self.columns)), generator=generator) * self.scale
+        noise = self.scale * torch.randn((*batch, 1, len(self.columns)), generator=generator)
+        noise = noise.to(features.device)
         noisy = features.clone()
         noisy[..., self.columns] += noise
         if width >= 2 * self._observed:
@@ -185,10 +192,18 @@ class TaskReplay:
         capacity: transitions kept of each; the oldest are overwritten.
         observations: O.
         actions: A.
+        device: where the rings lie.
     """
 
-    def __init__(self, tasks: int, capacity: int, observations: int, actions: int) -> None:
-        self._rows = torch.zeros((tasks, capacity, 2 * observations + actions))
+    def __init__(
+        self,
+        tasks: int,
+        capacity: int,
+        observations: int,
+        actions: int,
+        device: torch.device = CPU,
+    ) -> None:
+        self._rows = torch.zeros((tasks, capacity, 2 * observations + actions), device=device)
         self._split = [observations, actions, observations]
         self.added = 0
         """Transitions added to each task's ring so far, the overwritten ones included."""
@@ -204,7 +219,7 @@ class TaskReplay:
 
     def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
         """Draw a transition of each of the tasks (B,)."""
-        rows = self._rows[tasks, rng.integers(len(self), size=tasks.shape)]
+        rows = take(self._rows, tasks, rng.integers(len(self), size=tasks.shape))
         return Transitions(*torch.split(rows, self._split, dim=-1))
 
     def tensor(self) -> Tensor:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from smile_bench import baselines
 from smile_bench.access import Access
 from smile_bench.baselines import agent_training
 from smile_bench.baselines.agent_training import TRAININGS, Trainable, train, train_agent
 from smile_bench.baselines.checkpoint import load_checkpoint, save_checkpoint
+from smile_bench.baselines.devices import find_device
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
@@ -28,6 +31,7 @@ from smile_bench.baselines.training import run
 from smile_bench.cli import main
 from smile_bench.errors import InputError, UnknownNameError
 from tests import synthetic
+from tests.stand_in import ELSEWHERE, stand_in_device
 
 FAMILY, GRID = synthetic.FAMILY, "SmileGridGoal-v0"
 SMALL: dict[str, Any] = {
@@ -43,19 +47,20 @@ CLONING: dict[str, Any] = {**SMALL, "updates": 4, "updates_per_iteration": 2, "s
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two iterations of every training."""
 
-    def meta_bc(access: Access, seed: int) -> MetaBCTraining:
-        return MetaBCTraining(MetaBCConfig(family=access.family.id, seed=seed, **CLONING), access)
+    def meta_bc(access: Access, seed: int, device: torch.device) -> MetaBCTraining:
+        config = MetaBCConfig(family=access.family.id, seed=seed, **CLONING)
+        return MetaBCTraining(config, access, device)
 
-    def meta_dagger(access: Access, seed: int) -> MetaDAggerTraining:
+    def meta_dagger(access: Access, seed: int, device: torch.device) -> MetaDAggerTraining:
         config = MetaDAggerConfig(family=access.family.id, seed=seed, warm_up=1, **CLONING)
-        return MetaDAggerTraining(config, access)
+        return MetaDAggerTraining(config, access, device)
 
     def smile(name: str) -> Any:
-        def make(access: Access, seed: int) -> SMILe:
+        def make(access: Access, seed: int, device: torch.device) -> SMILe:
             config = preset(name, access.family.id, seed)
             small = {"iterations": 2, "updates": 2, "steps": 2, "discriminator_hidden": (8, 8)}
             encoder = replace(config.encoder, hidden=8, pooled=8, code=4)
-            return SMILe(replace(config, **{**SMALL, **small, "encoder": encoder}), access)
+            return SMILe(replace(config, **{**SMALL, **small, "encoder": encoder}), access, device)
 
         return make
 
@@ -80,7 +85,7 @@ def test_every_agent_is_trained_by_name(name: str, tmp_path: Path) -> None:
     recipe = agent.recipe
     assert recipe["command"] == f"smile-bench train --agent {name} --family {FAMILY} --seed 3"
     assert (recipe["seed"], recipe["settings"]["seed"]) == (3, 3)
-    assert recipe["track"] == TRAININGS[name].track
+    assert (recipe["track"], recipe["device"]) == (TRAININGS[name].track, "cpu")
     assert {"seconds", "machine", "processor"} <= set(recipe)
     assert {"torch", "numpy", "mujoco"} <= set(recipe["versions"])
     used = recipe["access"]
@@ -103,6 +108,66 @@ def test_an_access_shows_afterwards_what_was_used(tmp_path: Path) -> None:
     assert baselines.train is train
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stand-in device is there, under the name of the first GPU."""
+
+    def found(name: str) -> torch.device:
+        return ELSEWHERE if name == "cuda:0" else find_device(name)
+
+    monkeypatch.setattr(agent_training, "find_device", found)
+    monkeypatch.setattr(agent_training, "describe", str)
+    with stand_in_device():
+        yield
+
+
+def trained(
+    name: str, directory: Path, device: str = "cpu", stop_after: int | None = None
+) -> dict[str, torch.Tensor]:
+    """The weights that a training on synthetic demonstrations reaches; none if it is stopped."""
+    track, state_only = TRAININGS[name].track, TRAININGS[name].state_only
+    access = Access(FAMILY, track=track, state_only=state_only, dataset=synthetic.dataset())
+    path = train(name, access, directory, device=device, stop_after=stop_after)
+    return {} if path is None else load_file(path)
+
+
+@pytest.mark.usefixtures("tiny", "elsewhere")
+@pytest.mark.parametrize("name", NAMES)
+def test_on_another_device_an_agent_is_trained_to_the_same_weights(
+    name: str, tmp_path: Path
+) -> None:
+    here, there = trained(name, tmp_path / "a"), trained(name, tmp_path / "b", "cuda:0")
+    assert all(torch.equal(value, there[key]) for key, value in here.items())
+    recipe = Imitator.load(tmp_path / "b" / f"{FAMILY}.safetensors").recipe
+    assert recipe["device"] == str(ELSEWHERE)
+    assert recipe["command"].endswith("--seed 0 --device cuda:0")
+
+
+@pytest.mark.usefixtures("tiny", "elsewhere")
+@pytest.mark.parametrize("devices", [("cpu", "cuda:0"), ("cuda:0", "cpu")])
+def test_a_training_goes_on_on_another_device(devices: tuple[str, str], tmp_path: Path) -> None:
+    whole, (first, second) = trained("meta-bc", tmp_path / "whole"), devices
+    assert not trained("meta-bc", tmp_path / "moved", first, stop_after=1)
+    moved = trained("meta-bc", tmp_path / "moved", second)
+    assert all(torch.equal(value, moved[key]) for key, value in whole.items())
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_tabular_smile_has_no_device(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tabular-smile is trained on the CPU alone"):
+        train_agent("tabular-smile", GRID, tmp_path, device="cuda:0")
+
+
+@pytest.mark.parametrize(
+    ("device", "message"), [("gpu", "no device is called 'gpu'"), ("cuda:99", "is not available")]
+)
+def test_a_device_that_is_not_there_is_refused(device: str, message: str, tmp_path: Path) -> None:
+    for name, family in (("meta-bc", FAMILY), ("smile", FAMILY), ("tabular-smile", GRID)):
+        with pytest.raises(InputError, match=message):
+            train_agent(name, family, tmp_path, device=device)
+    assert not list(tmp_path.iterdir())
+
+
 def test_tabular_smile_states_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         agent_training,
@@ -113,7 +178,7 @@ def test_tabular_smile_states_its_recipe(tmp_path: Path, monkeypatch: pytest.Mon
     assert path is not None
     with safe_open(path, framework="numpy") as file:
         recipe = json.loads(file.metadata()["recipe"])
-    assert recipe["track"] == "offline"
+    assert (recipe["track"], recipe["device"]) == ("offline", "cpu")
     assert recipe["access"]["demonstrations"] == 64 * 16
     assert recipe["settings"] == vars(TabularSmileConfig(family=GRID, seed=1, iterations=2))
 

@@ -17,6 +17,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from tests.stand_in import ELSEWHERE, stand_in_device
 
 
 def trained(steps: int) -> tuple[torch.nn.Linear, torch.optim.Adam]:
@@ -48,6 +49,24 @@ def test_module_and_optimizer_go_on_as_if_nothing_had_happened(tmp_path: Path) -
     assert state == {"iteration": 3}
     step(other, other_optimizer)
     assert torch.equal(module.weight, other.weight)
+
+
+def test_what_lies_on_another_device_is_stored_from_the_cpu(tmp_path: Path) -> None:
+    with stand_in_device() as elsewhere:
+        module = torch.nn.Linear(3, 2).to(elsewhere)
+        optimizer = torch.optim.Adam(module.parameters(), fused=True)
+        module(torch.ones(1, 3, device=elsewhere)).sum().backward()
+        optimizer.step()
+        packed = pack_module("module", module) | pack_optimizer("adam", optimizer)
+        save_checkpoint(tmp_path / "c", {**packed, "bare": module.weight}, {})
+        loaded, _ = load_checkpoint(tmp_path / "c")
+        assert {value.device.type for value in (*packed.values(), *loaded.values())} == {"cpu"}
+        unpack_module("module", module, loaded)
+        unpack_optimizer("adam", optimizer, loaded)
+        assert all(p.device == ELSEWHERE for p in module.parameters())
+        states = [value for state in optimizer.state.values() for value in state.values()]
+        assert all(value.device == ELSEWHERE for value in states)
+    assert torch.equal(loaded["bare"], loaded["module.weight"])
 
 
 def test_a_generator_goes_on_with_the_same_numbers() -> None:

@@ -15,6 +15,7 @@ from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networ
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.errors import AgentError
 from tests import synthetic
+from tests.stand_in import stand_in_device
 
 CONFIG = ImitatorConfig(
     family=synthetic.FAMILY, hidden=(16, 8), encoder=EncoderConfig(hidden=16, pooled=8, code=4)
@@ -94,6 +95,23 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(AgentError, match="can not read an imitator's weights"):
         Imitator.load(path)
+
+
+@pytest.mark.parametrize("state_only", [False, True])
+def test_on_another_device_it_acts_and_is_stored_as_on_the_cpu(
+    state_only: bool, tmp_path: Path
+) -> None:
+    test = synthetic.demonstrations("test")
+    contexts = [test.context(0, [0, 1, 2]), test.context(1, [3])]
+    made = agent(state_only=state_only)
+    expected = act(made, contexts)
+    with stand_in_device() as elsewhere:
+        made.encoder.to(elsewhere)
+        made.policy.to(elsewhere)
+        np.testing.assert_array_equal(act(made, contexts), expected)
+        made.save(tmp_path / "agent.safetensors")
+    loaded = Imitator.load(tmp_path / "agent.safetensors")
+    np.testing.assert_array_equal(act(loaded, contexts), expected)
 
 
 def test_it_refuses_contexts_that_it_can_not_use() -> None:
