@@ -149,6 +149,18 @@ def test_the_policy_keeps_exploring() -> None:
     assert curious.step()["charts/std"] > 0.3
 
 
+def test_fitting_the_value_leaves_the_policy_as_it_is() -> None:
+    training = PPO(WALKER)
+    before = {name: tensor.clone() for name, tensor in training.model.named_parameters()}
+    training.fit_value(2)
+    for name, tensor in training.model.named_parameters():
+        assert torch.equal(tensor, before[name]) is not name.startswith("value"), name
+    assert training.learning_rate == WALKER.learning_rate
+    training.step()
+    moved = dict(training.model.named_parameters())["policy.0.weight"]
+    assert not torch.equal(moved, before["policy.0.weight"])
+
+
 def test_episodes_go_on_across_iterations() -> None:
     training = PPO(LASTING)
     training.step()

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from smile_bench.baselines import specialist_training
+from smile_bench.baselines.checkpoint import Tensors
 from smile_bench.baselines.ppo import PPO, PPOConfig
 from smile_bench.baselines.specialist_training import (
     SpecialistsConfig,
     SpecialistTraining,
     write_shared,
 )
-from smile_bench.datasets.expert import read_expert
+from smile_bench.datasets.expert import read_expert, task_metrics
 from smile_bench.datasets.specialists import Specialists, write_specialists
 from smile_bench.errors import SmileError
 
@@ -31,7 +32,10 @@ ONE = PPOConfig(
     minibatches=2,
     task_scale=0.7,
 )
-CONFIG = SpecialistsConfig(shared="tiny", ppo=ONE, rounds=2, steady=-1)
+LATER = replace(ONE, iterations=3, discount=0.997)
+CONFIG = SpecialistsConfig(
+    shared="tiny", ppo=ONE, later=LATER, steady=-1, value_rollouts=1, averaged=2, episodes=1
+)
 TASKS = 2
 
 
@@ -105,6 +109,60 @@ def test_each_turn_trains_one_task_of_its_own_seed(shared: PPO) -> None:
     assert log["charts/env_steps"] == ONE.envs * ONE.horizon
     assert made.step()["charts/task"] == 1.0
     assert not torch.equal(made.networks[0]["layer0.bias"], made.networks[1]["layer0.bias"])
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_later_turn_is_kept_where_it_is_better(
+    better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = training()
+    made.step()
+    before = made.networks[0]
+    seen = []
+
+    def score(number: int, network: Tensors, seed: int) -> float:
+        seen.append(network)
+        return float(network is not before) if better else float(network is before)
+
+    monkeypatch.setattr(made, "score", score)
+    log = made.turn(0, TASKS)
+    assert seen[0] is before
+    assert (log["charts/return_after"] > log["charts/return_before"]) is better
+    assert made.networks[0] is seen[int(better)]
+    assert not torch.equal(seen[1]["layer1.weight"], before["layer1.weight"])
+    # Three iterations of 2 × 6 steps; what the value function began with does not count.
+    assert log["charts/env_steps"] == 36
+
+
+def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = training()
+    made.step()
+    stored: list[Tensors] = []
+    network = made.network
+
+    def record(number: int, ppo: PPO) -> Tensors:
+        stored.append(network(number, ppo))
+        return stored[-1]
+
+    monkeypatch.setattr(made, "network", record)
+    scores = iter((0.0, 1.0))
+    monkeypatch.setattr(made, "score", lambda number, network, seed: next(scores))
+    made.turn(0, TASKS)
+    assert len(stored) == LATER.iterations
+    for name, tensor in made.networks[0].items():
+        torch.testing.assert_close(tensor, (stored[1][name] + stored[2][name]) / 2)
+
+
+def test_a_score_is_the_mean_return_of_the_tasks_own_policy() -> None:
+    made = training(replace(CONFIG, episodes=2))
+    for number in range(TASKS):
+        made.networks[number] = made.network(number, made.begin(number, 0))
+    rows = parameters(made, 1, 1)
+    expected = task_metrics(made.family, made.expert({}), rows, 2, 3)
+    assert made.score(1, made.networks[1], 3) == expected.mean()
+    assert made.score(0, made.networks[0], 3) != expected.mean()
 
 
 def test_steady_tasks_have_no_further_turn() -> None:
