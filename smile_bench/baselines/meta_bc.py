@@ -34,6 +34,7 @@ from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 from smile_bench.baselines.training import DivergedError
 from smile_bench.errors import InputError
@@ -65,6 +66,9 @@ class MetaBCConfig:
     episode_noise: float = 0.0
     """Standard deviation, in normalised units, of noise on those observed coordinates that stay
     constant throughout a demonstration: in contexts, and in the demonstrations' states."""
+    episode_vectors: int = 0
+    """Length of the vectors that those coordinates make, where each task is to be seen under a
+    signed permutation of them; see :class:`EpisodeSymmetry`."""
     early_states: float = 0.0
     """Share of the demonstrated states that are early in a demonstration. Where a state shows what
     the expert is about, as soon as it has moved, only there has the context to be understood."""
@@ -109,6 +113,7 @@ class MetaBCTraining:
         held_out = access.demonstrations("validation")
         self.validation = TaskDemonstrations(held_out, self.normaliser, device)
         self.noise = EpisodeNoise(self.train, config.episode_noise)
+        self.symmetry = EpisodeSymmetry(self.train, config.episode_vectors)
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
@@ -206,6 +211,8 @@ class MetaBCTraining:
         shots = int(rng.choice(self.access.family.context_sizes))
         features, rest = self.train.draw_contexts(rng, tasks, shots, config.context_timesteps)
         states, actions = self._labelled(tasks, rest)
+        view = self.symmetry.draw(rng, len(tasks))
+        features, states = self.symmetry(features, view), self.symmetry(states, view)
         loss = self._loss(self.noise(features, self.generator), states, actions)
         if not math.isfinite(float(loss.detach())):
             raise DivergedError(
@@ -230,10 +237,10 @@ class MetaBCTraining:
         assert drawn.actions is not None
         states = self.noise(drawn.states[..., None, :], self.generator)[..., 0, :]
         if early and config.early_noise > 0.0:
-            hidden = states[:, -early:, self.noise.moving]
+            hidden = states[:, -early:, self.train.moving]
             scale = torch.rand((*hidden.shape[:2], 1), generator=self.generator)
             noise = config.early_noise * scale * torch.randn(hidden.shape, generator=self.generator)
-            states[:, -early:, self.noise.moving] = hidden + noise.to(self.device)
+            states[:, -early:, self.train.moving] = hidden + noise.to(self.device)
         return states, drawn.actions
 
     def _loss(self, features: Tensor, states: Tensor, actions: Tensor) -> Tensor:

@@ -7,14 +7,10 @@ find out by itself which of many products of features tell tasks apart. No actio
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smile_bench.baselines.devices import take
 from smile_bench.baselines.networks import linear
-from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 
 __all__ = ["OutcomePredictor"]
 
@@ -43,26 +39,15 @@ class OutcomePredictor(nn.Module):
         last: Tensor = self.network(torch.cat((states, codes), dim=-1))
         return last
 
-    def loss(
-        self,
-        codes: Tensor,
-        demonstrations: TaskDemonstrations,
-        which: tuple[NDArray[np.int64], NDArray[np.int64]],
-        noise: EpisodeNoise,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """Mean squared error over all coordinates that an episode does not keep constant.
+    def loss(self, codes: Tensor, first: Tensor, last: Tensor, moving: Tensor) -> Tensor:
+        """Mean squared error over the coordinates that an episode does not keep constant.
 
         Args:
             codes: of other demonstrations of the tasks, (B, Z).
-            demonstrations: where the predicted ones are from.
-            which: tasks (B, 1) and demonstrations (B, Q) to predict the outcomes of.
-            noise: on the first states.
-            generator: source of the noise.
+            first: states that Q demonstrations of each task begin in, (B, Q, O).
+            last: those that they end in, (B, Q, O).
+            moving: which coordinates count.
         """
-        first = take(demonstrations.states, *which)[..., 0, :]
-        last = take(demonstrations.next_states, *which)[..., -1, :]
-        noisy = noise(first[..., None, :], generator)[..., 0, :]
-        predicted = self(noisy, codes[:, None].expand(-1, first.shape[1], -1))
-        loss: Tensor = (predicted - last).square()[..., noise.moving].mean()
+        predicted = self(first, codes[:, None].expand(-1, first.shape[1], -1))
+        loss: Tensor = (predicted - last).square()[..., moving].mean()
         return loss

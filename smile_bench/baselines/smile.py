@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smile_bench.access import Access, Environments
+from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
     load_checkpoint,
     pack_generator,
@@ -30,6 +30,8 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
+from smile_bench.baselines.code_bank import CodeBank
+from smile_bench.baselines.collecting import Collector
 from smile_bench.baselines.devices import CPU, moved, take
 from smile_bench.baselines.discriminator import (
     REWARDS,
@@ -43,6 +45,7 @@ from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import (
     EpisodeNoise,
     TaskDemonstrations,
@@ -79,10 +82,8 @@ class SMILe:
         self.normaliser = Normaliser.of(demonstrations.observations)
         self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
         self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
+        self.symmetry = EpisodeSymmetry(self.demonstrations, config.episode_vectors)
         self.tasks = self.demonstrations.tasks
-        self.environments: Environments = access.environments(
-            np.arange(self.tasks), threads=config.threads
-        )
         observed, actions = access.family.observation_size, access.family.action_size
         self.imitator_config = ImitatorConfig(
             family=config.family,
@@ -119,13 +120,20 @@ class SMILe:
             fused=True,
         )
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
-        self.bank = torch.zeros((self.tasks, config.codes_per_task, code), device=device)
-        """Recent codes of each task, (N, M, Z)."""
+        environments = access.environments(np.arange(self.tasks), threads=config.threads)
+        self.collector = Collector(environments, self.normaliser, self.replay, device)
+        self.bank = CodeBank(
+            self.demonstrations,
+            self.symmetry,
+            sizes=access.family.context_sizes,
+            timesteps=config.context_timesteps,
+            each=config.codes_per_task,
+            length=code,
+        )
         self.reward_scale = torch.ones((), device=device)
         """Running root mean square of the rewards about their mean."""
         self.discriminator_updates = 0
-        self.suspended: tuple[NDArray[np.float64], Indices] | None = None
-        self._refresh_bank()
+        self.bank.refresh(self.encoder, self.rng)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -183,13 +191,13 @@ class SMILe:
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
             **pack_module("outcome", self.outcome),
             **self.inverse_dynamics.tensors(),
+            **self.collector.tensors(),
             "replay": self.replay.tensor(),
-            "bank": self.bank,
+            "bank": self.bank.codes,
+            "bank.matrices": self.bank.matrices,
             "reward_scale": self.reward_scale,
             "generator": self.generator.get_state(),
         }
-        if self.suspended is not None:
-            tensors["states"], tensors["left"] = map(torch.from_numpy, self.suspended)
         state = {
             "config": self.settings,
             "iteration": self.iteration,
@@ -211,45 +219,29 @@ class SMILe:
         unpack_module("outcome", self.outcome, tensors)
         self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
-        self.bank.copy_(tensors["bank"])
+        self.bank.codes.copy_(tensors["bank"])
+        self.bank.matrices.copy_(tensors["bank.matrices"])
         self.reward_scale.copy_(tensors["reward_scale"])
         self.generator.set_state(tensors["generator"])
-        if "states" in tensors:
-            self.suspended = tensors["states"].numpy(), tensors["left"].numpy()
+        self.collector.restore(tensors)
         self.iteration = state["iteration"]
         self.discriminator_updates = state["discriminator_updates"]
         self.access.restore(state["access"])
         unpack_generator(self.rng, state["rng"])
 
     def _collect(self, *, uniform: bool) -> None:
-        """Take ``steps`` control steps in every environment; episodes go on across iterations."""
-        environments, rng = self.environments, self.rng
-        if self.suspended is None:
-            environments.reset(rng)
-        else:
-            environments.resume(*self.suspended)
-        codes = self.bank[:, int(rng.integers(self.config.codes_per_task))]
-        states = moved(self.normaliser(environments.observe()), self.device)
-        for _ in range(self.config.steps):
-            actions = self._explore(states, codes, uniform=uniform)
-            observations = environments.step(actions.cpu().numpy())
-            next_states = moved(self.normaliser(observations), self.device)
-            self.replay.add(states, actions, next_states)
-            states = next_states
-            ended = np.flatnonzero(environments.ended)
-            if len(ended):
-                environments.reset(rng, ended)
-                states = moved(self.normaliser(environments.observe()), self.device)
-        self.suspended = environments.suspend()
+        """Take ``steps`` control steps in every environment, under one code of each task."""
+        codes, view = self.bank.draw_slot(self.rng)
+        size = (self.tasks, self.access.family.action_size)
 
-    @torch.no_grad()
-    def _explore(self, states: Tensor, codes: Tensor, *, uniform: bool) -> Tensor:
-        """Actions (N, A): the stochastic policy's, or uniformly random ones."""
-        if uniform:
-            size = (len(states), self.access.family.action_size)
-            return moved(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
-        actions, _ = self.sac.policy.sample(torch.cat((states, codes), -1), self.generator)
-        return actions
+        @torch.no_grad()
+        def act(states: Tensor) -> Tensor:
+            if uniform:
+                return moved(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
+            seen = torch.cat((self.symmetry(states, view), codes), -1)
+            return self.sac.policy.sample(seen, self.generator)[0]
+
+        self.collector.collect(self.config.steps, act, self.rng)
 
     def _update(self) -> dict[str, float]:
         """One critic update, and at every so-manieth one of discriminator and policy."""
@@ -274,15 +266,13 @@ class SMILe:
             rng, tasks, shots, config.context_timesteps
         )
         rows = np.repeat(tasks, config.transitions_per_task)
-        expert = self.demonstrations.draw(rng, rows)
-        foreign = round(config.other_tasks * len(rows))
-        replayed = self.replay.draw(rng, rows)
-        if foreign:
-            # Spread over the tasks of the batch.
-            where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
-            other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
-            replayed = replayed.overwritten(where, self.demonstrations.draw(rng, other))
-        context_codes = self.encoder(self.noise(features, self.generator))
+        expert, replayed = self.demonstrations.draw(rng, rows), self._negatives(rows)
+        view = self.symmetry.draw(rng, len(tasks))
+        views = view.repeat_interleave(config.transitions_per_task, 0)
+        expert = self.symmetry.transitions(expert, views)
+        replayed = self.symmetry.transitions(replayed, views)
+        features = self.noise(self.symmetry(features, view), self.generator)
+        context_codes = self.encoder(features)
         codes = context_codes.repeat_interleave(config.transitions_per_task, 0)
         expert_x, other_x = self._judged(expert, noisy=True), self._judged(replayed, noisy=True)
         logits = self.discriminator(torch.cat((expert_x, other_x)), torch.cat((codes, codes)))
@@ -295,11 +285,7 @@ class SMILe:
         smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
         loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
         if config.outcome > 0.0:
-            chosen = rng.integers(rest.shape[1], size=(len(tasks), config.outcomes_per_task))
-            which = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
-            loss = loss + config.outcome * self.outcome.loss(
-                context_codes, self.demonstrations, which, self.noise, self.generator
-            )
+            loss = loss + config.outcome * self._outcome_loss(context_codes, tasks, rest, view)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(
@@ -312,7 +298,7 @@ class SMILe:
         self.discriminator_optimizer.step()
         self.discriminator_updates += 1
         if self.discriminator_updates % config.refresh == 0:
-            self._refresh_bank()
+            self.bank.refresh(self.encoder, rng)
         accuracy = torch.cat((expert_logits > 0.0, other_logits < 0.0)).float().mean()
         return {
             "losses/discriminator": value,
@@ -320,16 +306,38 @@ class SMILe:
             "charts/discriminator_accuracy": float(accuracy),
         }
 
+    def _negatives(self, rows: Indices) -> Transitions:
+        """What the policy did in the tasks (B,) and, for a share, demonstrations of other tasks."""
+        rng, replayed = self.rng, self.replay.draw(self.rng, rows)
+        foreign = round(self.config.other_tasks * len(rows))
+        if not foreign:
+            return replayed
+        # Spread over the tasks of the batch.
+        where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
+        other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
+        return replayed.overwritten(where, self.demonstrations.draw(rng, other))
+
+    def _outcome_loss(self, codes: Tensor, tasks: Indices, rest: Indices, view: Tensor) -> Tensor:
+        """Of tasks (B,) with codes (B, Z), on demonstrations of ``rest`` (B, R)."""
+        size = (len(tasks), self.config.outcomes_per_task)
+        chosen = self.rng.integers(rest.shape[1], size=size)
+        where = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
+        data = self.demonstrations
+        first = self.symmetry(take(data.states, *where)[..., 0, :], view)
+        first = self.noise(first[..., None, :], self.generator)[..., 0, :]
+        last = take(data.next_states, *where)[..., -1, :]
+        return self.outcome.loss(codes, first, last, data.moving)
+
     def _imitation(self) -> Imitation | None:
         """Demonstrations to imitate besides (notes, 6.5.4)."""
         config, rng = self.config, self.rng
         if config.imitation == 0.0:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
-        codes = take(self.bank, tasks, rng.integers(config.codes_per_task, size=config.imitated))
+        codes, view = self.bank.draw(rng, tasks)
         drawn = self._with_actions(self.demonstrations.draw(rng, tasks, config.imitated_first))
         assert drawn.actions is not None
-        states = self.noise(drawn.states[:, None], self.generator)[:, 0]
+        states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
         return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
 
     def _policy_batch(self) -> Batch:
@@ -338,17 +346,17 @@ class SMILe:
         size = config.tasks_per_batch * config.transitions_per_task
         tasks = rng.integers(self.tasks, size=size)
         demonstrated = round(config.demonstrated * size)
-        codes = take(self.bank, tasks, rng.integers(config.codes_per_task, size=size))
+        codes, view = self.bank.draw(rng, tasks)
         parts = [self.replay.draw(rng, tasks[demonstrated:])]
         if demonstrated:
             parts.insert(0, self._with_actions(self.demonstrations.draw(rng, tasks[:demonstrated])))
         states, actions, next_states = (torch.cat(column) for column in zip(*parts, strict=True))
-        drawn = Transitions(states, actions, next_states)
+        drawn = self.symmetry.transitions(Transitions(states, actions, next_states), view)
         return Batch(
-            torch.cat((states, codes), -1),
+            torch.cat((drawn.states, codes), -1),
             actions,
             self._reward(drawn, codes),
-            torch.cat((next_states, codes), -1),
+            torch.cat((drawn.next_states, codes), -1),
             torch.ones(size, device=self.device),
         )
 
@@ -362,17 +370,6 @@ class SMILe:
             return config.reward_scale * raw
         self.reward_scale.lerp_(raw.std(), 0.01)
         return raw / self.reward_scale.clamp_min(1e-3)
-
-    @torch.no_grad()
-    def _refresh_bank(self) -> None:
-        """Encode new contexts of every task, of all sizes in turn."""
-        sizes = self.access.family.context_sizes
-        everything = np.arange(self.tasks)
-        for slot in range(self.config.codes_per_task):
-            features, _ = self.demonstrations.draw_contexts(
-                self.rng, everything, sizes[slot % len(sizes)], self.config.context_timesteps
-            )
-            self.bank[:, slot] = self.encoder(features)
 
     def _set_learning_rates(self) -> None:
         factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations

@@ -64,6 +64,9 @@ class SMILeConfig:
     """Standard deviation, in normalised units, of noise on those observed coordinates that stay
     constant throughout a demonstration, in the discriminator's batches: they describe the episode,
     and there are no more of them than demonstrations, so they are easily learnt by heart."""
+    episode_vectors: int = 0
+    """Length of the vectors that those coordinates make, where each task is to be seen under a
+    signed permutation of them; see :class:`EpisodeSymmetry`."""
     outcome: float = 0.0
     """Weight of outcome prediction in the encoder's training."""
     outcomes_per_task: int = 16

@@ -64,6 +64,12 @@ class TaskDemonstrations:
         """(N, D, T, A), or None state-only."""
         self.features = context_features(self.states, self.actions, self.next_states)
         """What the encoder sees, (N, D, T, F)."""
+        unmoved = (self.states - self.states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
+        self.constant = torch.nonzero(unmoved)[:, 0]
+        """Which observed coordinates stay constant throughout every demonstration: they describe
+        the episode, not the body."""
+        self.moving = torch.nonzero(~unmoved)[:, 0]
+        """Which do not."""
 
     @property
     def tasks(self) -> int:
@@ -148,9 +154,8 @@ class TaskDemonstrations:
 class EpisodeNoise:
     """Noise on the observed coordinates that stay constant throughout every demonstration.
 
-    They describe the episode, not the body. There are no more of them than demonstrations, so a
-    network learns them by heart; noise makes it learn the rule. A family without such coordinates
-    is left as it is.
+    There are no more different ones than demonstrations, so a network learns them by heart; noise
+    makes it learn the rule. A family without such coordinates is left as it is.
 
     Args:
         demonstrations: what tells the coordinates.
@@ -158,14 +163,9 @@ class EpisodeNoise:
     """
 
     def __init__(self, demonstrations: TaskDemonstrations, scale: float) -> None:
-        states = demonstrations.states
-        constant = (states - states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
-        self.columns = torch.nonzero(constant)[:, 0]
-        """Which coordinates of an observation stay constant."""
-        self.moving = torch.nonzero(~constant)[:, 0]
-        """Which do not."""
+        self.columns = demonstrations.constant
         self.scale = scale
-        self._observed = states.shape[-1]
+        self._observed = demonstrations.states.shape[-1]
 
     def __call__(self, features: Tensor, generator: torch.Generator) -> Tensor:
         """Transitions (..., T, F) with noise that the T transitions of a demonstration share.

@@ -143,7 +143,7 @@ def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
     assert imitation is not None
     given = *batch, imitation.features, imitation.actions
     assert not any(column.requires_grad for column in given)
-    assert not training.bank.requires_grad
+    assert not training.bank.codes.requires_grad
     before = pack_module("encoder", training.encoder)
     training.sac.update_critic(batch)
     training.sac.update_policy(batch.features, imitation)
@@ -202,7 +202,7 @@ def test_the_reward_is_the_formula_of_the_logit(config: SMILeConfig, name: str) 
     training = stepped(replace(config, reward=name, reward_scale=3.0, clamp=0.05))
     rng = np.random.default_rng(0)
     drawn = training.replay.draw(rng, np.array([0, 1, 2, 2]))
-    codes = training.bank[[0, 1, 2, 2], 0]
+    codes = training.bank.codes[[0, 1, 2, 2], 0]
     second = drawn.next_states if config.state_only else drawn.actions
     assert second is not None
     logits = training.discriminator(torch.cat((drawn.states, second), -1), codes)
@@ -214,7 +214,7 @@ def test_rewards_are_scaled_to_their_running_deviation() -> None:
     training = stepped()
     training.reward_scale = torch.tensor(0.5)
     drawn = training.replay.draw(np.random.default_rng(0), np.array([0, 1, 2, 2]))
-    codes = training.bank[[0, 1, 2, 2], 0]
+    codes = training.bank.codes[[0, 1, 2, 2], 0]
     assert drawn.actions is not None
     logits = training.discriminator(torch.cat((drawn.states, drawn.actions), -1), codes).detach()
     scale = 0.99 * 0.5 + 0.01 * float(logits.std())
@@ -223,7 +223,7 @@ def test_rewards_are_scaled_to_their_running_deviation() -> None:
 
 def test_transitions_lie_in_the_ring_of_their_task() -> None:
     training = SMILe(CONFIG, access())
-    environments = training.environments
+    environments = training.collector.environments
     seen: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     step = environments.step
 

@@ -1,0 +1,74 @@
+"""Symmetries of what stays constant in an episode: many tasks from the demonstrations of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smile_bench.baselines.devices import moved
+from smile_bench.baselines.task_data import TaskDemonstrations, Transitions
+from smile_bench.errors import InputError
+
+__all__ = ["EpisodeSymmetry"]
+
+
+class EpisodeSymmetry:
+    """Signed permutations of the vectors that an episode shows throughout.
+
+    Where a family's episodes show vectors no coordinate and no sign of which is special, a task
+    whose vectors are all permuted and flipped alike is another task that could as well have been
+    drawn. Demonstrations, contexts and what the policy does there follow: 4 coordinates make 384
+    tasks of one, too many to be learnt by heart.
+
+    Args:
+        demonstrations: what tells the coordinates that stay constant in an episode.
+        length: of each vector; these coordinates, in order, are some vectors. 0 for no symmetry.
+
+    Raises:
+        InputError: the coordinates do not make vectors of this length.
+    """
+
+    def __init__(self, demonstrations: TaskDemonstrations, length: int) -> None:
+        self.length = length
+        self.columns = demonstrations.constant
+        if length < 0 or (length > 0 and (not len(self.columns) or len(self.columns) % length)):
+            raise InputError(
+                f"{len(self.columns)} observed coordinates stay constant in an episode; they make "
+                f"no vectors of length {length}. Give 0 for no symmetry."
+            )
+        self._observed = demonstrations.states.shape[-1]
+        self._device = demonstrations.states.device
+
+    def draw(self, rng: np.random.Generator, number: int) -> Tensor:
+        """Draw signed permutation matrices (number, length, length)."""
+        size = (number, self.length)
+        if not self.length:
+            return torch.zeros((number, 0, 0), device=self._device)
+        order = rng.random(size).argsort(axis=1)
+        signs = rng.choice(np.array([-1.0, 1.0], np.float32), size)
+        matrices = np.eye(self.length, dtype=np.float32)[order] * signs[..., None]
+        return moved(matrices, self._device)
+
+    def __call__(self, features: Tensor, matrices: Tensor) -> Tensor:
+        """Transitions (B, …, F) of B tasks seen under the tasks' matrices (B, length, length).
+
+        Each transition begins with s and, if it is long enough, ends with s'.
+        """
+        if not self.length:
+            return features
+        batch, *between, width = features.shape
+        applied = matrices.reshape(batch, *(1 for _ in between), self.length, self.length)
+        starts = (0, width - self._observed) if width >= 2 * self._observed else (0,)
+        seen = features.clone()
+        for start in starts:
+            vectors = features[..., start + self.columns]
+            split = vectors.reshape(*vectors.shape[:-1], -1, self.length)
+            seen[..., start + self.columns] = (split @ applied).reshape(vectors.shape)
+        return seen
+
+    def transitions(self, drawn: Transitions, matrices: Tensor) -> Transitions:
+        """B transitions seen under a matrix each."""
+        return drawn._replace(
+            states=self(drawn.states, matrices), next_states=self(drawn.next_states, matrices)
+        )

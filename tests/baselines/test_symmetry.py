@@ -1,0 +1,92 @@
+"""Signed permutations of what episodes show are symmetries of the tasks, and touch nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.access import Access
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.symmetry import EpisodeSymmetry
+from smile_bench.baselines.task_data import TaskDemonstrations, Transitions
+from smile_bench.envs import get_mujoco_family
+from smile_bench.envs.families.ant_linear_classification import AntLinearClassification
+from smile_bench.errors import InputError
+
+FAMILY = "SmileAntLinearClassification-v0"
+
+
+@pytest.fixture(scope="module")
+def demonstrations() -> TaskDemonstrations:
+    found = Access(FAMILY, track="offline").demonstrations()
+    return TaskDemonstrations(found, Normaliser.of(found.observations))
+
+
+def test_the_matrices_are_signed_permutations(demonstrations: TaskDemonstrations) -> None:
+    matrices = EpisodeSymmetry(demonstrations, 4).draw(np.random.default_rng(0), 4000)
+    assert torch.equal(matrices @ matrices.mT, torch.eye(4).expand(4000, 4, 4))
+    assert set(np.unique(matrices.numpy())) == {-1.0, 0.0, 1.0}
+    # All 4! · 2⁴ of them come.
+    assert len(np.unique(matrices.flatten(1).numpy(), axis=0)) == 384
+
+
+def test_a_task_seen_under_one_has_the_same_right_answers(
+    demonstrations: TaskDemonstrations,
+) -> None:
+    family = get_mujoco_family(FAMILY)
+    assert isinstance(family, AntLinearClassification)
+    symmetry, rng = EpisodeSymmetry(demonstrations, 4), np.random.default_rng(1)
+    table = family.table("train")
+    samples = np.stack([family.draw_episode(rng, row) for row in table])
+    states = torch.zeros(len(table), 41)
+    states[:, -8:] = torch.from_numpy(samples)
+    matrices = symmetry.draw(rng, len(table))
+    seen = symmetry(states, matrices)[:, -8:].double().numpy()
+    normals = np.einsum("ni,nij->nj", table, matrices.numpy())
+    assert not np.allclose(seen, samples)
+    np.testing.assert_array_equal(
+        family.right_targets(normals, seen), family.right_targets(table, samples)
+    )
+
+
+def test_all_transitions_of_a_task_are_seen_alike_and_the_rest_is_untouched(
+    demonstrations: TaskDemonstrations,
+) -> None:
+    symmetry, rng = EpisodeSymmetry(demonstrations, 4), np.random.default_rng(2)
+    features, _ = demonstrations.draw_contexts(rng, np.array([3, 7]), 2, 5)
+    matrices = symmetry.draw(rng, 2)
+    before, seen = features.clone(), symmetry(features, matrices)
+    assert torch.equal(features, before)
+    width = features.shape[-1]
+    shown = [*range(33, 41), *range(width - 8, width)]
+    others = [k for k in range(width) if k not in shown]
+    assert torch.equal(seen[..., others], features[..., others])
+    for start in (33, 37, width - 8, width - 4):
+        vectors = features[..., start : start + 4]
+        expected = torch.einsum("bkti,bij->bktj", vectors, matrices)
+        assert torch.equal(seen[..., start : start + 4], expected)
+    # States alone, and whole transitions, in the same way.
+    states = features[:, 0, 0, :41]
+    assert torch.equal(symmetry(states, matrices), seen[:, 0, 0, :41])
+    drawn = Transitions(states, None, features[:, 0, 0, -41:])
+    turned = symmetry.transitions(drawn, matrices)
+    assert turned.actions is None
+    assert torch.equal(turned.next_states, seen[:, 0, 0, -41:])
+
+
+def test_without_vectors_nothing_happens(demonstrations: TaskDemonstrations) -> None:
+    symmetry, rng = EpisodeSymmetry(demonstrations, 0), np.random.default_rng(3)
+    matrices = symmetry.draw(rng, 2)
+    assert matrices.shape == (2, 0, 0)
+    assert rng.random() == np.random.default_rng(3).random()
+    states = demonstrations.states[:2, 0, 0]
+    assert symmetry(states, matrices) is states
+
+
+@pytest.mark.parametrize("length", [3, -1, 16])
+def test_vectors_that_the_coordinates_do_not_make_are_refused(
+    demonstrations: TaskDemonstrations, length: int
+) -> None:
+    with pytest.raises(InputError, match=f"8 observed coordinates.*no vectors of length {length}"):
+        EpisodeSymmetry(demonstrations, length)
