@@ -255,8 +255,6 @@ def test_the_command_builds_a_variant_beside_the_experts_file(
         ([ANT, "--variant", "noisy", "--noise", "0"], "a standard deviation above 0, got 0"),
         ([ANT, "--variant", "noisy", "--noise", "nan"], "got nan"),
         ([GRID, "--variant", "half", "--manifest"], "only the expert's demonstrations ship"),
-        (["SmileWalkerDynamics-v0", "--variant", "noisy"], "has no trained expert"),
-        (["SmileWalkerDynamics-v0", "--variant", "half"], "has no trained expert"),
     ],
 )
 def test_what_can_not_be_built_is_one_line(
