@@ -36,8 +36,9 @@ def _sized(family: str) -> dict[str, Any]:
     if family == CLASSIFICATION:
         # 64 tasks to learn to classify from: what is learnt by heart must be forgotten.
         return {
-            "weight_decay": 0.1,
-            "episode_noise": 0.6,
+            "weight_decay": 0.01,
+            "episode_noise": 0.1,
+            "episode_vectors": 4,
             "encoder": EncoderConfig(pooled=128, code=64),
             "context_timesteps": 8,
             "tasks_per_batch": 32,
