@@ -13,7 +13,7 @@ from smile_bench.access import Environments
 from smile_bench.baselines.checkpoint import Tensors
 from smile_bench.baselines.devices import moved
 from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.task_data import TaskReplay
+from smile_bench.baselines.task_data import TaskReplay, Transitions
 
 __all__ = ["Collector"]
 
@@ -39,9 +39,17 @@ class Collector:
         self.replay, self.device = replay, device
         self.suspended: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
         """Where the episodes stand between two calls."""
+        self.hopeless_for = np.zeros(len(environments.tasks), np.int64)
+        """For how many steps each episode has been hopeless, (N,)."""
 
     def collect(
-        self, steps: int, act: Callable[[Tensor], Tensor], rng: np.random.Generator
+        self,
+        steps: int,
+        act: Callable[[Tensor], Tensor],
+        rng: np.random.Generator,
+        *,
+        hopeless: Callable[[Transitions], Tensor] | None = None,
+        patience: int = 0,
     ) -> None:
         """Take control steps in every environment.
 
@@ -49,6 +57,8 @@ class Collector:
             steps: how many in each.
             act: normalised observations (N, O) to actions (N, A).
             rng: draws the starts of episodes.
+            hopeless: which of N transitions show nothing that is worth more of it, (N,).
+            patience: an episode begins anew after so many hopeless steps on end; 0 for never.
         """
         environments = self.environments
         if self.suspended is None:
@@ -61,10 +71,16 @@ class Collector:
             environments.step(actions.cpu().numpy())
             next_states = self._observe()
             self.replay.add(states, actions, next_states)
+            over = environments.ended
+            if hopeless is not None and patience > 0:
+                lost = hopeless(Transitions(states, actions, next_states)).cpu().numpy()
+                self.hopeless_for = np.where(lost, self.hopeless_for + 1, 0)
+                over = over | (self.hopeless_for >= patience)
             states = next_states
-            ended = np.flatnonzero(environments.ended)
-            if len(ended):
-                environments.reset(rng, ended)
+            anew = np.flatnonzero(over)
+            if len(anew):
+                environments.reset(rng, anew)
+                self.hopeless_for[anew] = 0
                 states = self._observe()
         self.suspended = environments.suspend()
 
@@ -73,12 +89,14 @@ class Collector:
         if self.suspended is None:
             return {}
         states, left = self.suspended
-        return {"states": torch.from_numpy(states), "left": torch.from_numpy(left)}
+        arrays = {"states": states, "left": left, "hopeless_for": self.hopeless_for}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what :meth:`tensors` gave."""
         if "states" in tensors:
             self.suspended = tensors["states"].cpu().numpy(), tensors["left"].cpu().numpy()
+            self.hopeless_for = tensors["hopeless_for"].cpu().numpy().copy()
 
     def _observe(self) -> Tensor:
         return moved(self.normaliser(self.environments.observe()), self.device)

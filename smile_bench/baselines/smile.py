@@ -93,13 +93,8 @@ class SMILe:
         )
         self.encoder, _ = make_networks(self.imitator_config, self.generator, device)
         code = config.encoder.code
-        self.sac = SAC(
-            observed + code,
-            actions,
-            replace(config.sac, hidden=config.hidden),
-            self.generator,
-            device,
-        )
+        sac = replace(config.sac, hidden=config.hidden)
+        self.sac = SAC(observed + code, actions, sac, self.generator, device)
         judged = observed + (observed if config.state_only else actions)
         self.discriminator = Discriminator(
             judged,
@@ -241,7 +236,15 @@ class SMILe:
             seen = torch.cat((self.symmetry(states, view), codes), -1)
             return self.sac.policy.sample(seen, self.generator)[0]
 
-        self.collector.collect(self.config.steps, act, self.rng)
+        @torch.no_grad()
+        def hopeless(drawn: Transitions) -> Tensor:
+            judged = self._judged(self.symmetry.transitions(drawn, view))
+            lowest: Tensor = self.discriminator(judged, codes) <= -self.config.clamp
+            return lowest
+
+        patience = 0 if uniform else self.config.patience
+        steps = self.config.steps
+        self.collector.collect(steps, act, self.rng, hopeless=hopeless, patience=patience)
 
     def _update(self) -> dict[str, float]:
         """One critic update, and at every so-manieth one of discriminator and policy."""

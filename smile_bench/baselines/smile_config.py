@@ -39,6 +39,9 @@ class SMILeConfig:
     """Control steps per iteration in each environment, one environment a meta-train task."""
     updates: int = 200
     """Critic updates per iteration."""
+    patience: int = 0
+    """A learner's episode begins anew after so many steps on end with the lowest reward, at
+    ``-clamp``: more of the same teaches nothing; 0 for never. Evaluations are not touched."""
     random_iterations: int = 1
     """First iterations with uniformly random actions and no update."""
     capacity: int = 40_000
@@ -132,8 +135,13 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
 """How long and on how much a family's agents train, whichever the preset."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {
-    # What a fall costs comes later than what a step earns.
-    "SmileWalkerDynamics-v0": {"sac": replace(_SAC, discount=0.99)},
+    # What a fall costs comes later than what a step earns, and nobody gets up again.
+    "SmileWalkerDynamics-v0": {
+        "sac": replace(_SAC, discount=0.99),
+        "clamp": 2.0,
+        "patience": 50,
+        "imitation": 20.0,
+    },
     "SmileAntLinearClassification-v0": {
         "tasks_per_batch": 32,
         "transitions_per_task": 8,
