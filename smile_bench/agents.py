@@ -138,6 +138,12 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
     if given.dtype.kind not in "fiu":
         raise AgentError(f"act must return an array of real numbers, not of {given.dtype}.")
     array = given.astype(np.float64)
+    if array.ndim and not np.isfinite(array).all():
+        bad = np.unique(np.nonzero(~np.isfinite(array))[0]).tolist()
+        raise AgentError(
+            f"act returned NaN or infinity at step {step} in slots {bad[:8]}: check the policy's "
+            "inputs and weights."
+        )
     if isinstance(family.action_space, spaces.Discrete):
         return _checked_choices(family, array, slots, step)
     shape = (slots, family.action_size)
@@ -145,12 +151,6 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
         raise AgentError(
             f"act returned actions of shape {array.shape} at step {step}; for {slots} "
             f"observations of {family.id} it must return {shape}."
-        )
-    if not np.isfinite(array).all():
-        bad = np.flatnonzero(~np.isfinite(array).all(axis=1)).tolist()
-        raise AgentError(
-            f"act returned NaN or infinity at step {step} in slots {bad[:8]}: check the policy's "
-            "inputs and weights."
         )
     largest = float(np.abs(array).max())
     if largest > 1.0 + TOLERANCE:

@@ -35,8 +35,8 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
     2. It takes every number of demonstrations of the family, mixed in one call.
     3. ``act`` returns finite actions of shape (slots, nu) in [-1, 1], step after step.
     4. Neither contexts nor observations are changed.
-    5. A slot's actions do not depend on the other slots or their order. An agent with the
-       attribute ``stochastic`` set is let off this one.
+    5. A slot's actions do not depend on the other slots or their order, nor on earlier calls of
+       ``adapt``. An agent with the attribute ``stochastic`` set is let off this one.
     6. Contexts of another family are refused with an error.
 
     Args:
@@ -49,6 +49,8 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
     """
     family = get_family(family)
     dataset = dataset or load_dataset(family)
+    if isinstance(agent, type):
+        raise AgentError(f"{agent.__name__} is a class (rule 1). Give an instance of it.")
     if not isinstance(agent, Agent):
         raise AgentError(
             f"{type(agent).__name__} has no method adapt(contexts) -> policy (rule 1). Add one."
@@ -56,6 +58,8 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
     contexts = _contexts(agent, family, dataset)
     copies = [_frozen_copy(context) for context in contexts]
     observations = _observations(family, len(contexts))
+    # First of all, while the agent can not have kept anything of other slots.
+    alone = _run(agent, family, contexts[-1:], observations[:, -1:])
     actions = _run(agent, family, contexts, observations)
     for number, (context, copy) in enumerate(zip(contexts, copies, strict=True)):
         if not _same(context, copy):
@@ -64,6 +68,7 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
                 "writing."
             )
     if not getattr(agent, "stochastic", False):
+        _require_same("together", actions[:, -1:], alone)
         _check_independence(agent, family, contexts, observations, actions)
     _check_refusal(agent, family, contexts)
 
@@ -75,21 +80,25 @@ def _check_independence(
     observations: NDArray[np.float64],
     actions: NDArray[np.float32],
 ) -> None:
-    """Slots in reverse order, every second slot, and one alone must act as they did together."""
+    """Slots in reverse order, and every second one, must act as they did together."""
     slots = len(contexts)
     for how, chosen in (
         ("in reverse order", np.arange(slots)[::-1]),
         ("without every second one", np.arange(0, slots, 2)),
-        ("alone", np.array([slots - 1])),
     ):
         again = _run(agent, family, [contexts[i] for i in chosen], observations[:, chosen])
-        worst = float(np.abs(again - actions[:, chosen]).max())
-        if worst > 1e-3:
-            raise AgentError(
-                f"with the slots {how} the actions differ by up to {worst:.3g} (rule 5): a slot's "
-                "action must follow from its own context and observations alone. If the policy "
-                "draws random numbers, set the agent's attribute stochastic = True."
-            )
+        _require_same(how, again, actions[:, chosen])
+
+
+def _require_same(how: str, again: NDArray[np.float32], actions: NDArray[np.float32]) -> None:
+    worst = float(np.abs(again - actions).max())
+    if worst > 1e-3:
+        raise AgentError(
+            f"with the slots {how} the actions differ by up to {worst:.3g} (rule 5): a slot's "
+            "action must follow from its own context and observations alone, not from other slots "
+            "or earlier calls of adapt. If the policy draws random numbers, set the agent's "
+            "attribute stochastic = True."
+        )
 
 
 def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
@@ -126,9 +135,11 @@ def _run(
         raise
     except Exception as error:
         sizes = sorted({context.shots for context in contexts})
+        hidden = contexts[0].actions is None
+        why = ", without actions, since the agent's state_only is True," if hidden else ""
         raise AgentError(
-            f"adapt failed on {len(contexts)} contexts of {sizes} demonstrations (rules 1 and 2): "
-            f"{type(error).__name__}: {error}"
+            f"adapt failed on {len(contexts)} contexts of {sizes} demonstrations{why} (rules 1 and "
+            f"2): {type(error).__name__}: {error}"
         ) from error
     actions = []
     for step, observation in enumerate(observations):

@@ -117,6 +117,28 @@ class NotANumber(Good):
         return np.full((len(observations), 8), np.nan)
 
 
+class Hoarding(Good):
+    """Acts by the mean of all contexts that it was ever given."""
+
+    def __init__(self) -> None:
+        self.seen: list[NDArray[np.float32]] = []
+
+    def adapt(self, contexts: Sequence[Context]) -> Good:
+        require_family(contexts, FAMILY)
+        self.seen += [context.observations.mean(axis=(0, 1)) for context in contexts]
+        made = Good()
+        made.means = np.tile(np.mean(self.seen, axis=0), (len(contexts), 1))  # type: ignore[attr-defined]
+        return made
+
+
+class NeedsActions(Good):
+    state_only = True
+
+    def adapt(self, contexts: Sequence[Context]) -> Good:
+        assert contexts[0].actions is not None, "no actions"
+        return super().adapt(contexts)
+
+
 @pytest.mark.parametrize("agent", [Good(), Stateless(), DrawingAndSayingSo()])
 def test_conforming_agents_pass(agent: Any) -> None:
     check(agent)
@@ -133,6 +155,9 @@ def test_conforming_agents_pass(agent: Any) -> None:
         (ChangesObservations(), "changed the observations"),
         (Leaky(), "rule 5"),
         (Pooling(), "rule 5"),
+        (Hoarding(), "together.*rule 5.*earlier calls of adapt"),
+        (NeedsActions(), "without actions, since the agent's state_only is True.*no actions"),
+        (Good, "Good is a class .rule 1"),
         (Failing(), "act failed.*rule 3.*weights"),
         (Complex(), "real numbers"),
         (Drawing(), "stochastic = True"),

@@ -127,7 +127,7 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 240},
     "SmileAntLinearClassification-v0": {
-        "iterations": 90,
+        "iterations": 130,
         "steps": 50,
         "capacity": 20_000,
     },

@@ -63,8 +63,9 @@ def rerun_agent(
     """Load a result's agent and compare what it does with what the result says.
 
     It is shown the observations of the replay, so that a difference in one action does not lead to
-    others, once in all episodes together and once in a few of them alone: an agent that uses what
-    it sees in other slots acts otherwise there.
+    others, once in a few episodes alone and once in all of them together: an agent that uses what
+    it sees in other slots acts otherwise there. Those alone come first, while the agent can not
+    have kept anything of the others.
 
     Args:
         family: the family.
@@ -84,13 +85,12 @@ def rerun_agent(
             yield _score_again(agent, family, result)
             return
         every = np.arange(len(meta_test.tasks))
-        groups = [_slots(agent, family, result, meta_test, dataset, every)]
-        if not isinstance(agent, PrivilegedAgent):
-            chosen = np.linspace(0, len(every) - 1, ALONE).astype(np.int64)
-            groups += [
-                _slots(agent, family, result, meta_test, dataset, chosen[i : i + 1])
-                for i in range(ALONE)
-            ]
+        chosen = np.linspace(0, len(every) - 1, ALONE).astype(np.int64)
+        apart = (
+            [] if isinstance(agent, PrivilegedAgent) else [chosen[i : i + 1] for i in range(ALONE)]
+        )
+        alone = [_slots(agent, family, result, meta_test, dataset, one) for one in apart]
+        groups = [_slots(agent, family, result, meta_test, dataset, every), *alone]
         differences = _differences(family, result, meta_test, groups, guided=not exact)
     except SmileError as error:
         yield "agent", False, str(error)
@@ -98,9 +98,9 @@ def rerun_agent(
     tolerance = TOLERANCE if exact else TOLERANCE_ELSEWHERE
     allowed = FLIPPED if exact and _same_computer(result) else FLIPPED_ELSEWHERE
     yield _judged("actions again", differences[0], tolerance, allowed)
-    if len(groups) > 1:
-        alone = np.concatenate(differences[1:])
-        yield _judged(f"{ALONE} episodes alone", alone, tolerance, FLIPPED_ELSEWHERE)
+    if alone:
+        apart_differences = np.concatenate(differences[1:])
+        yield _judged(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
 
 
 def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Found:
@@ -112,7 +112,9 @@ def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Found:
         "weights_sha256": (result.weights, weights_of(agent)),
     }
     wrong = [name for name, (stated, own) in pairs.items() if stated != own]
-    detail = f"{', '.join(wrong)} are not the agent's" if wrong else f"{', '.join(pairs)} agree"
+    detail = f"{', '.join(pairs)} agree"
+    if wrong:
+        detail = f"the result's {', '.join(wrong)} differ from what the agent states"
     return "statements", not wrong, detail
 
 

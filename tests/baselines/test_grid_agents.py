@@ -163,7 +163,8 @@ def test_actions_may_be_indices_or_one_hot_rows() -> None:
         (np.array([0.5, 0]), "integers 0 to 4"),
         (np.full((2, 5), 0.2), "not one-hot"),
         (np.zeros((2, 4)), r"integers \(2,\) or one-hot rows \(2, 5\)"),
-        (np.array([np.nan, 0]), "integers 0 to 4"),
+        (np.array([np.nan, 0]), r"NaN or infinity at step 0 in slots \[0\]"),
+        (np.full((2, 5), np.inf), r"NaN or infinity at step 0 in slots \[0, 1\]"),
     ):
         with pytest.raises(AgentError, match=message):
             checked_actions(FAMILY, wrong, 2, 0)

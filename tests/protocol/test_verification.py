@@ -307,6 +307,26 @@ def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path
     assert "actions again" in failed(verify_result(tmp_path, rerun=load_wanderer))
 
 
+class Hoarding(Wanderer):
+    """Keeps the actions of all contexts that it was ever given; every slot plays the first."""
+
+    def __init__(self) -> None:
+        self.kept: list[NDArray[np.float32]] = []
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        self.kept += list(policy.actions)
+        policy.actions = np.stack([self.kept[-1]] * len(contexts))
+        return policy
+
+
+def test_an_agent_that_keeps_other_contexts_is_noticed_when_run_again(tmp_path: Path) -> None:
+    evaluate(Hoarding(), GRID).save(tmp_path)
+    agent = Hoarding()
+    found = verify_result(tmp_path, rerun=lambda name, family: agent)
+    assert "4 episodes alone" in failed(found)
+
+
 class Moody(Wanderer):
     """Moves at random, otherwise each time."""
 
