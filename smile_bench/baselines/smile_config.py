@@ -125,7 +125,7 @@ PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
 _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileAntGoal-v0": {"iterations": 60},
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
-    "SmileWalkerDynamics-v0": {"iterations": 120},
+    "SmileWalkerDynamics-v0": {"iterations": 60},
     "SmileAntLinearClassification-v0": {
         "iterations": 130,
         "steps": 50,
