@@ -118,7 +118,7 @@ class NotANumber(Good):
 
 
 class Hoarding(Good):
-    """Acts by the mean of all contexts that it was ever given."""
+    """Every slot acts by the first three contexts that it was ever given."""
 
     def __init__(self) -> None:
         self.seen: list[NDArray[np.float32]] = []
@@ -127,7 +127,8 @@ class Hoarding(Good):
         require_family(contexts, FAMILY)
         self.seen += [context.observations.mean(axis=(0, 1)) for context in contexts]
         made = Good()
-        made.means = np.tile(np.mean(self.seen, axis=0), (len(contexts), 1))  # type: ignore[attr-defined]
+        kept = np.mean(self.seen[:3], axis=0)
+        made.means = np.tile(kept, (len(contexts), 1))  # type: ignore[attr-defined]
         return made
 
 

@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", type=int, nargs="+", help="indices in the test split")
     parser.add_argument("--episodes", type=int, default=16)
+    parser.add_argument("--iterations", type=int, help="by default the base policy's")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -36,11 +37,10 @@ def main() -> None:
     assert isinstance(base, PPO)
     assert isinstance(later, SpecialistTraining)
     for task in arguments.tasks:
-        practice, row = (
-            WalkOneDynamics(split="test", index=task),
-            family.table("test")[task : task + 1],
-        )
-        alone = PPO(base.config, practice)
+        practice = WalkOneDynamics(split="test", index=task)
+        row = family.table("test")[task : task + 1]
+        iterations = arguments.iterations or base.iterations
+        alone = PPO(replace(base.config, iterations=iterations), practice)
         while alone.iteration < alone.iterations:
             alone.step()
         turn = PPO(replace(later.config.later, seed=arguments.seed), practice)
@@ -53,7 +53,11 @@ def main() -> None:
             for policy in (expert, alone.expert({}), turn.expert({}))
         ]
         steps = [
-            c.iterations * c.rollouts * c.horizon * c.envs for c in (alone.config, turn.config)
+            rollouts * c.horizon * c.envs
+            for rollouts, c in (
+                (alone.iterations * alone.config.rollouts, alone.config),
+                (later.config.value_rollouts + turn.iterations * turn.config.rollouts, turn.config),
+            )
         ]
         print(
             f"test task {task}: expert {returns[0]:.0f}; alone {returns[1]:.0f} after {steps[0]} "

@@ -47,7 +47,6 @@ class Collector:
         steps: int,
         act: Callable[[Tensor], Tensor],
         rng: np.random.Generator,
-        *,
         hopeless: Callable[[Transitions], Tensor] | None = None,
         patience: int = 0,
     ) -> None:
@@ -68,8 +67,8 @@ class Collector:
         states = self._observe()
         for _ in range(steps):
             actions = act(states)
-            environments.step(actions.cpu().numpy())
-            next_states = self._observe()
+            observations = environments.step(actions.cpu().numpy())
+            next_states = moved(self.normaliser(observations), self.device)
             self.replay.add(states, actions, next_states)
             over = environments.ended
             if hopeless is not None and patience > 0:

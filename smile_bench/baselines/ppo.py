@@ -216,7 +216,11 @@ class PPO(ToldTraining[PPOConfig]):
         }
 
     def fit_value(self, rollouts: int) -> None:
-        """Train the value function alone on some rollouts of the policy as it stands."""
+        """Train the value function alone on some rollouts, and normalise what both see by them.
+
+        The policy's weights stay; the learning rate, which the KL rule raises where nothing moves,
+        is the configured one again afterwards.
+        """
         policy = [*self.model.policy.parameters(), self.model.log_std]
         progress = self.iteration / self.config.iterations
         self.simulator.set_tasks(self.practice.draw_tasks(self.rng, self.config.envs, progress))

@@ -226,7 +226,7 @@ class SMILe:
 
     def _collect(self, *, uniform: bool) -> None:
         """Take ``steps`` control steps in every environment, under one code of each task."""
-        codes, view = self.bank.draw_slot(self.rng)
+        config, (codes, view) = self.config, self.bank.draw_slot(self.rng)
         size = (self.tasks, self.access.family.action_size)
 
         @torch.no_grad()
@@ -238,13 +238,10 @@ class SMILe:
 
         @torch.no_grad()
         def hopeless(drawn: Transitions) -> Tensor:
-            judged = self._judged(self.symmetry.transitions(drawn, view))
-            lowest: Tensor = self.discriminator(judged, codes) <= -self.config.clamp
-            return lowest
+            seen = self.symmetry.transitions(drawn, view)
+            return self._raw_reward(seen, codes) <= -config.clamp
 
-        patience = 0 if uniform else self.config.patience
-        steps = self.config.steps
-        self.collector.collect(steps, act, self.rng, hopeless=hopeless, patience=patience)
+        self.collector.collect(config.steps, act, self.rng, hopeless, config.patience)
 
     def _update(self) -> dict[str, float]:
         """One critic update, and at every so-manieth one of discriminator and policy."""
@@ -363,14 +360,17 @@ class SMILe:
             torch.ones(size, device=self.device),
         )
 
+    def _raw_reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
+        """The same before they are scaled."""
+        logits, bound = self.discriminator(self._judged(drawn), codes), self.config.clamp
+        return REWARDS[self.config.reward](logits).clamp(-bound, bound)
+
     @torch.no_grad()
     def _reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
         """Rewards (B,) of the current discriminator, scaled (eq. 5)."""
-        config = self.config
-        raw = REWARDS[config.reward](self.discriminator(self._judged(drawn), codes))
-        raw = raw.clamp(-config.clamp, config.clamp)
-        if config.reward_scale is not None:
-            return config.reward_scale * raw
+        raw = self._raw_reward(drawn, codes)
+        if self.config.reward_scale is not None:
+            return self.config.reward_scale * raw
         self.reward_scale.lerp_(raw.std(), 0.01)
         return raw / self.reward_scale.clamp_min(1e-3)
 

@@ -127,12 +127,15 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 60},
     "SmileAntLinearClassification-v0": {
-        "iterations": 130,
+        "iterations": 90,
         "steps": 50,
         "capacity": 20_000,
     },
 }
 """How long and on how much a family's agents train, whichever the preset."""
+
+_STATE_ONLY_LENGTHS = {"SmileAntLinearClassification-v0": {"iterations": 130}}
+"""Where they take longer without the actions."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {
     # What a fall costs comes later than what a step earns, and nobody gets up again.
@@ -204,13 +207,14 @@ def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
         "sac": SACConfig(discount=0.99),
     }
     state_only = name.endswith("state-only")
+    length = {**_LENGTHS[family], **(_STATE_ONLY_LENGTHS.get(family, {}) if state_only else {})}
     best = {"imitation": 20.0 if state_only else 50.0, **_TUNED.get(family, {})}
     return SMILeConfig(
         family=family,
         name=name,
         seed=seed,
         state_only=state_only,
-        **_LENGTHS[family],
+        **length,
         **(published if name.startswith("smile-paper") else best),
     )
 

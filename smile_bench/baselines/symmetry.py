@@ -21,6 +21,10 @@ class EpisodeSymmetry:
     drawn. Demonstrations, contexts and what the policy does there follow: 4 coordinates make 384
     tasks of one, too many to be learnt by heart.
 
+    The matrices act on normalised coordinates. These have means and scales that differ a little, so
+    that the symmetry is not exact: on the shipped classification 0.9 % of the demonstrations, all
+    near the boundary, get an answer that the permuted vectors do not have.
+
     Args:
         demonstrations: what tells the coordinates that stay constant in an episode.
         length: of each vector; these coordinates, in order, are some vectors. 0 for no symmetry.

@@ -86,9 +86,8 @@ def rerun_agent(
             return
         every = np.arange(len(meta_test.tasks))
         chosen = np.linspace(0, len(every) - 1, ALONE).astype(np.int64)
-        apart = (
-            [] if isinstance(agent, PrivilegedAgent) else [chosen[i : i + 1] for i in range(ALONE)]
-        )
+        # The last first: what an agent kept of the first episode would go unnoticed in it.
+        apart = chosen[:0, None] if isinstance(agent, PrivilegedAgent) else chosen[::-1, None]
         alone = [_slots(agent, family, result, meta_test, dataset, one) for one in apart]
         groups = [_slots(agent, family, result, meta_test, dataset, every), *alone]
         differences = _differences(family, result, meta_test, groups, guided=not exact)

@@ -19,7 +19,6 @@ from smile_bench.baselines.meta_dagger import MetaDAggerConfig, MetaDAggerTraini
 from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import SMILeConfig
-from smile_bench.datasets import Dataset
 from smile_bench.errors import InputError
 from tests import synthetic
 from tests.stand_in import ELSEWHERE, stand_in_device
@@ -30,6 +29,7 @@ SMALL: dict[str, Any] = {
     "context_timesteps": 3,
     "hidden": (16, 16),
     "episode_noise": 0.5,
+    "episode_vectors": 2,
     "encoder": EncoderConfig(hidden=16, pooled=8, code=4),
     "validate_every": 2,
 }
@@ -47,24 +47,26 @@ ADVERSARIAL: dict[str, Any] = {
 CLONING: dict[str, Any] = {**SMALL, "updates": 9, "updates_per_iteration": 3, "states_per_task": 8}
 
 
-def dataset() -> Dataset:
-    """Two observed coordinates are constant in an episode: only these are given noise."""
-    made = synthetic.dataset()
-    for part in made.splits.values():
-        for array in (part.observations, part.next_observations):
-            array[..., :2] = part.observations[:, :, :1, :2]
-    return made
-
-
 def smile(device: torch.device, **settings: Any) -> SMILe:
     config = SMILeConfig(**ADVERSARIAL, **settings)
-    access = Access(config.family, state_only=config.state_only, dataset=dataset())
+    access = Access(
+        config.family, state_only=config.state_only, dataset=synthetic.showing_dataset()
+    )
     return SMILe(config, access, device)
 
 
 def every_part(device: torch.device) -> SMILe:
     tuned = SACConfig(policy_every=2, target_entropy=-4.0, entropy_weight_floor=0.5)
-    return smile(device, imitation=5.0, imitated_first=2, outcome=1.0, projection=True, sac=tuned)
+    return smile(
+        device,
+        imitation=5.0,
+        imitated_first=2,
+        outcome=1.0,
+        projection=True,
+        sac=tuned,
+        clamp=0.05,
+        patience=3,
+    )
 
 
 def state_only(device: torch.device) -> SMILe:
@@ -78,12 +80,14 @@ def density(device: torch.device) -> SMILe:
 
 def meta_bc(device: torch.device) -> MetaBCTraining:
     config = MetaBCConfig(**CLONING, early_states=0.5, early_steps=2, early_noise=0.4)
-    return MetaBCTraining(config, Access(config.family, track="offline", dataset=dataset()), device)
+    return MetaBCTraining(
+        config, Access(config.family, track="offline", dataset=synthetic.showing_dataset()), device
+    )
 
 
 def meta_dagger(device: torch.device) -> MetaDAggerTraining:
     config = MetaDAggerConfig(**CLONING, warm_up=1)
-    access = Access(config.family, track="expert-queries", dataset=dataset())
+    access = Access(config.family, track="expert-queries", dataset=synthetic.showing_dataset())
     return MetaDAggerTraining(config, access, device)
 
 

@@ -78,6 +78,73 @@ def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
 
 
+SHOWING = replace(CONFIG, episode_vectors=2, imitation=5.0, outcome=1.0, clamp=0.05, patience=4)
+
+
+def showing(config: SMILeConfig = SHOWING) -> SMILe:
+    """A training on demonstrations that show a vector of two coordinates throughout."""
+    return SMILe(config, Access(config.family, dataset=synthetic.showing_dataset()))
+
+
+def test_resuming_keeps_symmetries_and_how_long_episodes_were_hopeless(tmp_path: Path) -> None:
+    # log D is always below 0, so that every step is hopeless.
+    config = replace(SHOWING, reward="gail")
+    whole, cut, resumed = showing(config), showing(config), showing(config)
+    logs = [whole.step() for _ in range(5)]
+    for _ in range(3):
+        cut.step()
+    assert cut.collector.hopeless_for.tolist() == [2, 2, 2]
+    cut.save(tmp_path / "cut")
+    resumed.load(tmp_path / "cut")
+    assert torch.equal(resumed.bank.matrices, cut.bank.matrices)
+    assert [resumed.step(), resumed.step()] == logs[3:]
+    whole.save(tmp_path / "whole")
+    resumed.save(tmp_path / "resumed")
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+
+
+def test_the_policy_sees_states_as_the_code_beside_them_saw_its_context() -> None:
+    training = showing()
+    for _ in range(2):
+        training.step()
+    # The code tells its matrix.
+    training.bank.codes = training.bank.matrices.flatten(2)
+    columns = training.demonstrations.constant
+    shown = torch.cat((training.demonstrations.states, training.demonstrations.next_states), 2)
+    known = {tuple(row) for row in shown[..., columns].flatten(0, 2).tolist()}
+    known |= {tuple(row) for row in training.replay.tensor()[..., columns].flatten(0, 1).tolist()}
+    batch, imitation = training._policy_batch(), training._imitation()
+    assert imitation is not None
+    turned = 0
+    for features in (batch.features, batch.next_features, imitation.features):
+        for row in features:
+            matrix = row[-4:].view(2, 2)
+            turned += not torch.equal(matrix, torch.eye(2))
+            # Signed permutations are undone exactly.
+            assert tuple((row[columns] @ matrix.T).tolist()) in known
+    assert turned > 0
+
+
+@pytest.mark.parametrize("reward", ["airl", "gail"])
+def test_an_episode_is_hopeless_at_the_lowest_reward(
+    reward: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = showing(replace(SHOWING, reward=reward, clamp=2.0))
+    training.step()
+    asked = {}
+
+    def collect(steps: int, act: object, rng: object, hopeless: object, patience: int) -> None:
+        asked["hopeless"], asked["patience"] = hopeless, patience
+
+    monkeypatch.setattr(training.collector, "collect", collect)
+    training._collect(uniform=False)
+    assert asked["patience"] == 4
+    logits = torch.tensor([-5.0, -1.0, 5.0])
+    monkeypatch.setattr(training.discriminator, "forward", lambda x, codes: logits)
+    drawn = training.replay.draw(training.rng, np.arange(3))
+    assert asked["hopeless"](drawn).tolist() == [True, False, False]  # type: ignore[operator]
+
+
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     for name, stops in (("whole", (None,)), ("cut", (2, 4, None))):
         for stop in stops:

@@ -316,7 +316,7 @@ class Hoarding(Wanderer):
     def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
         policy = super().adapt(contexts)
         self.kept += list(policy.actions)
-        policy.actions = np.stack([self.kept[-1]] * len(contexts))
+        policy.actions = np.stack([self.kept[0]] * len(contexts))
         return policy
 
 
