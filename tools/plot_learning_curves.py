@@ -30,11 +30,13 @@ def curves(entries: Path) -> dict[str, dict[str, Curve]]:
 
 def draw(found: dict[str, dict[str, Curve]]) -> Figure:
     """One plot a family."""
+    names = sorted({name for entries in found.values() for name in entries})
     figure = Figure(figsize=(4.2 * len(found), 3.4), layout="constrained")
     for number, (family, entries) in enumerate(sorted(found.items()), 1):
         axes = figure.add_subplot(1, len(found), number)
         for name, curve in sorted(entries.items()):
-            axes.plot([s / 60.0 for s in curve.seconds], curve.values, label=name, linewidth=1.2)
+            minutes, color = [s / 60.0 for s in curve.seconds], f"C{names.index(name)}"
+            axes.plot(minutes, curve.values, label=name, linewidth=1.2, color=color)
         axes.set_title(family, fontsize=9)
         axes.set_xlabel("minutes")
         axes.set_ylabel(f"{get_family(family).metric.name}, validation")
@@ -48,7 +50,10 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--entries", type=Path, default=ENTRIES)
     arguments = parser.parse_args()
-    draw(curves(arguments.entries)).savefig(arguments.output, dpi=120)
+    found = curves(arguments.entries)
+    if not found:
+        parser.error(f"no entry in {arguments.entries} has a progress.csv with a validation metric")
+    draw(found).savefig(arguments.output, dpi=120)
 
 
 if __name__ == "__main__":
