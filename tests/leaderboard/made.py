@@ -17,8 +17,9 @@ from smile_bench.protocol.result import Result, normalised_scores, render, seale
 ANT = "SmileAntGoal-v0"
 CLASSIFICATION = "SmileAntLinearClassification-v0"
 CHEETAH = "SmileHalfCheetahVelocity-v0"
+WALKER = "SmileWalkerDynamics-v0"
 GRID = "SmileGridGoal-v0"
-FAMILIES = (ANT, CLASSIFICATION, CHEETAH)
+FAMILIES = (ANT, CLASSIFICATION, CHEETAH, WALKER)
 """Those that the overall rank is over."""
 
 VERSIONS = {

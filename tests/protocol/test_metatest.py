@@ -21,6 +21,7 @@ VERSIONS = {
     "SmileAntLinearClassification-v0": "v0-f58f27606703f917",
     "SmileGridGoal-v0": "v0-3d46260f2d56fa79",
     "SmileHalfCheetahVelocity-v0": "v0-0520c9b2b4a18e89",
+    "SmileWalkerDynamics-v0": "v0-22abbe08a1a5e1c5",
 }
 
 
