@@ -194,8 +194,6 @@ class PPO(ToldTraining[PPOConfig]):
             What to log: the metric of the rollout, losses, KL, learning rate.
         """
         config, simulator = self.config, self.simulator
-        progress = self.iteration / config.iterations
-        simulator.set_tasks(self.practice.draw_tasks(self.rng, config.envs, progress))
         self._begin()
         rollouts = []
         for _ in range(config.rollouts):
@@ -222,8 +220,6 @@ class PPO(ToldTraining[PPOConfig]):
         is the configured one again afterwards.
         """
         policy = [*self.model.policy.parameters(), self.model.log_std]
-        progress = self.iteration / self.config.iterations
-        self.simulator.set_tasks(self.practice.draw_tasks(self.rng, self.config.envs, progress))
         self._begin()
         for parameter in policy:
             parameter.requires_grad_(False)
@@ -265,6 +261,8 @@ class PPO(ToldTraining[PPOConfig]):
     def _begin(self) -> None:
         """Put the episodes where they stood, under the tasks of this iteration, or begin anew."""
         config = self.config
+        progress = self.iteration / config.iterations
+        self.simulator.set_tasks(self.practice.draw_tasks(self.rng, config.envs, progress))
         if self.states is not None:
             self.simulator.reset(self.states)
             return

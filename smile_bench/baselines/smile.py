@@ -361,7 +361,7 @@ class SMILe:
         )
 
     def _raw_reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
-        """The same before they are scaled."""
+        """Rewards (B,) of the current discriminator, clamped and not yet scaled."""
         logits, bound = self.discriminator(self._judged(drawn), codes), self.config.clamp
         return REWARDS[self.config.reward](logits).clamp(-bound, bound)
 

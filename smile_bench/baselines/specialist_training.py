@@ -155,19 +155,16 @@ class SpecialistTraining:
 
     def score(self, number: int, network: Tensors, seed: int) -> float:
         """Mean return of a task's policy, without exploration."""
-        split, index = self.tasks[number]
-        rows = self.family.table(split)[index : index + 1]
+        rows = self._row(number)
         expert = self._expert([network], rows, {})
         return float(task_metrics(self.family, expert, rows, self.config.episodes, seed).mean())
 
     def network(self, number: int, ppo: PPO) -> Tensors:
         """A task's policy as layers that see the observation only."""
         observed = self.family.observation_size
-        split, index = self.tasks[number]
         layers = self._layers(ppo)
-        task = self.family.privileged(
-            np.zeros((1, observed)), self.family.table(split)[index : index + 1]
-        )[0, observed:]
+        nothing = np.zeros((1, observed))
+        task = self.family.privileged(nothing, self._row(number))[0, observed:]
         seen = (torch.from_numpy(task) - ppo.model.mean[observed:]) / ppo.model.scale[observed:]
         seen = seen.clamp(-FEATURE_CLIP, FEATURE_CLIP).float()
         packed: Tensors = {
@@ -203,8 +200,13 @@ class SpecialistTraining:
     def expert(self, recipe: dict[str, Any]) -> Specialists:
         """The policies of all tasks that have had a turn."""
         done = sorted(self.networks)
-        rows = [self.family.table(self.tasks[k][0])[self.tasks[k][1]] for k in done]
-        return self._expert([self.networks[k] for k in done], np.stack(rows), recipe)
+        rows = np.concatenate([self._row(number) for number in done])
+        return self._expert([self.networks[number] for number in done], rows, recipe)
+
+    def _row(self, number: int) -> FloatArray:
+        """A task's parameters, (1, P)."""
+        split, index = self.tasks[number]
+        return self.family.table(split)[index : index + 1]
 
     def _expert(
         self, networks: Sequence[Tensors], tasks: FloatArray, recipe: Mapping[str, Any]

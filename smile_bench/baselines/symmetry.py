@@ -35,13 +35,13 @@ class EpisodeSymmetry:
 
     def __init__(self, demonstrations: TaskDemonstrations, length: int) -> None:
         self.length = length
-        self.columns = demonstrations.constant
-        if length < 0 or (length > 0 and (not len(self.columns) or len(self.columns) % length)):
+        self.demonstrations = demonstrations
+        number = len(demonstrations.constant)
+        if length < 0 or (length > 0 and (not number or number % length)):
             raise InputError(
-                f"{len(self.columns)} observed coordinates stay constant in an episode; they make "
+                f"{number} observed coordinates stay constant in an episode; they make "
                 f"no vectors of length {length}. Give 0 for no symmetry."
             )
-        self._observed = demonstrations.states.shape[-1]
         self._device = demonstrations.states.device
 
     def draw(self, rng: np.random.Generator, number: int) -> Tensor:
@@ -63,12 +63,11 @@ class EpisodeSymmetry:
             return features
         batch, *between, width = features.shape
         applied = matrices.reshape(batch, *(1 for _ in between), self.length, self.length)
-        starts = (0, width - self._observed) if width >= 2 * self._observed else (0,)
         seen = features.clone()
-        for start in starts:
-            vectors = features[..., start + self.columns]
+        for columns in self.demonstrations.constant_columns(width):
+            vectors = features[..., columns]
             split = vectors.reshape(*vectors.shape[:-1], -1, self.length)
-            seen[..., start + self.columns] = (split @ applied).reshape(vectors.shape)
+            seen[..., columns] = (split @ applied).reshape(vectors.shape)
         return seen
 
     def transitions(self, drawn: Transitions, matrices: Tensor) -> Transitions:

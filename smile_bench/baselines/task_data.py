@@ -76,6 +76,16 @@ class TaskDemonstrations:
         """N."""
         return len(self.states)
 
+    def constant_columns(self, width: int) -> list[Tensor]:
+        """Where the constant coordinates of s and, if there is room for it, s' stand.
+
+        Args:
+            width: of transitions that begin with s and, if they are long enough, end with s'.
+        """
+        observed = self.states.shape[-1]
+        starts = (0, width - observed) if width >= 2 * observed else (0,)
+        return [start + self.constant for start in starts]
+
     def draw_contexts(
         self, rng: np.random.Generator, tasks: NDArray[np.int64], shots: int, timesteps: int
     ) -> tuple[Tensor, NDArray[np.int64]]:
@@ -163,24 +173,23 @@ class EpisodeNoise:
     """
 
     def __init__(self, demonstrations: TaskDemonstrations, scale: float) -> None:
-        self.columns = demonstrations.constant
+        self.demonstrations = demonstrations
         self.scale = scale
-        self._observed = demonstrations.states.shape[-1]
 
     def __call__(self, features: Tensor, generator: torch.Generator) -> Tensor:
         """Transitions (..., T, F) with noise that the T transitions of a demonstration share.
 
         Each transition begins with s and, if it is long enough, ends with s'.
         """
-        if self.scale == 0.0 or len(self.columns) == 0:
+        number = len(self.demonstrations.constant)
+        if self.scale == 0.0 or number == 0:
             return features
         *batch, _, width = features.shape
-        noise = self.scale * torch.randn((*batch, 1, len(self.columns)), generator=generator)
+        noise = self.scale * torch.randn((*batch, 1, number), generator=generator)
         noise = noise.to(features.device)
         noisy = features.clone()
-        noisy[..., self.columns] += noise
-        if width >= 2 * self._observed:
-            noisy[..., width - self._observed + self.columns] += noise
+        for columns in self.demonstrations.constant_columns(width):
+            noisy[..., columns] += noise
         return noisy
 
 
