@@ -127,14 +127,14 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
     "SmileWalkerDynamics-v0": {"iterations": 60},
     "SmileAntLinearClassification-v0": {
-        "iterations": 90,
+        "iterations": 150,
         "steps": 50,
         "capacity": 20_000,
     },
 }
 """How long and on how much a family's agents train, whichever the preset."""
 
-_STATE_ONLY_LENGTHS = {"SmileAntLinearClassification-v0": {"iterations": 130}}
+_STATE_ONLY_LENGTHS = {"SmileAntLinearClassification-v0": {"iterations": 170}}
 """Where they take longer without the actions."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {

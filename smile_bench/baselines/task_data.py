@@ -55,6 +55,7 @@ class TaskDemonstrations:
     def __init__(
         self, demonstrations: Context, normaliser: Normaliser, device: torch.device = CPU
     ) -> None:
+        self.normaliser = normaliser
         self.states = moved(normaliser(demonstrations.observations), device)
         """(N, D, T, O)."""
         self.next_states = moved(normaliser(demonstrations.next_observations), device)

@@ -38,11 +38,18 @@ def test_a_task_seen_under_one_has_the_same_right_answers(
     assert isinstance(family, AntLinearClassification)
     symmetry, rng = EpisodeSymmetry(demonstrations, 4), np.random.default_rng(1)
     table = family.table("train")
+    table = np.repeat(table, 50, axis=0)
     samples = np.stack([family.draw_episode(rng, row) for row in table])
-    states = torch.zeros(len(table), 41)
-    states[:, -8:] = torch.from_numpy(samples)
+    observed = np.zeros((len(table), 41))
+    observed[:, -8:] = samples
+    normaliser = demonstrations.normaliser
     matrices = symmetry.draw(rng, len(table))
-    seen = symmetry(states, matrices)[:, -8:].double().numpy()
+    turned = symmetry(torch.from_numpy(normaliser(observed)), matrices).double().numpy()
+    seen = (turned * normaliser.scale + normaliser.mean)[:, -8:]
+    # What is observed is turned, up to single precision, whatever normalisation makes of it.
+    exact = np.einsum("nvi,nij->nvj", samples.reshape(-1, 2, 4), matrices.double().numpy())
+    np.testing.assert_allclose(seen, exact.reshape(-1, 8), atol=1e-6)
+    assert np.abs(normaliser.mean[-8:]).max() > 1e-3
     normals = np.einsum("ni,nij->nj", table, matrices.numpy())
     assert not np.allclose(seen, samples)
     np.testing.assert_array_equal(
@@ -64,8 +71,11 @@ def test_all_transitions_of_a_task_are_seen_alike_and_the_rest_is_untouched(
     assert torch.equal(seen[..., others], features[..., others])
     for start in (33, 37, width - 8, width - 4):
         vectors = features[..., start : start + 4]
-        expected = torch.einsum("bkti,bij->bktj", vectors, matrices)
-        assert torch.equal(seen[..., start : start + 4], expected)
+        which = np.arange(41)[start if start < 41 else start - width :][:4]
+        mean = torch.from_numpy(demonstrations.normaliser.mean[which])
+        scale = torch.from_numpy(demonstrations.normaliser.scale[which])
+        expected = torch.einsum("bkti,bij->bktj", vectors * scale + mean, matrices)
+        torch.testing.assert_close(seen[..., start : start + 4], (expected - mean) / scale)
     # States alone, and whole transitions, in the same way.
     states = features[:, 0, 0, :41]
     assert torch.equal(symmetry(states, matrices), seen[:, 0, 0, :41])
