@@ -2,13 +2,16 @@
 
 State-only imitators may not see the expert's actions. What their own transitions teach of the
 dynamics lets them guess them (as in Behavioural Cloning from Observation, Torabi et al. 2018).
+Where tasks are bodies, the same change takes other actions in each; the model may be told which.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,7 +22,7 @@ from smile_bench.baselines.checkpoint import (
     unpack_module,
     unpack_optimizer,
 )
-from smile_bench.baselines.devices import CPU
+from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.networks import linear
 from smile_bench.baselines.task_data import Transitions
 from smile_bench.baselines.training import DivergedError
@@ -35,6 +38,7 @@ class InverseDynamics:
     Args:
         observations: O, length of a normalised observation.
         actions: A.
+        tasks: N, how many tasks it tells apart; 0 for none.
         hidden: width of the two layers.
         generator: draws the initial weights.
         device: where the network lies.
@@ -44,12 +48,14 @@ class InverseDynamics:
         self,
         observations: int,
         actions: int,
+        tasks: int,
         hidden: int,
         generator: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
+        self.tasks, self._device = tasks, device
         self.network = nn.Sequential(
-            linear(2 * observations, hidden, generator),
+            linear(2 * observations + tasks, hidden, generator),
             nn.ReLU(),
             linear(hidden, hidden, generator),
             nn.ReLU(),
@@ -59,18 +65,27 @@ class InverseDynamics:
         self._optimizer = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, fused=True)
 
     @torch.no_grad()
-    def infer(self, drawn: Transitions) -> Transitions:
-        """The transitions with actions (B, A) that lead from their states to the next ones."""
-        return drawn._replace(actions=self._actions(drawn))
+    def infer(self, drawn: Transitions, tasks: NDArray[np.int64]) -> Transitions:
+        """The transitions with actions (B, A) that lead from their states to the next ones.
 
-    def update(self, drawn: Transitions) -> float:
+        Args:
+            drawn: B transitions.
+            tasks: of each, (B,).
+        """
+        return drawn._replace(actions=self._actions(drawn, tasks))
+
+    def update(self, drawn: Transitions, tasks: NDArray[np.int64]) -> float:
         """One step on transitions whose actions are known; returns the mean squared error.
+
+        Args:
+            drawn: B transitions.
+            tasks: of each, (B,).
 
         Raises:
             DivergedError: the loss is not finite.
         """
         assert drawn.actions is not None
-        loss = functional.mse_loss(self._actions(drawn), drawn.actions)
+        loss = functional.mse_loss(self._actions(drawn, tasks), drawn.actions)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(f"the loss of the inverse dynamics became {value}.")
@@ -95,7 +110,10 @@ class InverseDynamics:
         unpack_module("inverse", self.network, tensors)
         unpack_optimizer("optimizer.inverse", self._optimizer, tensors)
 
-    def _actions(self, drawn: Transitions) -> Tensor:
-        change = drawn.next_states - drawn.states
-        actions: Tensor = self.network(torch.cat((drawn.states, change), dim=-1))
+    def _actions(self, drawn: Transitions, tasks: NDArray[np.int64]) -> Tensor:
+        seen = [drawn.states, drawn.next_states - drawn.states]
+        if self.tasks:
+            which = functional.one_hot(moved(tasks, self._device), self.tasks)
+            seen.append(which.to(drawn.states))
+        actions: Tensor = self.network(torch.cat(seen, dim=-1))
         return actions

@@ -96,14 +96,13 @@ class SMILe:
         sac = replace(config.sac, hidden=config.hidden)
         self.sac = SAC(observed + code, actions, sac, self.generator, device)
         judged = observed + (observed if config.state_only else actions)
-        self.discriminator = Discriminator(
-            judged,
-            code,
-            config.discriminator_hidden,
-            self.generator,
-            projection=config.projection,
-        ).to(device)
-        self.inverse_dynamics = InverseDynamics(observed, actions, 256, self.generator, device)
+        widths, projected = config.discriminator_hidden, config.projection
+        discriminator = Discriminator(judged, code, widths, self.generator, projection=projected)
+        self.discriminator = discriminator.to(device)
+        told = self.tasks if config.inverse_told else 0
+        self.inverse_dynamics = InverseDynamics(
+            observed, actions, told, 256, self.generator, device
+        )
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
         judging = (self.encoder, self.discriminator, self.outcome)
@@ -253,8 +252,9 @@ class SMILe:
         if self.sac.updates % self.config.sac.policy_every == 0:
             log |= self.sac.update_policy(batch.features, self._imitation())
             if self.config.infers_actions:
-                own = self.replay.draw(self.rng, self.rng.integers(self.tasks, size=256))
-                log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own)
+                rows = self.rng.integers(self.tasks, size=256)
+                own = self.replay.draw(self.rng, rows)
+                log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)
         return log
 
     def _update_discriminator(self) -> dict[str, float]:
@@ -335,7 +335,7 @@ class SMILe:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
         codes, view = self.bank.draw(rng, tasks)
-        drawn = self._with_actions(self.demonstrations.draw(rng, tasks, config.imitated_first))
+        drawn = self._demonstrated(tasks, config.imitated_first)
         assert drawn.actions is not None
         states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
         return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
@@ -349,7 +349,7 @@ class SMILe:
         codes, view = self.bank.draw(rng, tasks)
         parts = [self.replay.draw(rng, tasks[demonstrated:])]
         if demonstrated:
-            parts.insert(0, self._with_actions(self.demonstrations.draw(rng, tasks[:demonstrated])))
+            parts.insert(0, self._demonstrated(tasks[:demonstrated]))
         states, actions, next_states = (torch.cat(column) for column in zip(*parts, strict=True))
         drawn = self.symmetry.transitions(Transitions(states, actions, next_states), view)
         return Batch(
@@ -381,9 +381,10 @@ class SMILe:
         for group in self.discriminator_optimizer.param_groups:
             group["lr"] = self.config.discriminator_rate * factor
 
-    def _with_actions(self, drawn: Transitions) -> Transitions:
-        """State-only, the actions that the inverse-dynamics model infers stand for those unseen."""
-        return drawn if drawn.actions is not None else self.inverse_dynamics.infer(drawn)
+    def _demonstrated(self, tasks: Indices, first: int = 0) -> Transitions:
+        """A demonstrated transition of each of the tasks (B,); unseen actions are inferred."""
+        drawn = self.demonstrations.draw(self.rng, tasks, first)
+        return drawn if drawn.actions is not None else self.inverse_dynamics.infer(drawn, tasks)
 
     def _judged(self, drawn: Transitions, *, noisy: bool = False) -> Tensor:
         """What the discriminator sees: (s, a), or (s, s') state-only."""

@@ -101,6 +101,9 @@ class SMILeConfig:
     """Transitions that each policy update imitates."""
     imitated_first: int = 0
     """How many of them are the first of their demonstrations."""
+    inverse_told: bool = False
+    """Tell the inverse-dynamics model the meta-train task: where tasks are bodies, the same change
+    takes other actions in each."""
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 
