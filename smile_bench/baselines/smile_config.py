@@ -128,7 +128,7 @@ PRESETS = ("smile", "smile-state-only", "smile-paper", "smile-paper-state-only")
 _LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileAntGoal-v0": {"iterations": 60},
     "SmileHalfCheetahVelocity-v0": {"iterations": 120},
-    "SmileWalkerDynamics-v0": {"iterations": 60},
+    "SmileWalkerDynamics-v0": {"iterations": 600},
     "SmileAntLinearClassification-v0": {
         "iterations": 150,
         "steps": 50,
@@ -146,7 +146,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
         "patience": 50,
-        "imitation": 300.0,
+        "inverse_told": True,
     },
     "SmileAntLinearClassification-v0": {
         "tasks_per_batch": 32,
