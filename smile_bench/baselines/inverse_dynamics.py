@@ -39,9 +39,9 @@ class InverseDynamics:
         observations: O, length of a normalised observation.
         actions: A.
         tasks: N, how many tasks it tells apart; 0 for none.
-        hidden: width of the two layers.
         generator: draws the initial weights.
         device: where the network lies.
+        hidden: width of the two layers.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class InverseDynamics:
         observations: int,
         actions: int,
         tasks: int,
-        hidden: int,
         generator: torch.Generator,
         device: torch.device = CPU,
+        hidden: int = 256,
     ) -> None:
         self.tasks, self._device = tasks, device
         self.network = nn.Sequential(

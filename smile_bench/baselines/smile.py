@@ -100,9 +100,7 @@ class SMILe:
         discriminator = Discriminator(judged, code, widths, self.generator, projection=projected)
         self.discriminator = discriminator.to(device)
         told = self.tasks if config.inverse_told else 0
-        self.inverse_dynamics = InverseDynamics(
-            observed, actions, told, 256, self.generator, device
-        )
+        self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
         judging = (self.encoder, self.discriminator, self.outcome)

@@ -24,7 +24,7 @@ def draw(rng: np.random.Generator, number: int) -> tuple[Transitions, np.ndarray
 def fitted(told: int) -> tuple[InverseDynamics, float]:
     """A model after 1500 updates, and its mean squared error on new transitions."""
     rng = np.random.default_rng(0)
-    model = InverseDynamics(2, 2, told, 64, torch.Generator().manual_seed(0))
+    model = InverseDynamics(2, 2, told, torch.Generator().manual_seed(0), hidden=64)
     for _ in range(1500):
         model.update(*draw(rng, 256))
     drawn, tasks = draw(rng, 2000)
@@ -44,7 +44,7 @@ def test_told_the_body_it_finds_the_actions_and_untold_it_can_not() -> None:
 
 def test_it_goes_on_to_the_same_numbers_from_what_it_stored() -> None:
     model, _ = fitted(2)
-    other = InverseDynamics(2, 2, 2, 64, torch.Generator().manual_seed(1))
+    other = InverseDynamics(2, 2, 2, torch.Generator().manual_seed(1), hidden=64)
     other.restore({name: tensor.clone() for name, tensor in model.tensors().items()})
     drawn, tasks = draw(np.random.default_rng(5), 32)
     for _ in range(3):
@@ -56,7 +56,7 @@ def test_it_goes_on_to_the_same_numbers_from_what_it_stored() -> None:
 
 
 def test_numbers_that_are_not_finite_stop_it() -> None:
-    model = InverseDynamics(2, 2, 0, 8, torch.Generator().manual_seed(0))
+    model = InverseDynamics(2, 2, 0, torch.Generator().manual_seed(0), hidden=8)
     drawn, tasks = draw(np.random.default_rng(0), 4)
     with pytest.raises(DivergedError, match="inverse dynamics became nan"):
         model.update(drawn._replace(next_states=drawn.next_states * torch.nan), tasks)

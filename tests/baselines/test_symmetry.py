@@ -45,7 +45,8 @@ def test_a_task_seen_under_one_has_the_same_right_answers(
     normaliser = demonstrations.normaliser
     matrices = symmetry.draw(rng, len(table))
     turned = symmetry(torch.from_numpy(normaliser(observed)), matrices).double().numpy()
-    seen = (turned * normaliser.scale + normaliser.mean)[:, -8:]
+    restored = turned * normaliser.scale + normaliser.mean
+    seen = restored[:, -8:].astype(np.float64)
     # What is observed is turned, up to single precision, whatever normalisation makes of it.
     exact = np.einsum("nvi,nij->nvj", samples.reshape(-1, 2, 4), matrices.double().numpy())
     np.testing.assert_allclose(seen, exact.reshape(-1, 8), atol=1e-6)
