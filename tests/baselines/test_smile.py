@@ -59,8 +59,13 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, replace(STATE_ONLY, imitation=5.0), replace(DENSITY, episode_noise=0.5)],
-    ids=["state-action", "state-only", "density"],
+    [
+        CONFIG,
+        replace(STATE_ONLY, imitation=5.0),
+        replace(STATE_ONLY, imitation=5.0, inverse_told=True),
+        replace(DENSITY, episode_noise=0.5),
+    ],
+    ids=["state-action", "state-only", "state-only, told", "density"],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -205,6 +210,23 @@ def test_state_only_never_touches_the_demonstrations_actions() -> None:
     weights = state_only_weights(lambda actions: None)
     blinded = state_only_weights(lambda actions: actions.fill(np.nan))
     assert all(torch.equal(value, blinded[name]) for name, value in weights.items())
+
+
+def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> None:
+    training = stepped(replace(STATE_ONLY, imitation=5.0, inverse_told=True))
+    model = training.inverse_dynamics
+    # A last layer of bias alone, and a first one in which the task stands for itself.
+    seen = 2 * training.access.family.observation_size
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.zero_()
+        model.network.get_parameter("0.weight")[0, seen + 1] = 1.0
+        model.network.get_parameter("2.weight")[0, 0] = 1.0
+        model.network.get_parameter("4.weight")[:, 0] = 1.0
+    actions = training._demonstrated(np.array([0, 1, 2, 1])).actions
+    assert actions is not None
+    expected = torch.tensor([0.0, 1.0, 0.0, 1.0]).tanh()
+    assert torch.equal(actions, expected[:, None].expand_as(actions))
 
 
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
