@@ -34,6 +34,7 @@ from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 from smile_bench.baselines.training import DivergedError
@@ -77,6 +78,10 @@ class MetaBCConfig:
     early_noise: float = 0.0
     """Largest standard deviation, in normalised units, of noise on early states: it hides what the
     expert's first moves give away."""
+    outcome: float = 0.0
+    """Weight of outcome prediction in the encoder's training."""
+    outcomes_per_task: int = 16
+    """Demonstrations of each task in a batch whose outcomes are predicted."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     validate_every: int = 5
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
@@ -118,8 +123,18 @@ class MetaBCTraining:
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
         self.encoder, self.policy = make_networks(self.imitator_config, self.generator, device)
+        own = torch.Generator().manual_seed(config.seed)
+        observed = access.family.observation_size
+        self.outcome = OutcomePredictor(observed, config.encoder.code, own).to(device)
+        self.outcomes = Outcomes(
+            demonstrations=self.train,
+            symmetry=self.symmetry,
+            noise=self.noise,
+            number=config.outcomes_per_task,
+        )
+        trained = (self.encoder, self.policy, self.outcome)
         self.optimizer = torch.optim.AdamW(
-            [*self.encoder.parameters(), *self.policy.parameters()],
+            [parameter for module in trained for parameter in module.parameters()],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
@@ -180,6 +195,7 @@ class MetaBCTraining:
         return {
             **pack_module("encoder", self.encoder),
             **pack_module("policy", self.policy),
+            **pack_module("outcome", self.outcome),
             **pack_optimizer("optimizer", self.optimizer),
             "generator": self.generator.get_state(),
         }
@@ -195,6 +211,7 @@ class MetaBCTraining:
     def _restore(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
         unpack_module("encoder", self.encoder, tensors)
         unpack_module("policy", self.policy, tensors)
+        unpack_module("outcome", self.outcome, tensors)
         unpack_optimizer("optimizer", self.optimizer, tensors)
         self.generator.set_state(tensors["generator"])
         self.iteration = state["iteration"]
@@ -213,7 +230,12 @@ class MetaBCTraining:
         states, actions = self._labelled(tasks, rest)
         view = self.symmetry.draw(rng, len(tasks))
         features, states = self.symmetry(features, view), self.symmetry(states, view)
-        loss = self._loss(self.noise(features, self.generator), states, actions)
+        codes = self.encoder(self.noise(features, self.generator))
+        loss = cloning = self._loss(codes, states, actions)
+        if config.outcome > 0.0:
+            first, last = self.outcomes.draw(rng, self.generator, tasks, rest, view)
+            missed = self.outcome.loss(codes, first, last, self.train.moving)
+            loss = cloning + config.outcome * missed
         if not math.isfinite(float(loss.detach())):
             raise DivergedError(
                 f"the loss became {float(loss.detach())} in iteration {self.iteration + 1}. "
@@ -222,7 +244,7 @@ class MetaBCTraining:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return loss.detach()
+        return cloning.detach()
 
     def _labelled(self, tasks: Indices, rest: Indices) -> tuple[Tensor, Tensor]:
         """States (B, n, O) and expert actions (B, n, A) to learn from.
@@ -243,10 +265,10 @@ class MetaBCTraining:
             states[:, -early:, self.train.moving] = hidden + noise.to(self.device)
         return states, drawn.actions
 
-    def _loss(self, features: Tensor, states: Tensor, actions: Tensor) -> Tensor:
-        """Mean squared error of the actions (B, n, A) taken in states (B, n, O)."""
-        codes = self.encoder(features)[:, None].expand(-1, states.shape[1], -1)
-        mean, _ = self.policy(torch.cat((states, codes), dim=-1))
+    def _loss(self, codes: Tensor, states: Tensor, actions: Tensor) -> Tensor:
+        """Mean squared error of actions (B, n, A) in states (B, n, O) under codes (B, Z)."""
+        each = codes[:, None].expand(-1, states.shape[1], -1)
+        mean, _ = self.policy(torch.cat((states, each), dim=-1))
         return functional.mse_loss(torch.tanh(mean), actions)
 
     @torch.no_grad()
@@ -261,5 +283,6 @@ class MetaBCTraining:
             )
             drawn = self.validation.draw_from(rng, tasks, rest, config.states_per_task)
             assert drawn.actions is not None
-            losses.append(float(self._loss(features, drawn.states, drawn.actions)))
+            codes = self.encoder(features)
+            losses.append(float(self._loss(codes, drawn.states, drawn.actions)))
         return float(np.mean(losses))

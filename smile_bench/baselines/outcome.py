@@ -7,12 +7,19 @@ find out by itself which of many products of features tell tasks apart. No actio
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smile_bench.baselines.devices import take
 from smile_bench.baselines.networks import linear
+from smile_bench.baselines.symmetry import EpisodeSymmetry
+from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 
-__all__ = ["OutcomePredictor"]
+__all__ = ["OutcomePredictor", "Outcomes"]
 
 
 class OutcomePredictor(nn.Module):
@@ -51,3 +58,40 @@ class OutcomePredictor(nn.Module):
         predicted = self(first, codes[:, None].expand(-1, first.shape[1], -1))
         loss: Tensor = (predicted - last).square()[..., moving].mean()
         return loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What there is to predict."""
+
+    demonstrations: TaskDemonstrations
+    symmetry: EpisodeSymmetry
+    noise: EpisodeNoise
+    number: int
+    """Q, demonstrations of a task at a time."""
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        generator: torch.Generator,
+        tasks: NDArray[np.int64],
+        rest: NDArray[np.int64],
+        view: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """First states, noisy and seen under the tasks' symmetry, and last states.
+
+        Args:
+            rng: draws demonstrations.
+            generator: draws the noise.
+            tasks: (B,).
+            rest: the demonstrations of each task to draw from, (B, R).
+            view: matrices of the symmetry, (B, L, L).
+
+        Returns:
+            Both (B, Q, O).
+        """
+        chosen = rng.integers(rest.shape[1], size=(len(tasks), self.number))
+        where = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
+        first = self.symmetry(take(self.demonstrations.states, *where)[..., 0, :], view)
+        first = self.noise(first[..., None, :], generator)[..., 0, :]
+        return first, take(self.demonstrations.next_states, *where)[..., -1, :]

@@ -39,6 +39,7 @@ def _sized(family: str) -> dict[str, Any]:
             "weight_decay": 0.01,
             "episode_noise": 0.1,
             "episode_vectors": 4,
+            "outcome": 1.0,
             "encoder": EncoderConfig(pooled=128, code=64),
             "context_timesteps": 8,
             "tasks_per_batch": 32,

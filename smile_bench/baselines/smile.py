@@ -32,7 +32,7 @@ from smile_bench.baselines.checkpoint import (
 )
 from smile_bench.baselines.code_bank import CodeBank
 from smile_bench.baselines.collecting import Collector
-from smile_bench.baselines.devices import CPU, moved, take
+from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.discriminator import (
     REWARDS,
     Discriminator,
@@ -42,7 +42,7 @@ from smile_bench.baselines.discriminator import (
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.outcome import OutcomePredictor
+from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
 from smile_bench.baselines.symmetry import EpisodeSymmetry
@@ -103,6 +103,12 @@ class SMILe:
         self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
+        self.outcomes = Outcomes(
+            demonstrations=self.demonstrations,
+            symmetry=self.symmetry,
+            noise=self.noise,
+            number=config.outcomes_per_task,
+        )
         judging = (self.encoder, self.discriminator, self.outcome)
         self.discriminator_optimizer = torch.optim.AdamW(
             [parameter for module in judging for parameter in module.parameters()],
@@ -283,7 +289,9 @@ class SMILe:
         smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
         loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
         if config.outcome > 0.0:
-            loss = loss + config.outcome * self._outcome_loss(context_codes, tasks, rest, view)
+            first, last = self.outcomes.draw(rng, self.generator, tasks, rest, view)
+            missed = self.outcome.loss(context_codes, first, last, self.demonstrations.moving)
+            loss = loss + config.outcome * missed
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(
@@ -314,17 +322,6 @@ class SMILe:
         where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
         other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
         return replayed.overwritten(where, self.demonstrations.draw(rng, other))
-
-    def _outcome_loss(self, codes: Tensor, tasks: Indices, rest: Indices, view: Tensor) -> Tensor:
-        """Of tasks (B,) with codes (B, Z), on demonstrations of ``rest`` (B, R)."""
-        size = (len(tasks), self.config.outcomes_per_task)
-        chosen = self.rng.integers(rest.shape[1], size=size)
-        where = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
-        data = self.demonstrations
-        first = self.symmetry(take(data.states, *where)[..., 0, :], view)
-        first = self.noise(first[..., None, :], self.generator)[..., 0, :]
-        last = take(data.next_states, *where)[..., -1, :]
-        return self.outcome.loss(codes, first, last, data.moving)
 
     def _imitation(self) -> Imitation | None:
         """Demonstrations to imitate besides (notes, 6.5.4)."""

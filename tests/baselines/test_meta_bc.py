@@ -132,7 +132,7 @@ def test_what_is_regressed_is_the_action_that_acts() -> None:
     codes = trained.encoder(features)[:, None].expand(-1, 4, -1)
     acted = trained.policy.act(torch.cat((drawn.states, codes), -1))
     expected = (acted - drawn.actions).square().mean()
-    loss = trained._loss(features, drawn.states, drawn.actions)
+    loss = trained._loss(trained.encoder(features), drawn.states, drawn.actions)
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
 
 
