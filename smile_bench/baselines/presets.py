@@ -20,7 +20,9 @@ CLASSIFICATION = "SmileAntLinearClassification-v0"
 def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
     """Meta-BC's settings for a family."""
     config = MetaBCConfig(family=family, seed=seed)
-    return replace(config, **_sized(family))
+    # Only the first state does not yet show which target the expert is about to walk to.
+    early = {"early_states": 0.5} if family == CLASSIFICATION else {}
+    return replace(config, **_sized(family), **early)
 
 
 def meta_dagger_preset(family: str, seed: int) -> MetaDAggerConfig:
