@@ -21,8 +21,8 @@ def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
     """Meta-BC's settings for a family."""
     config = MetaBCConfig(family=family, seed=seed)
     # Only the first state does not yet show which target the expert is about to walk to.
-    early = {"early_states": 0.5} if family == CLASSIFICATION else {}
-    return replace(config, **_sized(family), **early)
+    early = 0.5 if family == CLASSIFICATION else 0.0
+    return replace(config, early_states=early, **_sized(family))
 
 
 def meta_dagger_preset(family: str, seed: int) -> MetaDAggerConfig:
