@@ -6,20 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.access import Access
 from smile_bench.baselines.code_bank import CodeBank
 from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig
-from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import TaskDemonstrations
 
 FAMILY = "SmileAntLinearClassification-v0"
-
-
-@pytest.fixture(scope="module")
-def demonstrations() -> TaskDemonstrations:
-    found = Access(FAMILY, track="offline").demonstrations()
-    return TaskDemonstrations(found, Normaliser.of(found.observations))
 
 
 @pytest.mark.parametrize("length", [0, 4])

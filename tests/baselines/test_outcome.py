@@ -8,19 +8,12 @@ import torch
 
 from smile_bench.access import Access
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
-from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 from tests import synthetic
 
 FAMILY = "SmileAntLinearClassification-v0"
-
-
-@pytest.fixture(scope="module")
-def demonstrations() -> TaskDemonstrations:
-    found = Access(FAMILY, track="offline").demonstrations()
-    return TaskDemonstrations(found, Normaliser.of(found.observations))
 
 
 @pytest.mark.parametrize("length", [0, 4])

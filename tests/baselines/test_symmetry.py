@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.access import Access
-from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import TaskDemonstrations, Transitions
 from smile_bench.envs import get_mujoco_family
@@ -15,12 +13,6 @@ from smile_bench.envs.families.ant_linear_classification import AntLinearClassif
 from smile_bench.errors import InputError
 
 FAMILY = "SmileAntLinearClassification-v0"
-
-
-@pytest.fixture(scope="module")
-def demonstrations() -> TaskDemonstrations:
-    found = Access(FAMILY, track="offline").demonstrations()
-    return TaskDemonstrations(found, Normaliser.of(found.observations))
 
 
 def test_the_matrices_are_signed_permutations(demonstrations: TaskDemonstrations) -> None:

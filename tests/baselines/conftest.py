@@ -1,0 +1,16 @@
+"""What several tests of the agents share."""
+
+from __future__ import annotations
+
+import pytest
+
+from smile_bench.access import Access
+from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.task_data import TaskDemonstrations
+
+
+@pytest.fixture(scope="session")
+def demonstrations() -> TaskDemonstrations:
+    """The shipped ones of ant linear classification, not to be changed."""
+    found = Access("SmileAntLinearClassification-v0", track="offline").demonstrations()
+    return TaskDemonstrations(found, Normaliser.of(found.observations))
