@@ -11,8 +11,6 @@ from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import TaskDemonstrations
 
-FAMILY = "SmileAntLinearClassification-v0"
-
 
 @pytest.mark.parametrize("length", [0, 4])
 def test_codes_are_of_contexts_seen_under_their_matrices(

@@ -13,8 +13,6 @@ from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 from tests import synthetic
 
-FAMILY = "SmileAntLinearClassification-v0"
-
 
 @pytest.mark.parametrize("length", [0, 4])
 def test_first_and_last_states_are_of_the_remaining_demonstrations(
