@@ -126,12 +126,7 @@ class MetaBCTraining:
         own = torch.Generator().manual_seed(config.seed)
         observed = access.family.observation_size
         self.outcome = OutcomePredictor(observed, config.encoder.code, own).to(device)
-        self.outcomes = Outcomes(
-            demonstrations=self.train,
-            symmetry=self.symmetry,
-            noise=self.noise,
-            number=config.outcomes_per_task,
-        )
+        self.outcomes = Outcomes(self.symmetry, self.noise, config.outcomes_per_task)
         trained = (self.encoder, self.policy, self.outcome)
         self.optimizer = torch.optim.AdamW(
             [parameter for module in trained for parameter in module.parameters()],

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from smile_bench.baselines.devices import take
 from smile_bench.baselines.networks import linear
 from smile_bench.baselines.symmetry import EpisodeSymmetry
-from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
+from smile_bench.baselines.task_data import EpisodeNoise
 
 __all__ = ["OutcomePredictor", "Outcomes"]
 
@@ -60,11 +60,10 @@ class OutcomePredictor(nn.Module):
         return loss
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Outcomes:
-    """What there is to predict."""
+    """What there is to predict of the demonstrations that the symmetry is of."""
 
-    demonstrations: TaskDemonstrations
     symmetry: EpisodeSymmetry
     noise: EpisodeNoise
     number: int
@@ -92,6 +91,7 @@ class Outcomes:
         """
         chosen = rng.integers(rest.shape[1], size=(len(tasks), self.number))
         where = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
-        first = self.symmetry(take(self.demonstrations.states, *where)[..., 0, :], view)
+        data = self.symmetry.demonstrations
+        first = self.symmetry(take(data.states, *where)[..., 0, :], view)
         first = self.noise(first[..., None, :], generator)[..., 0, :]
-        return first, take(self.demonstrations.next_states, *where)[..., -1, :]
+        return first, take(data.next_states, *where)[..., -1, :]

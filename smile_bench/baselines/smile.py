@@ -103,12 +103,7 @@ class SMILe:
         self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
-        self.outcomes = Outcomes(
-            demonstrations=self.demonstrations,
-            symmetry=self.symmetry,
-            noise=self.noise,
-            number=config.outcomes_per_task,
-        )
+        self.outcomes = Outcomes(self.symmetry, self.noise, config.outcomes_per_task)
         judging = (self.encoder, self.discriminator, self.outcome)
         self.discriminator_optimizer = torch.optim.AdamW(
             [parameter for module in judging for parameter in module.parameters()],

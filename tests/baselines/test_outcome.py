@@ -19,12 +19,7 @@ def test_first_and_last_states_are_of_the_remaining_demonstrations(
     demonstrations: TaskDemonstrations, length: int
 ) -> None:
     symmetry = EpisodeSymmetry(demonstrations, length)
-    outcomes = Outcomes(
-        demonstrations=demonstrations,
-        symmetry=symmetry,
-        noise=EpisodeNoise(demonstrations, 0.0),
-        number=40,
-    )
+    outcomes = Outcomes(symmetry, EpisodeNoise(demonstrations, 0.0), 40)
     tasks, rest = np.array([7, 3]), np.array([[1, 4], [9, 0]])
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     view = symmetry.draw(rng, 2)

@@ -215,7 +215,7 @@ def test_state_only_never_touches_the_demonstrations_actions() -> None:
 def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> None:
     training = stepped(replace(STATE_ONLY, imitation=5.0, inverse_told=True))
     model = training.inverse_dynamics
-    # A last layer of bias alone, and a first one in which the task stands for itself.
+    # Weights that pass on whether the task is the second, and nothing else.
     seen = 2 * training.access.family.observation_size
     with torch.no_grad():
         for parameter in model.network.parameters():
