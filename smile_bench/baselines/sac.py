@@ -65,7 +65,8 @@ class Batch(NamedTuple):
     next_features: Tensor
     """(B, F)."""
     continues: Tensor
-    """(B,): 0 where the episode terminated, 1 elsewhere, truncations included."""
+    """(B,): by what the discounted values of ``next_features`` count. 0 where the episode
+    terminated, 1 elsewhere, truncations included; γⁿ⁻¹ for rewards of n steps."""
 
 
 class Imitation(NamedTuple):

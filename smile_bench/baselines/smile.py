@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
@@ -43,9 +44,10 @@ from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networ
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
+from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
-from smile_bench.baselines.symmetry import EpisodeSymmetry
+from smile_bench.baselines.symmetry import make_symmetry
 from smile_bench.baselines.task_data import (
     EpisodeNoise,
     TaskDemonstrations,
@@ -79,10 +81,13 @@ class SMILe:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
         demonstrations = access.demonstrations()
-        self.normaliser = Normaliser.of(demonstrations.observations)
+        mirror = access.family.mirror if config.mirrored else None
+        self.normaliser = Normaliser.of(demonstrations.observations, mirror)
         self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
         self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
-        self.symmetry = EpisodeSymmetry(self.demonstrations, config.episode_vectors)
+        self.symmetry = make_symmetry(
+            self.demonstrations, vectors=config.episode_vectors, mirror=mirror
+        )
         self.tasks = self.demonstrations.tasks
         observed, actions = access.family.observation_size, access.family.action_size
         self.imitator_config = ImitatorConfig(
@@ -112,6 +117,9 @@ class SMILe:
             weight_decay=config.weight_decay,
             fused=True,
         )
+        acting = nn.ModuleList([self.encoder, self.sac.policy])
+        self.averaged = AveragedModel(acting, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+        """Encoder and policy that act when the training is over."""
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
@@ -155,6 +163,7 @@ class SMILe:
             self._set_learning_rates()
             for _ in range(config.updates):
                 log |= self._update()
+        self.averaged.update_parameters(nn.ModuleList([self.encoder, self.sac.policy]))
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
@@ -166,11 +175,12 @@ class SMILe:
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
+        encoder, policy = self.averaged.module
         return Imitator(
             self.config.name,
             self.imitator_config,
-            self.encoder,
-            self.sac.policy,
+            encoder,
+            policy,
             self.normaliser,
             {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
         )
@@ -180,6 +190,7 @@ class SMILe:
         tensors = {
             **self.sac.tensors(),
             **pack_module("encoder", self.encoder),
+            **pack_module("averaged", self.averaged),
             **pack_module("discriminator", self.discriminator),
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
             **pack_module("outcome", self.outcome),
@@ -187,7 +198,7 @@ class SMILe:
             **self.collector.tensors(),
             "replay": self.replay.tensor(),
             "bank": self.bank.codes,
-            "bank.matrices": self.bank.matrices,
+            "bank.views": self.bank.views,
             "reward_scale": self.reward_scale,
             "generator": self.generator.get_state(),
         }
@@ -207,13 +218,14 @@ class SMILe:
         tensors, state = load_checkpoint(path)
         self.sac.restore(tensors, state["updates"])
         unpack_module("encoder", self.encoder, tensors)
+        unpack_module("averaged", self.averaged, tensors)
         unpack_module("discriminator", self.discriminator, tensors)
         unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
         unpack_module("outcome", self.outcome, tensors)
         self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
         self.bank.codes.copy_(tensors["bank"])
-        self.bank.matrices.copy_(tensors["bank.matrices"])
+        self.bank.views.copy_(tensors["bank.views"])
         self.reward_scale.copy_(tensors["reward_scale"])
         self.generator.set_state(tensors["generator"])
         self.collector.restore(tensors)
@@ -232,7 +244,7 @@ class SMILe:
             if uniform:
                 return moved(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
             seen = torch.cat((self.symmetry(states, view), codes), -1)
-            return self.sac.policy.sample(seen, self.generator)[0]
+            return self.symmetry.actions(self.sac.policy.sample(seen, self.generator)[0], view)
 
         @torch.no_grad()
         def hopeless(drawn: Transitions) -> Tensor:
@@ -325,9 +337,9 @@ class SMILe:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
         codes, view = self.bank.draw(rng, tasks)
-        drawn = self._demonstrated(tasks, config.imitated_first)
+        drawn = self.symmetry.transitions(self._demonstrated(tasks, config.imitated_first), view)
         assert drawn.actions is not None
-        states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
+        states = self.noise(drawn.states[:, None], self.generator)[:, 0]
         return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
 
     def _policy_batch(self) -> Batch:
@@ -337,17 +349,26 @@ class SMILe:
         tasks = rng.integers(self.tasks, size=size)
         demonstrated = round(config.demonstrated * size)
         codes, view = self.bank.draw(rng, tasks)
-        parts = [self.replay.draw(rng, tasks[demonstrated:])]
-        if demonstrated:
-            parts.insert(0, self._demonstrated(tasks[:demonstrated]))
-        states, actions, next_states = (torch.cat(column) for column in zip(*parts, strict=True))
-        drawn = self.symmetry.transitions(Transitions(states, actions, next_states), view)
+        own = self.replay.draw_in_order(rng, tasks[demonstrated:], config.return_steps)
+        shown = self._demonstrated(tasks[:demonstrated])
+        # What is shown, and the runs' first steps, then their second ones, and so on.
+        rows = np.resize(np.arange(demonstrated, size), len(own.states))
+        rows = np.concatenate((np.arange(demonstrated), rows))
+        states, actions, next_states = (torch.cat(c) for c in zip(shown, own, strict=True))
+        steps = Transitions(states, actions, next_states)
+        steps = self.symmetry.transitions(steps, view[rows])
+        rewards = self._reward(steps, codes[rows], size)
+        runs = Runs.of(steps.after(demonstrated), size - demonstrated)
+        discount = config.sac.discount
+        own_rewards = runs.returns(rewards[demonstrated:], discount)
+        ends = torch.cat((steps.next_states[:demonstrated], runs.ends))
+        assert steps.actions is not None
         return Batch(
-            torch.cat((drawn.states, codes), -1),
-            actions,
-            self._reward(drawn, codes),
-            torch.cat((drawn.next_states, codes), -1),
-            torch.ones(size, device=self.device),
+            torch.cat((steps.states[:size], codes), -1),
+            steps.actions[:size],
+            torch.cat((rewards[:demonstrated], own_rewards)),
+            torch.cat((ends, codes), -1),
+            torch.cat((torch.ones_like(rewards[:demonstrated]), runs.beyond(discount))),
         )
 
     def _raw_reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
@@ -356,12 +377,12 @@ class SMILe:
         return REWARDS[self.config.reward](logits).clamp(-bound, bound)
 
     @torch.no_grad()
-    def _reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
-        """Rewards (B,) of the current discriminator, scaled (eq. 5)."""
+    def _reward(self, drawn: Transitions, codes: Tensor, first: int | None = None) -> Tensor:
+        """Rewards (B,) of the current discriminator, scaled (eq. 5) as the first ones are."""
         raw = self._raw_reward(drawn, codes)
         if self.config.reward_scale is not None:
             return self.config.reward_scale * raw
-        self.reward_scale.lerp_(raw.std(), 0.01)
+        self.reward_scale.lerp_(raw[:first].std(), 0.01)
         return raw / self.reward_scale.clamp_min(1e-3)
 
     def _set_learning_rates(self) -> None:

@@ -76,6 +76,8 @@ class SMILeConfig:
     episode_vectors: int = 0
     """Length of the vectors that those coordinates make, where each task is to be seen under a
     signed permutation of them; see :class:`EpisodeSymmetry`."""
+    mirrored: bool = False
+    """See half of the tasks mirrored, in a family whose bodies have two sides."""
     outcome: float = 0.0
     """Weight of outcome prediction in the encoder's training."""
     outcomes_per_task: int = 16
@@ -104,6 +106,12 @@ class SMILeConfig:
     inverse_told: bool = False
     """Tell the inverse-dynamics model the meta-train task: where tasks are bodies, the same change
     takes other actions in each."""
+    return_steps: int = 1
+    """n, of the n-step returns that the critics learn from the learner's own transitions; fewer
+    steps where the episode ends."""
+    average: float = 0.0
+    """What acts is a running mean of encoder and policy over iterations, to which what was before
+    an iteration counts this share; 0 for the latest."""
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 

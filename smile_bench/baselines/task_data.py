@@ -27,6 +27,14 @@ class Transitions(NamedTuple):
     next_states: Tensor
     """(B, O)."""
 
+    def after(self, number: int) -> Transitions:
+        """Without the first ``number`` ones."""
+        return Transitions(
+            self.states[number:],
+            None if self.actions is None else self.actions[number:],
+            self.next_states[number:],
+        )
+
     def overwritten(self, where: NDArray[np.int64], by: Transitions) -> Transitions:
         """The same with those at ``where`` replaced; without actions if ``by`` has none."""
         columns: list[Tensor | None] = []
@@ -230,6 +238,20 @@ class TaskReplay:
     def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
         """Draw a transition of each of the tasks (B,)."""
         rows = take(self._rows, tasks, rng.integers(len(self), size=tasks.shape))
+        return Transitions(*torch.split(rows, self._split, dim=-1))
+
+    def draw_in_order(
+        self, rng: np.random.Generator, tasks: NDArray[np.int64], steps: int
+    ) -> Transitions:
+        """Draw a transition of each of the tasks (B,) and those that were added next.
+
+        Returns:
+            Transitions (steps · B, …): all that were drawn, then the next ones, and so on. Where
+            another episode began, or the ring does, a transition does not follow the one before.
+        """
+        first = rng.integers(len(self), size=tasks.shape)
+        where = (first + np.arange(steps)[:, None]) % self._rows.shape[1]
+        rows = take(self._rows, tasks[None], where).flatten(0, 1)
         return Transitions(*torch.split(rows, self._split, dim=-1))
 
     def tensor(self) -> Tensor:

@@ -13,7 +13,7 @@ from smile_bench.baselines.task_data import TaskDemonstrations
 
 
 @pytest.mark.parametrize("length", [0, 4])
-def test_codes_are_of_contexts_seen_under_their_matrices(
+def test_codes_are_of_contexts_seen_under_their_views(
     demonstrations: TaskDemonstrations, length: int
 ) -> None:
     symmetry = EpisodeSymmetry(demonstrations, length)
@@ -25,9 +25,9 @@ def test_codes_are_of_contexts_seen_under_their_matrices(
     bank.refresh(encoder, rng)
     assert not bank.codes.requires_grad
     tasks = np.array([5, 0, 5, 63])
-    codes, matrices = bank.draw(rng, tasks)
-    assert matrices.shape == (4, length, length)
-    seen = symmetry(demonstrations.features[tasks], matrices)
+    codes, views = bank.draw(rng, tasks)
+    assert views.shape == (4, length, length)
+    seen = symmetry(demonstrations.features[tasks], views)
     torch.testing.assert_close(codes, encoder(seen), rtol=1e-4, atol=1e-5)
     everything, views = bank.draw_slot(rng)
     expected = encoder(symmetry(demonstrations.features, views))
