@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smile_bench.baselines.devices import take
 from smile_bench.baselines.encoder import ContextEncoder
-from smile_bench.baselines.symmetry import Symmetry
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import TaskDemonstrations
 
 __all__ = ["CodeBank"]
@@ -22,7 +22,7 @@ class CodeBank:
 
     Args:
         demonstrations: to draw contexts from.
-        symmetry: under which contexts are seen; each code has a view of its own.
+        symmetry: under which contexts are seen; each code has a matrix of its own.
         sizes: how many demonstrations a context may have.
         timesteps: of each demonstration that the encoder sees.
         each: M.
@@ -32,7 +32,7 @@ class CodeBank:
     def __init__(
         self,
         demonstrations: TaskDemonstrations,
-        symmetry: Symmetry,
+        symmetry: EpisodeSymmetry,
         *,
         sizes: Sequence[int],
         timesteps: int,
@@ -44,8 +44,8 @@ class CodeBank:
         tasks, device = demonstrations.tasks, demonstrations.states.device
         self.codes = torch.zeros((tasks, each, length), device=device)
         """(N, M, Z)."""
-        self.views = torch.zeros((tasks, each, *symmetry.view), device=device)
-        """Of the symmetry, under which each code was seen, (N, M, …)."""
+        self.matrices = torch.zeros((tasks, each, symmetry.length, symmetry.length), device=device)
+        """Of the symmetry of each code, (N, M, L, L)."""
 
     @torch.no_grad()
     def refresh(self, encoder: ContextEncoder, rng: np.random.Generator) -> None:
@@ -55,15 +55,15 @@ class CodeBank:
             features, _ = self.demonstrations.draw_contexts(
                 rng, everything, self.sizes[slot % len(self.sizes)], self.timesteps
             )
-            self.views[:, slot] = self.symmetry.draw(rng, len(everything))
-            self.codes[:, slot] = encoder(self.symmetry(features, self.views[:, slot]))
+            self.matrices[:, slot] = self.symmetry.draw(rng, len(everything))
+            self.codes[:, slot] = encoder(self.symmetry(features, self.matrices[:, slot]))
 
     def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """A code of each of the tasks (B,), (B, Z), and its view, (B, …)."""
+        """A code of each of the tasks (B,), (B, Z), and its symmetry's matrix, (B, L, L)."""
         which = rng.integers(self.codes.shape[1], size=tasks.shape)
-        return take(self.codes, tasks, which), take(self.views, tasks, which)
+        return take(self.codes, tasks, which), take(self.matrices, tasks, which)
 
     def draw_slot(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """A code of every task, (N, Z), and their views, (N, …)."""
+        """A code of every task, (N, Z), and their matrices, (N, L, L)."""
         slot = int(rng.integers(self.codes.shape[1]))
-        return self.codes[:, slot], self.views[:, slot]
+        return self.codes[:, slot], self.matrices[:, slot]

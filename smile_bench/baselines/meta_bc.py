@@ -35,7 +35,7 @@ from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
-from smile_bench.baselines.symmetry import make_symmetry
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise, TaskDemonstrations
 from smile_bench.baselines.training import DivergedError
 from smile_bench.errors import InputError
@@ -70,8 +70,6 @@ class MetaBCConfig:
     episode_vectors: int = 0
     """Length of the vectors that those coordinates make, where each task is to be seen under a
     signed permutation of them; see :class:`EpisodeSymmetry`."""
-    mirrored: bool = False
-    """See half of the tasks mirrored, in a family whose bodies have two sides."""
     early_states: float = 0.0
     """Share of the demonstrated states that are early in a demonstration. Where a state shows what
     the expert is about, as soon as it has moved, only there has the context to be understood."""
@@ -115,13 +113,12 @@ class MetaBCTraining:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
         demonstrations = access.demonstrations()
-        mirror = access.family.mirror if config.mirrored else None
-        self.normaliser = Normaliser.of(demonstrations.observations, mirror)
+        self.normaliser = Normaliser.of(demonstrations.observations)
         self.train = TaskDemonstrations(demonstrations, self.normaliser, device)
         held_out = access.demonstrations("validation")
         self.validation = TaskDemonstrations(held_out, self.normaliser, device)
         self.noise = EpisodeNoise(self.train, config.episode_noise)
-        self.symmetry = make_symmetry(self.train, vectors=config.episode_vectors, mirror=mirror)
+        self.symmetry = EpisodeSymmetry(self.train, config.episode_vectors)
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
@@ -228,7 +225,6 @@ class MetaBCTraining:
         states, actions = self._labelled(tasks, rest)
         view = self.symmetry.draw(rng, len(tasks))
         features, states = self.symmetry(features, view), self.symmetry(states, view)
-        actions = self.symmetry.actions(actions, view)
         codes = self.encoder(self.noise(features, self.generator))
         loss = cloning = self._loss(codes, states, actions)
         if config.outcome > 0.0:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.envs.mirror import Mirror
-
 __all__ = ["Normaliser"]
 
 MINIMUM_SCALE = 1e-3
@@ -26,11 +24,9 @@ class Normaliser:
     """(observation_size,), at least 0.001."""
 
     @classmethod
-    def of(cls, observations: NDArray[np.float32], mirror: Mirror | None = None) -> Normaliser:
-        """The statistics of observations (..., observation_size), and of their mirrored ones."""
+    def of(cls, observations: NDArray[np.float32]) -> Normaliser:
+        """The statistics of observations (..., observation_size)."""
         flat = observations.reshape(-1, observations.shape[-1]).astype(np.float64)
-        if mirror is not None:
-            flat = np.concatenate((flat, flat[:, mirror.observations]))
         scale = np.maximum(flat.std(axis=0), MINIMUM_SCALE)
         return cls(flat.mean(axis=0).astype(np.float32), scale.astype(np.float32))
 

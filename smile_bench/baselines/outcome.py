@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from smile_bench.baselines.devices import take
 from smile_bench.baselines.networks import linear
-from smile_bench.baselines.symmetry import Symmetry
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import EpisodeNoise
 
 __all__ = ["OutcomePredictor", "Outcomes"]
@@ -64,7 +64,7 @@ class OutcomePredictor(nn.Module):
 class Outcomes:
     """What there is to predict of the demonstrations that the symmetry is of."""
 
-    symmetry: Symmetry
+    symmetry: EpisodeSymmetry
     noise: EpisodeNoise
     number: int
     """Q, demonstrations of a task at a time."""
@@ -77,14 +77,14 @@ class Outcomes:
         rest: NDArray[np.int64],
         view: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """First and last states, seen under the tasks' symmetry, the first noisy.
+        """First states, noisy and seen under the tasks' symmetry, and last states.
 
         Args:
             rng: draws demonstrations.
             generator: draws the noise.
             tasks: (B,).
             rest: the demonstrations of each task to draw from, (B, R).
-            view: of the tasks, (B, …).
+            view: matrices of the symmetry, (B, L, L).
 
         Returns:
             Both (B, Q, O).
@@ -94,4 +94,4 @@ class Outcomes:
         data = self.symmetry.demonstrations
         first = self.symmetry(take(data.states, *where)[..., 0, :], view)
         first = self.noise(first[..., None, :], generator)[..., 0, :]
-        return first, self.symmetry(take(data.next_states, *where)[..., -1, :], view)
+        return first, take(data.next_states, *where)[..., -1, :]

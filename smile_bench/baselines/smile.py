@@ -47,7 +47,7 @@ from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
-from smile_bench.baselines.symmetry import make_symmetry
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import (
     EpisodeNoise,
     TaskDemonstrations,
@@ -81,13 +81,10 @@ class SMILe:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.iteration = 0
         demonstrations = access.demonstrations()
-        mirror = access.family.mirror if config.mirrored else None
-        self.normaliser = Normaliser.of(demonstrations.observations, mirror)
+        self.normaliser = Normaliser.of(demonstrations.observations)
         self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
         self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
-        self.symmetry = make_symmetry(
-            self.demonstrations, vectors=config.episode_vectors, mirror=mirror
-        )
+        self.symmetry = EpisodeSymmetry(self.demonstrations, config.episode_vectors)
         self.tasks = self.demonstrations.tasks
         observed, actions = access.family.observation_size, access.family.action_size
         self.imitator_config = ImitatorConfig(
@@ -198,7 +195,7 @@ class SMILe:
             **self.collector.tensors(),
             "replay": self.replay.tensor(),
             "bank": self.bank.codes,
-            "bank.views": self.bank.views,
+            "bank.matrices": self.bank.matrices,
             "reward_scale": self.reward_scale,
             "generator": self.generator.get_state(),
         }
@@ -225,7 +222,7 @@ class SMILe:
         self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
         self.bank.codes.copy_(tensors["bank"])
-        self.bank.views.copy_(tensors["bank.views"])
+        self.bank.matrices.copy_(tensors["bank.matrices"])
         self.reward_scale.copy_(tensors["reward_scale"])
         self.generator.set_state(tensors["generator"])
         self.collector.restore(tensors)
@@ -244,7 +241,7 @@ class SMILe:
             if uniform:
                 return moved(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
             seen = torch.cat((self.symmetry(states, view), codes), -1)
-            return self.symmetry.actions(self.sac.policy.sample(seen, self.generator)[0], view)
+            return self.sac.policy.sample(seen, self.generator)[0]
 
         @torch.no_grad()
         def hopeless(drawn: Transitions) -> Tensor:
@@ -337,9 +334,9 @@ class SMILe:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
         codes, view = self.bank.draw(rng, tasks)
-        drawn = self.symmetry.transitions(self._demonstrated(tasks, config.imitated_first), view)
+        drawn = self._demonstrated(tasks, config.imitated_first)
         assert drawn.actions is not None
-        states = self.noise(drawn.states[:, None], self.generator)[:, 0]
+        states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
         return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
 
     def _policy_batch(self) -> Batch:

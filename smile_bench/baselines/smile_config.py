@@ -76,8 +76,6 @@ class SMILeConfig:
     episode_vectors: int = 0
     """Length of the vectors that those coordinates make, where each task is to be seen under a
     signed permutation of them; see :class:`EpisodeSymmetry`."""
-    mirrored: bool = False
-    """See half of the tasks mirrored, in a family whose bodies have two sides."""
     outcome: float = 0.0
     """Weight of outcome prediction in the encoder's training."""
     outcomes_per_task: int = 16

@@ -1,8 +1,6 @@
-"""Symmetries of families: more tasks than one from the demonstrations of one."""
+"""Symmetries of what stays constant in an episode: many tasks from the demonstrations of one."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,58 +8,9 @@ from torch import Tensor
 
 from smile_bench.baselines.devices import moved
 from smile_bench.baselines.task_data import TaskDemonstrations, Transitions
-from smile_bench.envs.mirror import Mirror
 from smile_bench.errors import InputError
 
-__all__ = ["EpisodeSymmetry", "MirrorSymmetry", "Symmetry", "make_symmetry"]
-
-
-class Symmetry(Protocol):
-    """Views under which a task is another one that could as well have been drawn."""
-
-    demonstrations: TaskDemonstrations
-    view: tuple[int, ...]
-    """Shape of a view."""
-
-    def draw(self, rng: np.random.Generator, number: int) -> Tensor:
-        """Draw views (number, *view)."""
-        ...
-
-    def __call__(self, features: Tensor, views: Tensor) -> Tensor:
-        """Transitions (B, …, F) of B tasks under the tasks' views (B, *view).
-
-        Each is (s, …), (s, …, s') or (s, …, a, s'): it begins with s and, if it is long enough,
-        ends with s'; a of the right length in between is an action.
-        """
-        ...
-
-    def actions(self, actions: Tensor, views: Tensor) -> Tensor:
-        """Actions (B, …, A) under the views, which are their own inverses for actions."""
-        ...
-
-    def transitions(self, drawn: Transitions, views: Tensor) -> Transitions:
-        """B transitions under a view each."""
-        ...
-
-
-def make_symmetry(
-    demonstrations: TaskDemonstrations, *, vectors: int, mirror: Mirror | None
-) -> Symmetry:
-    """The symmetry that settings ask for.
-
-    Args:
-        demonstrations: what it is a symmetry of.
-        vectors: length of the vectors that an episode shows, 0 for none.
-        mirror: sides that change places, None for none.
-
-    Raises:
-        InputError: both are asked for, or the vectors are none.
-    """
-    if mirror is None:
-        return EpisodeSymmetry(demonstrations, vectors)
-    if vectors:
-        raise InputError("tasks are seen under episode_vectors or mirrored, not both at once.")
-    return MirrorSymmetry(demonstrations, mirror)
+__all__ = ["EpisodeSymmetry"]
 
 
 class EpisodeSymmetry:
@@ -85,7 +34,6 @@ class EpisodeSymmetry:
 
     def __init__(self, demonstrations: TaskDemonstrations, length: int) -> None:
         self.length = length
-        self.view = (length, length)
         self.demonstrations = demonstrations
         number = len(demonstrations.constant)
         if length < 0 or (length > 0 and (not number or number % length)):
@@ -130,58 +78,3 @@ class EpisodeSymmetry:
         return drawn._replace(
             states=self(drawn.states, matrices), next_states=self(drawn.next_states, matrices)
         )
-
-    def actions(self, actions: Tensor, matrices: Tensor) -> Tensor:
-        """Actions stay as they are."""
-        return actions
-
-
-class MirrorSymmetry:
-    """Left and right change places, or not: two tasks from one.
-
-    The normaliser must not tell one side from the other; see :meth:`Normaliser.of`.
-
-    Args:
-        demonstrations: what is seen so.
-        mirror: the sides.
-    """
-
-    view = ()
-
-    def __init__(self, demonstrations: TaskDemonstrations, mirror: Mirror) -> None:
-        self.demonstrations = demonstrations
-        self._device = demonstrations.states.device
-        observed, acting = np.array(mirror.observations), np.array(mirror.actions)
-        states, pairs = observed, np.concatenate((observed, observed + len(observed)))
-        whole = np.concatenate(
-            (observed, len(observed) + acting, len(observed) + len(acting) + observed)
-        )
-        orders = (states, pairs, whole)
-        self._orders = {len(order): torch.from_numpy(order).to(self._device) for order in orders}
-        self._actions = torch.from_numpy(acting).to(self._device)
-
-    def draw(self, rng: np.random.Generator, number: int) -> Tensor:
-        """Draw whether (1.0) or not (0.0) each of so many tasks is mirrored, (number,)."""
-        return moved(rng.integers(2, size=number).astype(np.float32), self._device)
-
-    def __call__(self, features: Tensor, mirrored: Tensor) -> Tensor:
-        """States, pairs of them or whole transitions (B, …, F), mirrored or not (B,)."""
-        return _where(mirrored, features, self._orders[features.shape[-1]])
-
-    def actions(self, actions: Tensor, mirrored: Tensor) -> Tensor:
-        """Actions (B, …, A), mirrored or not (B,)."""
-        return _where(mirrored, actions, self._actions)
-
-    def transitions(self, drawn: Transitions, mirrored: Tensor) -> Transitions:
-        """B transitions, mirrored or not (B,)."""
-        return Transitions(
-            self(drawn.states, mirrored),
-            None if drawn.actions is None else self.actions(drawn.actions, mirrored),
-            self(drawn.next_states, mirrored),
-        )
-
-
-def _where(mirrored: Tensor, rows: Tensor, order: Tensor) -> Tensor:
-    """Rows (B, …, F), those of the mirrored (B,) in another order."""
-    chosen = mirrored.bool().reshape(-1, *(1 for _ in rows.shape[1:]))
-    return torch.where(chosen, rows[..., order], rows)

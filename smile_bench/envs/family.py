@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from smile_bench.envs.body import Body, Marker
 from smile_bench.envs.interfaces import BatchSimulator, Outcome, Renderer, ToldPolicy
-from smile_bench.envs.mirror import Mirror
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 if TYPE_CHECKING:
@@ -133,8 +132,6 @@ class Family(ABC):
 
     blind_is_base_policy: ClassVar[bool] = False
     """Whether the task-blind reference is a policy that knows the unmodified body only."""
-    mirror: ClassVar[Mirror | None] = None
-    """The sides of a body whose tasks come with another one each, mirrored; None for no such."""
     constants: ClassVar[Mapping[str, float]] = {}
     """Numbers of rewards and metrics that enter the protocol's version."""
     entry_point: ClassVar[str]

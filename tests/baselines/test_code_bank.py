@@ -13,7 +13,7 @@ from smile_bench.baselines.task_data import TaskDemonstrations
 
 
 @pytest.mark.parametrize("length", [0, 4])
-def test_codes_are_of_contexts_seen_under_their_views(
+def test_codes_are_of_contexts_seen_under_their_matrices(
     demonstrations: TaskDemonstrations, length: int
 ) -> None:
     symmetry = EpisodeSymmetry(demonstrations, length)
@@ -25,9 +25,9 @@ def test_codes_are_of_contexts_seen_under_their_views(
     bank.refresh(encoder, rng)
     assert not bank.codes.requires_grad
     tasks = np.array([5, 0, 5, 63])
-    codes, views = bank.draw(rng, tasks)
-    assert views.shape == (4, length, length)
-    seen = symmetry(demonstrations.features[tasks], views)
+    codes, matrices = bank.draw(rng, tasks)
+    assert matrices.shape == (4, length, length)
+    seen = symmetry(demonstrations.features[tasks], matrices)
     torch.testing.assert_close(codes, encoder(seen), rtol=1e-4, atol=1e-5)
     everything, views = bank.draw_slot(rng)
     expected = encoder(symmetry(demonstrations.features, views))

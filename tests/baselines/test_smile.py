@@ -101,7 +101,7 @@ def test_resuming_keeps_symmetries_and_how_long_episodes_were_hopeless(tmp_path:
     assert cut.collector.hopeless_for.tolist() == [2, 2, 2]
     cut.save(tmp_path / "cut")
     resumed.load(tmp_path / "cut")
-    assert torch.equal(resumed.bank.views, cut.bank.views)
+    assert torch.equal(resumed.bank.matrices, cut.bank.matrices)
     assert [resumed.step(), resumed.step()] == logs[3:]
     whole.save(tmp_path / "whole")
     resumed.save(tmp_path / "resumed")
@@ -112,8 +112,8 @@ def test_the_policy_sees_states_as_the_code_beside_them_saw_its_context() -> Non
     training = showing()
     for _ in range(2):
         training.step()
-    # The code tells its view, a matrix.
-    training.bank.codes = training.bank.views.flatten(2)
+    # The code tells its matrix.
+    training.bank.codes = training.bank.matrices.flatten(2)
     columns = training.demonstrations.constant
     shown = torch.cat((training.demonstrations.states, training.demonstrations.next_states), 2)
     replayed = training.replay.tensor()[..., columns].flatten(0, 1)
@@ -415,38 +415,3 @@ def test_what_acts_is_the_running_mean_of_the_weights() -> None:
         agent.policy.parameters(), training.sac.policy.parameters(), strict=True
     ):
         assert torch.equal(weights, new)
-
-
-def test_mirrored_tasks_are_acted_in_and_learnt_from_as_in_a_mirror() -> None:
-    config = SMILeConfig(
-        family="SmileWalkerDynamics-v0",
-        steps=3,
-        capacity=30,
-        imitation=1.0,
-        imitated=64,
-        mirrored=True,
-        return_steps=2,
-        random_iterations=0,
-        validate_every=0,
-    )
-    training = SMILe(config, Access(config.family))
-    mirror = training.access.family.mirror
-    assert mirror is not None
-    observed = len(mirror.observations)
-    # Nothing but the code tells whether a task is mirrored, nothing else moves the policy.
-    training.bank.codes[...] = training.bank.views[..., None]
-    training._collect(uniform=False)
-    rows = training.replay.tensor()
-    batch, imitation = training._policy_batch(), training._imitation()
-    assert imitation is not None
-    assert training.demonstrations.actions is not None
-    demonstrated = torch.cat((training.demonstrations.states, training.demonstrations.actions), -1)
-    replayed = rows[..., :-observed].flatten(0, 1)
-    known = torch.cat((demonstrated.flatten(0, 2), replayed))
-    order = torch.tensor((*mirror.observations, *(observed + k for k in mirror.actions)))
-    for features, actions in ((batch.features, batch.actions), imitation[:2]):
-        seen = torch.cat((features[:, :observed], actions), -1)
-        mirrored = features[:, -1] == 1.0
-        assert 0.2 < float(mirrored.float().mean()) < 0.8
-        undone = torch.where(mirrored[:, None], seen[:, order], seen)
-        assert all((known == row).all(1).any() for row in undone)

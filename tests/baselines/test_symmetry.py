@@ -1,4 +1,4 @@
-"""Symmetries make other tasks with the right answers, and touch nothing else."""
+"""Signed permutations of what episodes show are symmetries of the tasks, and touch nothing else."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.access import Access
-from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.symmetry import EpisodeSymmetry, MirrorSymmetry, make_symmetry
+from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import TaskDemonstrations, Transitions
-from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.families.ant_linear_classification import AntLinearClassification
-from smile_bench.envs.mirror import Mirror
 from smile_bench.errors import InputError
 
 FAMILY = "SmileAntLinearClassification-v0"
-WALKER = "SmileWalkerDynamics-v0"
 
 
 def test_the_matrices_are_signed_permutations(demonstrations: TaskDemonstrations) -> None:
@@ -98,66 +93,3 @@ def test_vectors_that_the_coordinates_do_not_make_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=f"8 observed coordinates.*no vectors of length {length}"):
         EpisodeSymmetry(demonstrations, length)
-
-
-def walker_demonstrations() -> tuple[TaskDemonstrations, Mirror]:
-    mirror = get_mujoco_family(WALKER).mirror
-    assert mirror is not None
-    found = Access(WALKER, track="offline").demonstrations()
-    return TaskDemonstrations(found, Normaliser.of(found.observations, mirror)), mirror
-
-
-def test_a_mirrored_body_does_what_a_mirrored_demonstration_shows() -> None:
-    demonstrations, mirror = walker_demonstrations()
-    family, symmetry = get_mujoco_family(WALKER), MirrorSymmetry(demonstrations, mirror)
-    part, task = load_dataset(WALKER).train, 17
-    assert part.replay_actions is not None
-    simulator = family.make_simulator(1, threads=1)
-    simulator.set_tasks(family.table("train")[[task]][:, mirror.parameters])
-    simulator.reset(part.initial_states[[task], 0][:, mirror.state])
-    shown = symmetry(demonstrations.features[[task], 0], torch.ones(1))[0].numpy()
-    scale, mean = demonstrations.normaliser.scale, demonstrations.normaliser.mean
-    for step in range(part.timesteps[task, 0, 2] + 1):
-        at = np.flatnonzero(part.timesteps[task, 0] == step)
-        if len(at):
-            states, actions, following = np.split(shown[at], (17, 23), -1)
-            np.testing.assert_allclose(simulator.observe(), states * scale + mean, atol=1e-4)
-            played = part.replay_actions[task, step][np.array(mirror.actions)]
-            np.testing.assert_array_equal(actions[0], played)
-        simulator.step(part.replay_actions[[task], step][:, mirror.actions])
-        if len(at):
-            np.testing.assert_allclose(simulator.observe(), following * scale + mean, atol=1e-4)
-
-
-def test_mirrored_tasks_are_mirrored_wholly_and_others_left_alone() -> None:
-    demonstrations, mirror = walker_demonstrations()
-    symmetry = MirrorSymmetry(demonstrations, mirror)
-    assert demonstrations.actions is not None
-    mirrored = torch.tensor([0.0, 1.0, 1.0])
-    features, states = demonstrations.features[:3], demonstrations.states[:3]
-    actions, following = demonstrations.actions[:3], demonstrations.next_states[:3]
-    seen = symmetry(features, mirrored)
-    assert torch.equal(seen[0], features[0])
-    parts = symmetry(states, mirrored), symmetry.actions(actions, mirrored)
-    assert torch.equal(seen, torch.cat((*parts, symmetry(following, mirrored)), -1))
-    pairs = torch.cat((states, following), -1)
-    expected = torch.cat((parts[0], symmetry(following, mirrored)), -1)
-    assert torch.equal(symmetry(pairs, mirrored), expected)
-    assert torch.equal(parts[0][1], states[1][..., mirror.observations])
-    assert torch.equal(parts[1][2], actions[2][..., mirror.actions])
-    # There and back.
-    assert torch.equal(symmetry(seen, mirrored), features)
-    assert torch.equal(symmetry.actions(parts[1], mirrored), actions)
-
-
-def test_half_of_the_tasks_are_mirrored() -> None:
-    symmetry = MirrorSymmetry(*walker_demonstrations())
-    drawn = symmetry.draw(np.random.default_rng(0), 4000)
-    assert set(drawn.tolist()) == {0.0, 1.0}
-    assert 0.45 < float(drawn.mean()) < 0.55
-
-
-def test_mirrored_vectors_are_refused(demonstrations: TaskDemonstrations) -> None:
-    _, mirror = walker_demonstrations()
-    with pytest.raises(InputError, match="not both"):
-        make_symmetry(demonstrations, vectors=4, mirror=mirror)

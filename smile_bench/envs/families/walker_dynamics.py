@@ -15,7 +15,6 @@ from smile_bench.envs.family import (
     Outcome,
     Recipe,
 )
-from smile_bench.envs.mirror import Mirror
 from smile_bench.envs.tables import load_table
 
 if TYPE_CHECKING:
@@ -24,30 +23,6 @@ if TYPE_CHECKING:
 CONTROL_COST = 1e-3
 SURVIVE_REWARD = 1.0
 BODIES, DOFS, GEOMS = 8, 9, 8
-
-# Right and left thigh, leg and foot change places.
-_JOINTS = (0, 1, 2, 6, 7, 8, 3, 4, 5)
-_BODIES = (0, 1, 5, 6, 7, 2, 3, 4)
-"""World or floor, torso, one leg's bodies or geoms, the other's."""
-
-
-def _mirror() -> Mirror:
-    hidden = WALKER.hidden_positions
-    state = (*_JOINTS, *(DOFS + k for k in _JOINTS))
-    triples = tuple(3 * k + axis for k in _BODIES for axis in range(3))
-    inertia, damping = BODIES, 4 * BODIES
-    friction = damping + DOFS
-    return Mirror(
-        observations=tuple(k - hidden for k in state[hidden:]),
-        actions=(3, 4, 5, 0, 1, 2),
-        state=state,
-        parameters=(
-            *_BODIES,
-            *(inertia + k for k in triples),
-            *(damping + k for k in _JOINTS),
-            *(friction + k for k in triples),
-        ),
-    )
 
 
 class WalkerDynamics(MujocoFamily):
@@ -61,7 +36,6 @@ class WalkerDynamics(MujocoFamily):
     memory_size: ClassVar[int] = 1
     varies_dynamics: ClassVar[bool] = True
     blind_is_base_policy: ClassVar[bool] = True
-    mirror: ClassVar[Mirror | None] = _mirror()
     constants: ClassVar[dict[str, float]] = {
         "control_cost": CONTROL_COST,
         "survive_reward": SURVIVE_REWARD,
