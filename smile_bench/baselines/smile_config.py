@@ -151,7 +151,9 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
     "SmileWalkerDynamics-v0": {
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
-        "patience": 50,
+        "patience": 25,
+        "return_steps": 3,
+        "average": 0.95,
         "inverse_told": True,
     },
     "SmileAntLinearClassification-v0": {
