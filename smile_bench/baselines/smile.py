@@ -35,7 +35,6 @@ from smile_bench.baselines.code_bank import CodeBank
 from smile_bench.baselines.collecting import Collector
 from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.discriminator import (
-    REWARDS,
     Discriminator,
     classification_loss,
     gradient_penalty,
@@ -44,6 +43,7 @@ from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networ
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
+from smile_bench.baselines.reward import DiscriminatorReward
 from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
@@ -101,6 +101,9 @@ class SMILe:
         widths, projected = config.discriminator_hidden, config.projection
         discriminator = Discriminator(judged, code, widths, self.generator, projection=projected)
         self.discriminator = discriminator.to(device)
+        self.reward = DiscriminatorReward(
+            self.discriminator, config.reward, config.clamp, config.reward_scale, device
+        )
         told = self.tasks if config.inverse_told else 0
         self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
         own = torch.Generator().manual_seed(config.seed)
@@ -128,8 +131,6 @@ class SMILe:
             each=config.codes_per_task,
             length=code,
         )
-        self.reward_scale = torch.ones((), device=device)
-        """Running root mean square of the rewards about their mean."""
         self.discriminator_updates = 0
         self.bank.refresh(self.encoder, self.rng)
 
@@ -164,7 +165,7 @@ class SMILe:
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
-        log["charts/reward_scale"] = float(self.reward_scale)
+        log["charts/reward_scale"] = float(self.reward.deviation)
         if config.validate_every and self.iteration % config.validate_every == 0:
             metrics = self.access.validate(self.agent({}))
             log |= {f"validation/{name}": value for name, value in metrics.items()}
@@ -196,7 +197,7 @@ class SMILe:
             "replay": self.replay.tensor(),
             "bank": self.bank.codes,
             "bank.matrices": self.bank.matrices,
-            "reward_scale": self.reward_scale,
+            "reward_scale": self.reward.deviation,
             "generator": self.generator.get_state(),
         }
         state = {
@@ -223,7 +224,7 @@ class SMILe:
         self.replay.restore(tensors["replay"], state["replay_added"])
         self.bank.codes.copy_(tensors["bank"])
         self.bank.matrices.copy_(tensors["bank.matrices"])
-        self.reward_scale.copy_(tensors["reward_scale"])
+        self.reward.deviation.copy_(tensors["reward_scale"])
         self.generator.set_state(tensors["generator"])
         self.collector.restore(tensors)
         self.iteration = state["iteration"]
@@ -246,7 +247,7 @@ class SMILe:
         @torch.no_grad()
         def hopeless(drawn: Transitions) -> Tensor:
             seen = self.symmetry.transitions(drawn, view)
-            return self._raw_reward(seen, codes) <= -config.clamp
+            return self.reward.raw(self._judged(seen), codes) <= -config.clamp
 
         self.collector.collect(config.steps, act, self.rng, hopeless, config.patience)
 
@@ -354,7 +355,7 @@ class SMILe:
         states, actions, next_states = (torch.cat(c) for c in zip(shown, own, strict=True))
         steps = Transitions(states, actions, next_states)
         steps = self.symmetry.transitions(steps, view[rows])
-        rewards = self._reward(steps, codes[rows], size)
+        rewards = self.reward(self._judged(steps), codes[rows], size)
         runs = Runs.of(steps.after(demonstrated), size - demonstrated)
         discount = config.sac.discount
         own_rewards = runs.returns(rewards[demonstrated:], discount)
@@ -367,20 +368,6 @@ class SMILe:
             torch.cat((ends, codes), -1),
             torch.cat((torch.ones_like(rewards[:demonstrated]), runs.beyond(discount))),
         )
-
-    def _raw_reward(self, drawn: Transitions, codes: Tensor) -> Tensor:
-        """Rewards (B,) of the current discriminator, clamped and not yet scaled."""
-        logits, bound = self.discriminator(self._judged(drawn), codes), self.config.clamp
-        return REWARDS[self.config.reward](logits).clamp(-bound, bound)
-
-    @torch.no_grad()
-    def _reward(self, drawn: Transitions, codes: Tensor, first: int | None = None) -> Tensor:
-        """Rewards (B,) of the current discriminator, scaled (eq. 5) as the first ones are."""
-        raw = self._raw_reward(drawn, codes)
-        if self.config.reward_scale is not None:
-            return self.config.reward_scale * raw
-        self.reward_scale.lerp_(raw[:first].std(), 0.01)
-        return raw / self.reward_scale.clamp_min(1e-3)
 
     def _set_learning_rates(self) -> None:
         factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations

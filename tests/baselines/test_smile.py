@@ -300,18 +300,18 @@ def test_the_reward_is_the_formula_of_the_logit(config: SMILeConfig, name: str) 
     assert second is not None
     logits = training.discriminator(torch.cat((drawn.states, second), -1), codes)
     expected = 3.0 * REWARDS[name](logits).clamp(-0.05, 0.05)
-    torch.testing.assert_close(training._reward(drawn, codes), expected.detach())
+    torch.testing.assert_close(training.reward(training._judged(drawn), codes), expected.detach())
 
 
 def test_rewards_are_scaled_to_their_running_deviation() -> None:
     training = stepped()
-    training.reward_scale = torch.tensor(0.5)
+    training.reward.deviation = torch.tensor(0.5)
     drawn = training.replay.draw(np.random.default_rng(0), np.array([0, 1, 2, 2]))
     codes = training.bank.codes[[0, 1, 2, 2], 0]
     assert drawn.actions is not None
     logits = training.discriminator(torch.cat((drawn.states, drawn.actions), -1), codes).detach()
     scale = 0.99 * 0.5 + 0.01 * float(logits.std())
-    torch.testing.assert_close(training._reward(drawn, codes), logits / scale)
+    torch.testing.assert_close(training.reward(training._judged(drawn), codes), logits / scale)
 
 
 def test_transitions_lie_in_the_ring_of_their_task() -> None:
@@ -371,9 +371,7 @@ def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
     training = stepped(replace(config, return_steps=3, reward_scale=1.0), 3)
     discount, observed = config.sac.discount, training.access.family.observation_size
     # A reward that can be read off the state.
-    monkeypatch.setattr(
-        training, "_raw_reward", lambda drawn, codes: drawn.next_states[:, 0].tanh()
-    )
+    monkeypatch.setattr(training.reward, "raw", lambda judged, codes: judged[:, 0].tanh())
     rows = training.replay.tensor()
     lengths = set()
     for _ in range(30):
@@ -388,7 +386,7 @@ def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
             own = rows[task, at : at + length]
             assert torch.equal(batch.actions[k], own[0, observed:-observed])
             assert torch.equal(batch.next_features[k, :observed], own[-1, -observed:])
-            expected = sum(discount**j * own[j, -observed].tanh() for j in range(length))
+            expected = sum(discount**j * own[j, 0].tanh() for j in range(length))
             assert float(batch.rewards[k]) == pytest.approx(float(expected), rel=1e-5)
     assert lengths == {1, 2, 3}
 
