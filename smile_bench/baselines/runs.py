@@ -34,8 +34,9 @@ class Runs:
             transitions: (n · B, …), those that would be the first steps before the second ones.
             number: B.
         """
-        begins = transitions.states.unflatten(0, (-1, number))
-        ends = transitions.next_states.unflatten(0, (-1, number))
+        width = transitions.states.shape[-1]
+        begins = transitions.states.reshape(-1, number, width)
+        ends = transitions.next_states.reshape(-1, number, width)
         follows = (begins[1:] == ends[:-1]).all(-1).to(begins)
         linked = torch.cat((begins.new_ones(1, number), follows)).cumprod(0)
         return cls(transitions, linked)
@@ -51,7 +52,7 @@ class Runs:
         """Discounted sums (B,) of the steps' rewards (n · B,)."""
         powers = discount ** torch.arange(len(self.linked), device=rewards.device)
         weights = self.linked * powers[:, None]
-        return (weights * rewards.unflatten(0, self.linked.shape)).sum(0)
+        return (weights * rewards.reshape(self.linked.shape)).sum(0)
 
     def beyond(self, discount: float) -> Tensor:
         """By what power of the discount, above the first, the values of ``ends`` count, (B,)."""

@@ -39,8 +39,10 @@ from smile_bench.baselines.discriminator import (
     classification_loss,
     gradient_penalty,
 )
+from smile_bench.baselines.encoder import ContextEncoder
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
+from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.reward import DiscriminatorReward
@@ -118,7 +120,8 @@ class SMILe:
             fused=True,
         )
         acting = nn.ModuleList([self.encoder, self.sac.policy])
-        self.averaged = AveragedModel(acting, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+        mean = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(acting, multi_avg_fn=mean)
         """Encoder and policy that act when the training is over."""
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
@@ -173,7 +176,9 @@ class SMILe:
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
-        encoder, policy = self.averaged.module
+        encoder, policy = self.averaged.module.children()
+        assert isinstance(encoder, ContextEncoder)
+        assert isinstance(policy, SquashedGaussianPolicy)
         return Imitator(
             self.config.name,
             self.imitator_config,
@@ -352,9 +357,7 @@ class SMILe:
         # What is shown, and the runs' first steps, then their second ones, and so on.
         rows = np.resize(np.arange(demonstrated, size), len(own.states))
         rows = np.concatenate((np.arange(demonstrated), rows))
-        states, actions, next_states = (torch.cat(c) for c in zip(shown, own, strict=True))
-        steps = Transitions(states, actions, next_states)
-        steps = self.symmetry.transitions(steps, view[rows])
+        steps = self.symmetry.transitions(shown.followed_by(own), view[rows])
         rewards = self.reward(self._judged(steps), codes[rows], size)
         runs = Runs.of(steps.after(demonstrated), size - demonstrated)
         discount = config.sac.discount

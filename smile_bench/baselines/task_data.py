@@ -27,6 +27,17 @@ class Transitions(NamedTuple):
     next_states: Tensor
     """(B, O)."""
 
+    def followed_by(self, others: Transitions) -> Transitions:
+        """These and then others; without actions if either has none."""
+        actions = None
+        if self.actions is not None and others.actions is not None:
+            actions = torch.cat((self.actions, others.actions))
+        return Transitions(
+            torch.cat((self.states, others.states)),
+            actions,
+            torch.cat((self.next_states, others.next_states)),
+        )
+
     def after(self, number: int) -> Transitions:
         """Without the first ``number`` ones."""
         return Transitions(
