@@ -59,5 +59,5 @@ def test_released_weights_have_the_settings_of_their_preset(name: str, family: s
 
 def test_every_family_with_a_body_has_all_agents() -> None:
     bodies = {family for family in all_families() if family != "SmileGridGoal-v0"}
-    for name in ("meta-bc", "meta-dagger", "smile", "smile-state-only"):
+    for name in ("meta-bc", "meta-dagger", "smile", "smile-paper", "smile-state-only"):
         assert bodies <= {family for agent, family in RELEASED if agent == name}
