@@ -119,9 +119,9 @@ class SMILe:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        acting = nn.ModuleList([self.encoder, self.sac.policy])
+        self.acting = nn.ModuleList([self.encoder, self.sac.policy])
         mean = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
-        self.averaged = AveragedModel(acting, multi_avg_fn=mean)
+        self.averaged = AveragedModel(self.acting, multi_avg_fn=mean)
         """Encoder and policy that act when the training is over."""
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
@@ -164,7 +164,7 @@ class SMILe:
             self._set_learning_rates()
             for _ in range(config.updates):
                 log |= self._update()
-        self.averaged.update_parameters(nn.ModuleList([self.encoder, self.sac.policy]))
+        self.averaged.update_parameters(self.acting)
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
@@ -249,7 +249,6 @@ class SMILe:
             seen = torch.cat((self.symmetry(states, view), codes), -1)
             return self.sac.policy.sample(seen, self.generator)[0]
 
-        @torch.no_grad()
         def hopeless(drawn: Transitions) -> Tensor:
             seen = self.symmetry.transitions(drawn, view)
             return self.reward.raw(self._judged(seen), codes) <= -config.clamp
@@ -359,7 +358,8 @@ class SMILe:
         rows = np.concatenate((np.arange(demonstrated), rows))
         steps = self.symmetry.transitions(shown.followed_by(own), view[rows])
         rewards = self.reward(self._judged(steps), codes[rows], size)
-        runs = Runs.of(steps.after(demonstrated), size - demonstrated)
+        own_states, own_next = steps.states[demonstrated:], steps.next_states[demonstrated:]
+        runs = Runs.of(own_states, own_next, size - demonstrated)
         discount = config.sac.discount
         own_rewards = runs.returns(rewards[demonstrated:], discount)
         ends = torch.cat((steps.next_states[:demonstrated], runs.ends))

@@ -38,14 +38,6 @@ class Transitions(NamedTuple):
             torch.cat((self.next_states, others.next_states)),
         )
 
-    def after(self, number: int) -> Transitions:
-        """Without the first ``number`` ones."""
-        return Transitions(
-            self.states[number:],
-            None if self.actions is None else self.actions[number:],
-            self.next_states[number:],
-        )
-
     def overwritten(self, where: NDArray[np.int64], by: Transitions) -> Transitions:
         """The same with those at ``where`` replaced; without actions if ``by`` has none."""
         columns: list[Tensor | None] = []
@@ -248,8 +240,7 @@ class TaskReplay:
 
     def draw(self, rng: np.random.Generator, tasks: NDArray[np.int64]) -> Transitions:
         """Draw a transition of each of the tasks (B,)."""
-        rows = take(self._rows, tasks, rng.integers(len(self), size=tasks.shape))
-        return Transitions(*torch.split(rows, self._split, dim=-1))
+        return self.draw_in_order(rng, tasks, 1)
 
     def draw_in_order(
         self, rng: np.random.Generator, tasks: NDArray[np.int64], steps: int

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from smile_bench.baselines.runs import Runs
-from smile_bench.baselines.task_data import TaskReplay, Transitions
+from smile_bench.baselines.task_data import TaskReplay
 
 DISCOUNT = 0.5
 
 
-def rows(*steps: tuple[float, float]) -> Transitions:
-    """Transitions between states of one coordinate."""
+def rows(*steps: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """States of one coordinate, and the next ones."""
     states, next_states = torch.tensor(steps).T[..., None]
-    return Transitions(states, None, next_states)
+    return states, next_states
 
 
 def test_returns_end_with_the_episode() -> None:
@@ -24,7 +24,7 @@ def test_returns_end_with_the_episode() -> None:
     first = ((1.0, 2.0), (10.0, 11.0), (20.0, 21.0))
     second = ((2.0, 3.0), (50.0, 51.0), (21.0, 22.0))
     third = ((3.0, 4.0), (51.0, 52.0), (60.0, 61.0))
-    runs = Runs.of(rows(*first, *second, *third), 3)
+    runs = Runs.of(*rows(*first, *second, *third), 3)
     assert runs.linked.tolist() == [[1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     assert runs.ends[:, 0].tolist() == [4.0, 11.0, 22.0]
     rewards = torch.tensor([1.0, 10.0, 100.0, 2.0, 20.0, 200.0, 3.0, 30.0, 300.0])
@@ -34,9 +34,9 @@ def test_returns_end_with_the_episode() -> None:
 
 
 def test_runs_of_one_step_are_the_transitions() -> None:
-    drawn = rows((1.0, 2.0), (5.0, 7.0))
-    runs, rewards = Runs.of(drawn, 2), torch.tensor([3.0, 4.0])
-    assert torch.equal(runs.ends, drawn.next_states)
+    states, next_states = rows((1.0, 2.0), (5.0, 7.0))
+    runs, rewards = Runs.of(states, next_states, 2), torch.tensor([3.0, 4.0])
+    assert torch.equal(runs.ends, next_states)
     assert torch.equal(runs.returns(rewards, DISCOUNT), rewards)
     assert runs.beyond(DISCOUNT).tolist() == [1.0, 1.0]
 
@@ -50,7 +50,7 @@ def test_a_replay_gives_what_was_added_next(added: int) -> None:
         replay.add(state, torch.zeros(2, 1), state + 1.0)
     tasks = np.repeat([0, 1], 200)
     drawn = replay.draw_in_order(rng, tasks, 3)
-    runs = Runs.of(drawn, len(tasks))
+    runs = Runs.of(drawn.states, drawn.next_states, len(tasks))
     begins = drawn.states[: len(tasks), 0].numpy() - 1000.0 * tasks
     number = begins - begins // 6  # Of the step, of those that were added.
     assert set(number) == set(range(max(0, added - 8), added))

@@ -18,7 +18,7 @@ from smile_bench.baselines.discriminator import REWARDS
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.smile import SMILe
-from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
+from smile_bench.baselines.smile_config import SMILeConfig
 from smile_bench.baselines.training import DivergedError, run
 from smile_bench.errors import InputError, UnknownNameError
 from tests import synthetic
@@ -64,8 +64,9 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
         replace(STATE_ONLY, imitation=5.0),
         replace(STATE_ONLY, imitation=5.0, inverse_told=True),
         replace(DENSITY, episode_noise=0.5),
+        replace(CONFIG, return_steps=3, average=0.9),
     ],
-    ids=["state-action", "state-only", "state-only, told", "density"],
+    ids=["state-action", "state-only", "state-only, told", "density", "several steps, averaged"],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -349,21 +350,6 @@ def test_settings_that_can_not_be_trained_are_refused() -> None:
         SMILe(CONFIG, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset()))
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_say_what_they_are(name: str) -> None:
-    config = preset(name, "SmileAntGoal-v0", 7)
-    assert (config.name, config.seed) == (name, 7)
-    assert config.state_only is name.endswith("state-only")
-    published = name.startswith("smile-paper")
-    # What is not in the published algorithm.
-    assert (config.demonstrated == 0.0 and config.other_tasks == 0.0) is published
-    assert (config.imitation == 0.0 and config.decay_to == 1.0) or not published
-    with pytest.raises(UnknownNameError, match="Did you mean"):
-        preset("smle", "SmileAntGoal-v0")
-    with pytest.raises(InputError, match="no settings for SmileGridGoal"):
-        preset(name, "SmileGridGoal-v0")
-
-
 @pytest.mark.parametrize("config", [CONFIG, STATE_ONLY], ids=["state-action", "state-only"])
 def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
     config: SMILeConfig, monkeypatch: pytest.MonkeyPatch
@@ -397,10 +383,8 @@ def test_what_acts_is_the_running_mean_of_the_weights() -> None:
     for _ in range(4):
         training.step()
         latest = [*training.encoder.parameters(), *training.sac.policy.parameters()]
-        mean = [
-            0.75 * old + 0.25 * new.detach()
-            for old, new in zip(mean or latest, latest, strict=True)
-        ]
+        pairs = zip(mean or latest, latest, strict=True)
+        mean = [0.75 * old + 0.25 * new.detach() for old, new in pairs]
     agent = training.agent({})
     acting = [*agent.encoder.parameters(), *agent.policy.parameters()]
     for weights, expected, new in zip(acting, mean, latest, strict=True):
