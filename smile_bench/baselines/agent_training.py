@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 
 from smile_bench.access import Access
 from smile_bench.baselines.devices import CPU, describe, find_device
-from smile_bench.baselines.imitator import Imitator
+from smile_bench.baselines.ensemble import AgentTraining, ensemble
 from smile_bench.baselines.meta_bc import MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerTraining
-from smile_bench.baselines.presets import meta_bc_preset, meta_dagger_preset
+from smile_bench.baselines.presets import members, meta_bc_preset, meta_dagger_preset
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import PRESETS, preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
-from smile_bench.baselines.training import Training, run
+from smile_bench.baselines.training import run
 from smile_bench.errors import InputError, require_known
 from smile_bench.protocol.provenance import training_recipe
 
 __all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
-
-
-class AgentTraining(Training, Protocol):
-    """A training whose outcome is an imitator."""
-
-    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
-        """The agent as it stands; ``recipe`` joins settings and access counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +43,27 @@ class Trainable:
 
 def _smile(name: str) -> Trainable:
     def make(access: Access, seed: int, device: torch.device) -> AgentTraining:
-        return SMILe(preset(name, access.family.id, seed), access, device)
+        config, number = preset(name, access.family.id, seed), members(name, access.family.id)
+        return ensemble(config, number, lambda each: SMILe(each, access, device), access)
 
     return Trainable(track="interactive", state_only=name.endswith("state-only"), make=make)
 
 
+def _meta_bc(access: Access, seed: int, device: torch.device) -> AgentTraining:
+    family = access.family.id
+    config, number = meta_bc_preset(family, seed), members("meta-bc", family)
+    return ensemble(config, number, lambda each: MetaBCTraining(each, access, device), access)
+
+
+def _meta_dagger(access: Access, seed: int, device: torch.device) -> AgentTraining:
+    family = access.family.id
+    config, number = meta_dagger_preset(family, seed), members("meta-dagger", family)
+    return ensemble(config, number, lambda each: MetaDAggerTraining(each, access, device), access)
+
+
 TRAININGS: dict[str, Trainable] = {
-    "meta-bc": Trainable(
-        track="offline",
-        make=lambda access, seed, device: MetaBCTraining(
-            meta_bc_preset(access.family.id, seed), access, device
-        ),
-    ),
-    "meta-dagger": Trainable(
-        track="expert-queries",
-        make=lambda access, seed, device: MetaDAggerTraining(
-            meta_dagger_preset(access.family.id, seed), access, device
-        ),
-    ),
+    "meta-bc": Trainable(track="offline", make=_meta_bc),
+    "meta-dagger": Trainable(track="expert-queries", make=_meta_dagger),
     **{name: _smile(name) for name in PRESETS},
     "tabular-smile": Trainable(track="offline"),
 }

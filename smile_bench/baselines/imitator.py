@@ -1,4 +1,4 @@
-"""The trained imitator that Meta-BC, Meta-DAgger and SMILe share: encoder and policy."""
+"""The trained imitator that Meta-BC, Meta-DAgger and SMILe share: encoders and policies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from smile_bench.agents import Context, pad_contexts, require_family
-from smile_bench.baselines.checkpoint import pack_module, unpack_module
+from smile_bench.baselines.checkpoint import Tensors, pack_module, unpack_module
 from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context_features
 from smile_bench.baselines.networks import SquashedGaussianPolicy
@@ -26,7 +26,7 @@ from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 
-__all__ = ["Imitator", "ImitatorConfig", "ImitatorPolicy", "make_networks"]
+__all__ = ["Acting", "Imitator", "ImitatorConfig", "ImitatorPolicy", "make_networks"]
 
 FORMAT = "smile-bench-imitator-1"
 
@@ -41,11 +41,22 @@ class ImitatorConfig:
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the policy's layers."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    members: int = 1
+    """How many encoders, each with its policy, act together."""
+
+
+class Acting(NamedTuple):
+    """The networks that act."""
+
+    encoder: ContextEncoder
+    """Contexts to codes."""
+    policy: SquashedGaussianPolicy
+    """Of normalised observation and code."""
 
 
 def make_networks(
     config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
-) -> tuple[ContextEncoder, SquashedGaussianPolicy]:
+) -> Acting:
     """Encoder and policy on the device, with fresh weights drawn from ``generator``."""
     family = get_family(config.family)
     observed, actions = family.observation_size, family.action_size
@@ -54,33 +65,37 @@ def make_networks(
     policy = SquashedGaussianPolicy(
         observed + config.encoder.code, actions, config.hidden, generator
     )
-    return encoder.to(device), policy.to(device)
+    return Acting(encoder.to(device), policy.to(device))
 
 
 class ImitatorPolicy:
-    """The policy's most likely action under one code a slot."""
+    """The policy's most likely action under one code a slot; of several policies, the mean."""
 
     def __init__(
-        self, family: Family, policy: SquashedGaussianPolicy, normaliser: Normaliser, codes: Tensor
+        self,
+        family: Family,
+        members: Sequence[tuple[SquashedGaussianPolicy, Tensor]],
+        normaliser: Normaliser,
     ) -> None:
-        self.family = family
-        self.policy, self.normaliser, self.codes = policy, normaliser, codes
+        self.family, self.members, self.normaliser = family, members, normaliser
 
     def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
         """Actions (slots, A) for observations (slots, observation_size)."""
-        states = moved(self.normaliser(observations), self.codes.device)
-        actions = self.policy.act(torch.cat((states, self.codes), -1))
-        return self.family.admissible(actions.cpu().numpy())
+        states = moved(self.normaliser(observations), self.members[0][1].device)
+        actions = [policy.act(torch.cat((states, codes), -1)) for policy, codes in self.members]
+        return self.family.admissible(torch.stack(actions).mean(0).cpu().numpy())
 
 
 class Imitator:
     """An agent that encodes its context and acts by a policy that sees the code.
 
+    With several pairs of encoder and policy, each acts under its own code, and what is done is the
+    mean of their actions.
+
     Args:
         name: of the algorithm that trained it.
         config: its networks.
-        encoder: contexts to codes; on the same device as the policy.
-        policy: of normalised observation and code.
+        members: the pairs, as many as ``config`` says, all on one device.
         normaliser: of the meta-train demonstrations.
         recipe: command, versions, settings, seed and access of the training.
     """
@@ -89,13 +104,12 @@ class Imitator:
         self,
         name: str,
         config: ImitatorConfig,
-        encoder: ContextEncoder,
-        policy: SquashedGaussianPolicy,
+        members: Sequence[Acting],
         normaliser: Normaliser,
         recipe: Mapping[str, Any],
     ) -> None:
         self.name, self.config, self.recipe = name, config, recipe
-        self.encoder, self.policy, self.normaliser = encoder, policy, normaliser
+        self.members, self.normaliser = members, normaliser
         self.state_only = config.state_only
         self.weights_sha256: str | None = None
         """SHA-256 of the file that it was loaded from."""
@@ -111,7 +125,7 @@ class Imitator:
         stacked, present = pad_contexts(contexts)
         if stacked.actions is None and not self.state_only:
             raise AgentError(f"{self.name} needs the demonstrations' actions.")
-        device = next(self.encoder.parameters()).device
+        device = next(self.members[0].encoder.parameters()).device
         actions = None
         if stacked.actions is not None and not self.state_only:
             actions = moved(stacked.actions, device)
@@ -120,13 +134,16 @@ class Imitator:
             actions,
             moved(self.normaliser(stacked.next_observations), device),
         )
-        codes = self.encoder(features, moved(present, device))
-        family = get_family(self.config.family)
-        return ImitatorPolicy(family, self.policy, self.normaliser, codes)
+        there = moved(present, device)
+        members = [(policy, encoder(features, there)) for encoder, policy in self.members]
+        return ImitatorPolicy(get_family(self.config.family), members, self.normaliser)
 
     def save(self, path: Path) -> None:
         """Write weights and configuration as one safetensors file."""
-        tensors = pack_module("encoder", self.encoder) | pack_module("policy", self.policy)
+        tensors: Tensors = {}
+        for index, (encoder, policy) in enumerate(self.members):
+            tensors |= pack_module(_stored("encoder", index), encoder)
+            tensors |= pack_module(_stored("policy", index), policy)
         tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
         tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
         metadata = {
@@ -151,12 +168,18 @@ class Imitator:
         with file.understanding():
             stored["hidden"] = tuple(stored["hidden"])
             config = ImitatorConfig(**{**stored, "encoder": EncoderConfig(**stored["encoder"])})
-            encoder, policy = make_networks(config, torch.Generator())
-            unpack_module("encoder", encoder, file.tensors)
-            unpack_module("policy", policy, file.tensors)
+            members = [make_networks(config, torch.Generator()) for _ in range(config.members)]
+            for index, (encoder, policy) in enumerate(members):
+                unpack_module(_stored("encoder", index), encoder, file.tensors)
+                unpack_module(_stored("policy", index), policy, file.tensors)
             normaliser = Normaliser(
                 file.tensor("normaliser.mean").numpy(), file.tensor("normaliser.scale").numpy()
             )
-        agent = cls(name, config, encoder, policy, normaliser, recipe)
+        agent = cls(name, config, members, normaliser, recipe)
         agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return agent
+
+
+def _stored(name: str, index: int) -> str:
+    """How the tensors of a member's network are called in a file."""
+    return f"{index}.{name}" if index else name

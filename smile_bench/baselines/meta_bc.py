@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,19 +19,18 @@ from torch.nn import functional
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
+    Checkpointed,
     Tensors,
-    load_checkpoint,
     pack_generator,
     pack_module,
     pack_optimizer,
-    save_checkpoint,
     unpack_generator,
     unpack_module,
     unpack_optimizer,
 )
 from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.encoder import EncoderConfig
-from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.symmetry import EpisodeSymmetry
@@ -87,7 +85,7 @@ class MetaBCConfig:
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
 
 
-class MetaBCTraining:
+class MetaBCTraining(Checkpointed):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
@@ -172,38 +170,30 @@ class MetaBCTraining:
         return Imitator(
             self.name,
             self.imitator_config,
-            self.encoder,
-            self.policy,
+            [Acting(self.encoder, self.policy)],
             self.normaliser,
             {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
         )
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(path, self._tensors(), self._state())
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        self._restore(*load_checkpoint(path))
-
-    def _tensors(self) -> Tensors:
-        return {
+    def packed(self) -> tuple[Tensors, dict[str, Any]]:
+        """Everything that going on exactly needs."""
+        tensors = {
             **pack_module("encoder", self.encoder),
             **pack_module("policy", self.policy),
             **pack_module("outcome", self.outcome),
             **pack_optimizer("optimizer", self.optimizer),
             "generator": self.generator.get_state(),
         }
-
-    def _state(self) -> dict[str, Any]:
-        return {
+        state = {
             "config": self.settings,
             "iteration": self.iteration,
             "access": asdict(self.access.counts),
             "rng": pack_generator(self.rng),
         }
+        return tensors, state
 
-    def _restore(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
+    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`packed` gave."""
         unpack_module("encoder", self.encoder, tensors)
         unpack_module("policy", self.policy, tensors)
         unpack_module("outcome", self.outcome, tensors)

@@ -114,7 +114,7 @@ class MetaDAggerTraining(MetaBCTraining):
         family, rng = self.access.family, self.rng
         shots = int(rng.choice(family.context_sizes))
         features, _ = self.train.draw_contexts(rng, self.everything, shots, family.horizon)
-        return ImitatorPolicy(family, self.policy, self.normaliser, self.encoder(features))
+        return ImitatorPolicy(family, [(self.policy, self.encoder(features))], self.normaliser)
 
     def _labelled(self, tasks: Indices, rest: Indices) -> tuple[Tensor, Tensor]:
         """States (B, n, O), the first of them visited, and the expert's actions (B, n, A)."""
@@ -126,15 +126,18 @@ class MetaDAggerTraining(MetaBCTraining):
             actions = torch.cat((take(self.labels, *where), actions[:, visited:]), dim=1)
         return states, actions
 
-    def _tensors(self) -> Tensors:
+    def packed(self) -> tuple[Tensors, dict[str, Any]]:
+        """Everything that going on exactly needs, what was visited included."""
+        tensors, state = super().packed()
         visited, labels = self.states[:, : self.gathered], self.labels[:, : self.gathered]
-        return {**super()._tensors(), "visited": visited, "labels": labels}
+        return {**tensors, "visited": visited, "labels": labels}, {
+            **state,
+            "gathered": self.gathered,
+        }
 
-    def _state(self) -> dict[str, Any]:
-        return {**super()._state(), "gathered": self.gathered}
-
-    def _restore(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        super()._restore(tensors, state)
+    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`packed` gave."""
+        super().unpack(tensors, state)
         self.gathered = state["gathered"]
         self.states[:, : self.gathered] = tensors["visited"]
         self.labels[:, : self.gathered] = tensors["labels"]

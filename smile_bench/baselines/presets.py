@@ -1,4 +1,4 @@
-"""Settings of Meta-BC and Meta-DAgger for the families."""
+"""Settings of Meta-BC and Meta-DAgger for the families, and how many of an agent act together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,20 @@ from smile_bench.baselines.meta_bc import MetaBCConfig
 from smile_bench.baselines.meta_dagger import MetaDAggerConfig
 from smile_bench.envs import get_family
 
-__all__ = ["meta_bc_preset", "meta_dagger_preset"]
+__all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 
 CLASSIFICATION = "SmileAntLinearClassification-v0"
+
+
+WALKER = "SmileWalkerDynamics-v0"
+
+
+def members(name: str, family: str) -> int:
+    """How many trainings of an agent act together on a family; one, but for unseen bodies.
+
+    The published algorithm stays as it is.
+    """
+    return 3 if family == WALKER and not name.startswith("smile-paper") else 1
 
 
 def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
-    load_checkpoint,
+    Checkpointed,
+    Tensors,
     pack_generator,
     pack_module,
     pack_optimizer,
-    save_checkpoint,
     unpack_generator,
     unpack_module,
     unpack_optimizer,
@@ -40,7 +39,7 @@ from smile_bench.baselines.discriminator import (
     gradient_penalty,
 )
 from smile_bench.baselines.encoder import ContextEncoder
-from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
@@ -63,7 +62,7 @@ __all__ = ["SMILe"]
 Indices = NDArray[np.int64]
 
 
-class SMILe:
+class SMILe(Checkpointed):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
@@ -182,14 +181,13 @@ class SMILe:
         return Imitator(
             self.config.name,
             self.imitator_config,
-            encoder,
-            policy,
+            [Acting(encoder, policy)],
             self.normaliser,
             {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
         )
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint, replay included."""
+    def packed(self) -> tuple[Tensors, dict[str, Any]]:
+        """Everything that going on exactly needs, replay included."""
         tensors = {
             **self.sac.tensors(),
             **pack_module("encoder", self.encoder),
@@ -214,11 +212,10 @@ class SMILe:
             "access": asdict(self.access.counts),
             "rng": pack_generator(self.rng),
         }
-        save_checkpoint(path, tensors, state)
+        return tensors, state
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        tensors, state = load_checkpoint(path)
+    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`packed` gave."""
         self.sac.restore(tensors, state["updates"])
         unpack_module("encoder", self.encoder, tensors)
         unpack_module("averaged", self.averaged, tensors)

@@ -105,7 +105,7 @@ def test_on_another_device_a_training_gives_the_same_numbers(make: Make, tmp_pat
         there = make(elsewhere)
         assert [there.step() for _ in range(3)] == logs
         there.save(tmp_path / "there")
-        assert {p.device for p in there.agent({}).encoder.parameters()} == {ELSEWHERE}
+        assert {p.device for p in there.agent({}).members[0].encoder.parameters()} == {ELSEWHERE}
     assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
     assert "device" not in there.settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ CONFIG = ImitatorConfig(
 )
 
 
-def agent(*, state_only: bool = False) -> Imitator:
-    config = ImitatorConfig(**{**vars(CONFIG), "state_only": state_only})
-    encoder, policy = make_networks(config, torch.Generator().manual_seed(0))
+def agent(*, state_only: bool = False, members: int = 1) -> Imitator:
+    config = replace(CONFIG, state_only=state_only, members=members)
+    generator = torch.Generator().manual_seed(0)
+    acting = [make_networks(config, generator) for _ in range(members)]
     normaliser = Normaliser.of(synthetic.demonstrations("train").observations)
-    return Imitator("smile", config, encoder, policy, normaliser, {"command": "none"})
+    return Imitator("smile", config, acting, normaliser, {"command": "none"})
 
 
 def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
@@ -77,15 +79,27 @@ def test_a_state_only_agent_never_reads_actions() -> None:
     assert np.isfinite(expected).all()
 
 
-def test_weights_survive_saving(tmp_path: Path) -> None:
-    made, path = agent(), tmp_path / "agent.safetensors"
+@pytest.mark.parametrize("members", [1, 3])
+def test_weights_survive_saving(members: int, tmp_path: Path) -> None:
+    made, path = agent(members=members), tmp_path / "agent.safetensors"
     made.save(path)
     loaded = Imitator.load(path)
     contexts = [synthetic.demonstrations("test").context(0, [0])]
     np.testing.assert_array_equal(act(loaded, contexts), act(made, contexts))
-    assert (loaded.name, loaded.config, loaded.recipe) == ("smile", CONFIG, {"command": "none"})
+    assert (loaded.name, loaded.config) == ("smile", replace(CONFIG, members=members))
+    assert loaded.recipe == {"command": "none"}
     assert loaded.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert made.weights_sha256 is None
+
+
+def test_several_members_do_the_mean_of_what_each_would() -> None:
+    contexts = [synthetic.demonstrations("test").context(task, [0, 1]) for task in (0, 1)]
+    whole, parts = agent(members=3), []
+    for acting in whole.members:
+        one = Imitator("smile", CONFIG, [acting], whole.normaliser, {})
+        parts.append(act(one, contexts))
+    np.testing.assert_allclose(act(whole, contexts), np.mean(parts, axis=0), atol=1e-6)
+    assert np.ptp(parts, axis=0).max() > 1e-3
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"\x10" + b"\x00" * 40])
@@ -106,8 +120,8 @@ def test_on_another_device_it_acts_and_is_stored_as_on_the_cpu(
     made = agent(state_only=state_only)
     expected = act(made, contexts)
     with stand_in_device() as elsewhere:
-        made.encoder.to(elsewhere)
-        made.policy.to(elsewhere)
+        for network in made.members[0]:
+            network.to(elsewhere)
         np.testing.assert_array_equal(act(made, contexts), expected)
         made.save(tmp_path / "agent.safetensors")
     loaded = Imitator.load(tmp_path / "agent.safetensors")

@@ -73,7 +73,7 @@ def test_labels_belong_to_the_states_in_which_the_learner_acted() -> None:
 
 def test_it_acts_under_codes_of_each_task_s_own_demonstrations() -> None:
     trained = training()
-    codes = trained._acting().codes
+    _, codes = trained._acting().members[0]
     possible = trained.encoder(trained.train.features.flatten(0, 1)[:, None]).view(3, 4, -1)
     near = (codes[:, None, None] - possible).abs().amax(-1) < 1e-5
     assert near.any(-1).tolist() == torch.eye(3, dtype=torch.bool).tolist()

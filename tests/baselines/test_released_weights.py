@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smile_bench.baselines.imitator import Imitator
-from smile_bench.baselines.presets import meta_bc_preset, meta_dagger_preset
+from smile_bench.baselines.presets import members, meta_bc_preset, meta_dagger_preset
 from smile_bench.baselines.registry import TRAINED_AGENTS, weights_path
 from smile_bench.baselines.smile_config import PRESETS, preset
 from smile_bench.envs import all_families
@@ -49,7 +49,9 @@ def test_released_weights_have_the_settings_of_their_preset(name: str, family: s
     config = configured(name, family)
     now = flat(json.loads(json.dumps(asdict(config))))
     plain = flat(json.loads(json.dumps(asdict(type(config)(family=family)))))
-    recipe = Imitator.load(weights_path(name, family)).recipe
+    agent = Imitator.load(weights_path(name, family))
+    assert len(agent.members) == members(name, family)
+    recipe = agent.recipe
     then = flat(recipe["settings"])
     # A setting that there was not yet is at its default.
     differing = {key for key, value in now.items() if then.get(key, plain[key]) != value}

@@ -386,7 +386,7 @@ def test_what_acts_is_the_running_mean_of_the_weights() -> None:
         pairs = zip(mean or latest, latest, strict=True)
         mean = [0.75 * old + 0.25 * new.detach() for old, new in pairs]
     agent = training.agent({})
-    acting = [*agent.encoder.parameters(), *agent.policy.parameters()]
+    acting = [p for network in agent.members[0] for p in network.parameters()]
     for weights, expected, new in zip(acting, mean, latest, strict=True):
         torch.testing.assert_close(weights, expected)
         assert not torch.equal(weights, new)
@@ -394,6 +394,6 @@ def test_what_acts_is_the_running_mean_of_the_weights() -> None:
     training = stepped(CONFIG, 3)
     agent = training.agent({})
     for weights, new in zip(
-        agent.policy.parameters(), training.sac.policy.parameters(), strict=True
+        agent.members[0].policy.parameters(), training.sac.policy.parameters(), strict=True
     ):
         assert torch.equal(weights, new)

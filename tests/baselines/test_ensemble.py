@@ -1,0 +1,145 @@
+"""Several trainings that act together: each as it would be alone, counted and resumed as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from smile_bench.access import Access
+from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.ensemble import AgentTraining, Ensemble, ensemble
+from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
+from smile_bench.baselines.meta_dagger import MetaDAggerConfig, MetaDAggerTraining
+from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.smile_config import preset
+from smile_bench.baselines.training import run
+from tests import synthetic
+
+SMALL: dict[str, Any] = {
+    "hidden": (8, 8),
+    "encoder": EncoderConfig(hidden=8, pooled=8, code=4),
+    "tasks_per_batch": 2,
+    "validate_every": 2,
+}
+CLONING: dict[str, Any] = {**SMALL, "updates": 6, "updates_per_iteration": 2, "states_per_task": 4}
+
+
+def smile_config(seed: int) -> Any:
+    small = {"iterations": 3, "updates": 2, "steps": 2, "discriminator_hidden": (8, 8)}
+    config = preset("smile", synthetic.FAMILY, seed)
+    return replace(config, **{**SMALL, **small, "encoder": EncoderConfig(hidden=8, pooled=8)})
+
+
+Made = tuple[Callable[[int], Any], Callable[[Any, Access], AgentTraining], str]
+KINDS: dict[str, Made] = {
+    "smile": (smile_config, SMILe, "interactive"),
+    "meta-bc": (
+        lambda seed: MetaBCConfig(family=synthetic.FAMILY, seed=seed, **CLONING),
+        MetaBCTraining,
+        "offline",
+    ),
+    "meta-dagger": (
+        lambda seed: MetaDAggerConfig(family=synthetic.FAMILY, seed=seed, warm_up=1, **CLONING),
+        MetaDAggerTraining,
+        "expert-queries",
+    ),
+}
+
+
+def access_for(kind: str) -> Access:
+    return Access(synthetic.FAMILY, track=KINDS[kind][2], dataset=synthetic.dataset())
+
+
+def training(kind: str, *, seed: int = 0, members: int = 2) -> AgentTraining:
+    configured, make, _ = KINDS[kind]
+    access = access_for(kind)
+    return ensemble(configured(seed), members, lambda each: make(each, access), access)
+
+
+def weights(made: AgentTraining, path: Path) -> dict[str, torch.Tensor]:
+    made.agent({}).save(path)
+    return load_file(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> None:
+    whole = training(kind, seed=3)
+    assert isinstance(whole, Ensemble)
+    while whole.iteration < whole.iterations:
+        whole.step()
+    configured, make, _ = KINDS[kind]
+    stored = weights(whole, tmp_path / "whole")
+    for member, seed in enumerate((6, 7)):
+        alone = make(configured(seed), access_for(kind))
+        while alone.iteration < alone.iterations:
+            alone.step()
+        start = f"{member}." if member else ""
+        for name, tensor in weights(alone, tmp_path / "alone").items():
+            where = name if name.startswith("normaliser") else start + name
+            assert torch.equal(stored[where], tensor)
+    assert not torch.equal(stored["1.policy.layers.0.weight"], stored["policy.layers.0.weight"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
+    for name, stops in (("whole", [None]), ("cut", [1, 2, None])):
+        for stop in stops:
+            made = training(kind)
+            run(made, tmp_path / name, stop_after=stop)
+        weights(made, tmp_path / f"{name}.safetensors")
+    whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
+    ends = [
+        load_checkpoint(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut")
+    ]
+    assert ends[0][1] == ends[1][1]
+    assert all(torch.equal(tensor, ends[1][0][name]) for name, tensor in ends[0][0].items())
+
+
+def test_what_all_members_use_is_counted() -> None:
+    whole, alone = training("meta-dagger", members=3), training("meta-dagger", members=1)
+    logs = []
+    for made in (whole, alone):
+        while made.iteration < made.iterations:
+            log = made.step()
+        logs.append(log)
+    for name in ("charts/env_steps", "charts/expert_queries"):
+        assert logs[0][name] == 3 * logs[1][name] > 0.0
+    used = whole.agent({}).recipe["access"]
+    assert used["env_steps"] == logs[0]["charts/env_steps"]
+    # Scored together, once.
+    assert used["validation_env_steps"] == 3 * 100
+
+
+def test_it_logs_means_and_is_scored_as_a_whole() -> None:
+    whole = training("meta-bc", members=3)
+    assert isinstance(whole, Ensemble)
+    logs = [whole.step() for _ in range(2)]
+    assert "validation/minimum_distance" not in logs[0]
+    metrics = whole.access.validate(whole.agent({}))
+    assert {f"validation/{name}": value for name, value in metrics.items()}.items() <= logs[
+        1
+    ].items()
+    apart = training("meta-bc", members=3)
+    assert isinstance(apart, Ensemble)
+    losses = [member.step()["losses/action_mse"] for member in apart.members]
+    assert logs[0]["losses/action_mse"] == float(np.mean(losses))
+    assert len(set(losses)) == 3
+
+
+def test_one_member_is_the_training_itself() -> None:
+    assert isinstance(training("smile", members=1), SMILe)
+
+
+def test_a_checkpoint_of_another_number_of_members_is_refused(tmp_path: Path) -> None:
+    run(training("meta-bc"), tmp_path, stop_after=1)
+    with pytest.raises(CheckpointError, match="members: 2 stored, 3 given"):
+        run(training("meta-bc", members=3), tmp_path)
