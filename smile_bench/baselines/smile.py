@@ -125,10 +125,11 @@ class SMILe(Checkpointed):
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
+        self.sizes = config.context_sizes or access.family.context_sizes
         self.bank = CodeBank(
             self.demonstrations,
             self.symmetry,
-            sizes=access.family.context_sizes,
+            sizes=self.sizes,
             timesteps=config.context_timesteps,
             each=config.codes_per_task,
             length=code,
@@ -271,7 +272,7 @@ class SMILe(Checkpointed):
         """One step on discriminator and encoder (eq. 4), and what depends on them."""
         config, rng = self.config, self.rng
         tasks = rng.permutation(self.tasks)[: config.tasks_per_batch]
-        shots = int(rng.choice(self.access.family.context_sizes))
+        shots = int(rng.choice(self.sizes))
         features, rest = self.demonstrations.draw_contexts(
             rng, tasks, shots, config.context_timesteps
         )

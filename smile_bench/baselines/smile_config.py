@@ -50,6 +50,9 @@ class SMILeConfig:
     transitions_per_task: int = 32
     """Of policy and discriminator batches alike."""
 
+    context_sizes: tuple[int, ...] = ()
+    """How many demonstrations a context of the training has, one number as often as another; those
+    of the family's evaluation, if empty."""
     context_timesteps: int = 32
     """Timesteps per demonstration that the encoder sees in training; all when acting."""
     codes_per_task: int = 8

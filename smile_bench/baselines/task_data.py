@@ -13,6 +13,7 @@ from smile_bench.baselines.devices import CPU, moved, take
 from smile_bench.baselines.encoder import context_features
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.datasets import Context
+from smile_bench.errors import InputError
 
 __all__ = ["EpisodeNoise", "TaskDemonstrations", "TaskReplay", "Transitions"]
 
@@ -111,8 +112,16 @@ class TaskDemonstrations:
 
         Returns:
             Features (B, K, timesteps, F), and the D - K demonstrations that were not drawn.
+
+        Raises:
+            InputError: no demonstration asked for, or more than a task has.
         """
         _, each, length, _ = self.features.shape
+        if not 1 <= shots <= each:
+            raise InputError(
+                f"a context can not have {shots} demonstrations: each task has {each}. "
+                f"Give a number from 1 to {each}."
+            )
         seen = min(timesteps, length)
         order = rng.random((len(tasks), each)).argsort(axis=1)
         chosen = order[:, :shots]

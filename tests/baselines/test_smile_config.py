@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
 
-from smile_bench.baselines.smile_config import PRESETS, preset
+from smile_bench.access import Access
+from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
 from smile_bench.errors import InputError, UnknownNameError
+from tests import synthetic
+
+SMALL = SMILeConfig(
+    family=synthetic.FAMILY,
+    iterations=8,
+    steps=2,
+    updates=4,
+    capacity=20,
+    tasks_per_batch=2,
+    transitions_per_task=2,
+    hidden=(8, 8),
+    discriminator_hidden=(8, 8),
+    encoder=EncoderConfig(hidden=8, pooled=8, code=4),
+    validate_every=0,
+)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -21,3 +43,28 @@ def test_presets_say_what_they_are(name: str) -> None:
         preset("smle", "SmileAntGoal-v0")
     with pytest.raises(InputError, match="no settings for SmileGridGoal"):
         preset(name, "SmileGridGoal-v0")
+
+
+@pytest.mark.parametrize("sizes", [(), (2, 4)])
+def test_contexts_of_the_training_have_the_configured_sizes(sizes: tuple[int, ...]) -> None:
+    access = Access(synthetic.FAMILY, dataset=synthetic.dataset())
+    training = SMILe(replace(SMALL, context_sizes=sizes), access)
+    draw, seen = training.demonstrations.draw_contexts, set()
+
+    def watched(rng: np.random.Generator, tasks: Any, shots: int, timesteps: int) -> Any:
+        seen.add(shots)
+        return draw(rng, tasks, shots, timesteps)
+
+    training.demonstrations.draw_contexts = watched  # type: ignore[method-assign]
+    for _ in range(training.iterations):
+        training.step()
+    assert seen == set(sizes or access.family.context_sizes)
+
+
+@pytest.mark.parametrize("sizes", [(0,), (2, 5)])
+def test_contexts_can_not_have_more_demonstrations_than_there_are(sizes: tuple[int, ...]) -> None:
+    access = Access(synthetic.FAMILY, dataset=synthetic.dataset())
+    with pytest.raises(
+        InputError, match=f"can not have {sizes[-1]} demonstrations: each task has 4"
+    ):
+        SMILe(replace(SMALL, context_sizes=sizes), access)
