@@ -1,7 +1,8 @@
 """What one setting of SMILe does: short trainings, scored on meta-validation tasks.
 
 Each ``--set`` is a training of its own: changes of the preset as JSON, names with a dot for the
-settings of SAC and encoder, ``{}`` for the preset itself. Meta-test is never looked at.
+settings of SAC and encoder, ``{}`` for the preset itself. Where several members act together, one
+is trained. Meta-test is never looked at.
 
     python tools/ablate_smile.py SmileAntGoal-v0 --iterations 25 \\
         --set '{}' --set '{"imitation": 0}' --set '{"sac.discount": 0.99}'

@@ -1,7 +1,7 @@
 """What an agent's context is worth: scores on train and validation tasks under several contexts.
 
-One demonstration of the task itself, one of another task of the split, and several of the task.
-Meta-test is never looked at.
+One demonstration of the task itself, one of another task of the split, and several of the task; of
+an agent of several members, also what each does alone. Meta-test is never looked at.
 
     python tools/score_contexts.py SmileWalkerDynamics-v0 --agent smile
 """
@@ -9,15 +9,28 @@ Meta-test is never looked at.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from smile_bench import load_agent
-from smile_bench.agents import PrivilegedAgent, is_state_only
+from smile_bench.agents import Agent, PrivilegedAgent, is_state_only
+from smile_bench.baselines.imitator import Imitator
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_family
 from smile_bench.protocol.evaluation import run_episodes
+
+
+def members(agent: Agent) -> list[tuple[str, Agent]]:
+    """Each member of an agent as an agent of its own, if there are several."""
+    if not isinstance(agent, Imitator) or len(agent.members) == 1:
+        return []
+    config = replace(agent.config, members=1)
+    return [
+        (f"member {k} alone", Imitator(agent.name, config, [one], agent.normaliser, {}))
+        for k, one in enumerate(agent.members)
+    ]
 
 
 def main() -> None:
@@ -42,20 +55,26 @@ def main() -> None:
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
         starts = np.stack([simulator.draw_start(rng, row) for row in parameters])
-        for kind, shown, shots in (
-            ("its own", tasks, 1),
-            ("another task's", others, 1),
-            (f"{arguments.shots} of its own", tasks, arguments.shots),
-        ):
-            contexts = [
+        contexts = {
+            kind: [
                 part.context(int(task), rng.permutation(part.demonstrations)[:shots].tolist())
                 for task in shown
             ]
-            if is_state_only(agent):
-                contexts = [context.state_only() for context in contexts]
-            policy = agent.adapt(contexts)
+            for kind, shown, shots in (
+                ("its own", tasks, 1),
+                ("another task's", others, 1),
+                (f"{arguments.shots} of its own", tasks, arguments.shots),
+            )
+        }
+        scored = [(kind, kind, agent) for kind in contexts]
+        scored += [(f"its own, {name}", "its own", member) for name, member in members(agent)]
+        for name, kind, acting in scored:
+            shown = contexts[kind]
+            if is_state_only(acting):
+                shown = [context.state_only() for context in shown]
+            policy = acting.adapt(shown)
             metrics, _ = run_episodes(family, policy, parameters, starts, threads=1)
-            print(f"{split}, {kind}: {metrics[family.metric.name].mean():.4g}", flush=True)
+            print(f"{split}, {name}: {metrics[family.metric.name].mean():.4g}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import torch
 
 from smile_bench.access import Access
 from smile_bench.baselines.devices import CPU, describe, find_device
-from smile_bench.baselines.ensemble import AgentTraining, ensemble
+from smile_bench.baselines.ensemble import ensemble
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.meta_bc import MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerTraining
 from smile_bench.baselines.presets import members, meta_bc_preset, meta_dagger_preset
@@ -21,7 +22,7 @@ from smile_bench.baselines.training import run
 from smile_bench.errors import InputError, require_known
 from smile_bench.protocol.provenance import training_recipe
 
-__all__ = ["TRAININGS", "AgentTraining", "Trainable", "train", "train_agent"]
+__all__ = ["TRAININGS", "Trainable", "train", "train_agent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Trainable:
     """The least access it needs, one of ``smile_bench.access.TRACKS``."""
     state_only: bool = False
     """It never sees the demonstrations' actions."""
-    make: Callable[[Access, int, torch.device], AgentTraining] | None = None
+    make: Callable[[Access, int, torch.device], ImitatorTraining] | None = None
     """Its training for an access, a seed and a device; None where it is done in seconds, without
     resuming and on the CPU."""
 
@@ -42,20 +43,20 @@ class Trainable:
 
 
 def _smile(name: str) -> Trainable:
-    def make(access: Access, seed: int, device: torch.device) -> AgentTraining:
+    def make(access: Access, seed: int, device: torch.device) -> ImitatorTraining:
         config, number = preset(name, access.family.id, seed), members(name, access.family.id)
         return ensemble(config, number, lambda each: SMILe(each, access, device), access)
 
     return Trainable(track="interactive", state_only=name.endswith("state-only"), make=make)
 
 
-def _meta_bc(access: Access, seed: int, device: torch.device) -> AgentTraining:
+def _meta_bc(access: Access, seed: int, device: torch.device) -> ImitatorTraining:
     family = access.family.id
     config, number = meta_bc_preset(family, seed), members("meta-bc", family)
     return ensemble(config, number, lambda each: MetaBCTraining(each, access, device), access)
 
 
-def _meta_dagger(access: Access, seed: int, device: torch.device) -> AgentTraining:
+def _meta_dagger(access: Access, seed: int, device: torch.device) -> ImitatorTraining:
     family = access.family.id
     config, number = meta_dagger_preset(family, seed), members("meta-dagger", family)
     return ensemble(config, number, lambda each: MetaDAggerTraining(each, access, device), access)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from smile_bench.errors import SmileError
 
 __all__ = [
     "CheckpointError",
-    "Checkpointed",
     "load_checkpoint",
     "pack_generator",
     "pack_module",
@@ -51,26 +49,6 @@ def load_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
     remedy = "Remove the file to start anew."
     file = read_tensors(path, "a checkpoint", CheckpointError, framework="pt", remedy=remedy)
     return file.tensors, file.document("state")
-
-
-class Checkpointed(ABC):
-    """Something whose state is tensors and JSON-able data, stored as a checkpoint."""
-
-    @abstractmethod
-    def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Everything that going on exactly needs; ``"config"`` among the data says whose it is."""
-
-    @abstractmethod
-    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`packed` gave."""
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(path, *self.packed())
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        self.unpack(*load_checkpoint(path))
 
 
 def pack_module(prefix: str, module: torch.nn.Module) -> Tensors:

@@ -1,46 +1,34 @@
 """Several trainings of one configuration that differ in their seed and act together.
 
-What an imitator does on a task that it has never met varies with its seed far more than what it
-does on those that it trained on; the mean of several is steadier (deep ensembles, Lakshminarayanan
-et al. 2017, arXiv:1612.01474, for actions in place of predictions).
+They act by the mean of their actions (deep ensembles, Lakshminarayanan et al. 2017,
+arXiv:1612.01474, for actions in place of predictions): where they have not been, on the body of
+an unseen task, each errs in its own way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from smile_bench.access import Access
-from smile_bench.baselines.checkpoint import Checkpointed, Tensors
+from smile_bench.baselines.checkpoint import Tensors
 from smile_bench.baselines.imitator import Imitator
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.meta_bc import MetaBCConfig
 from smile_bench.baselines.smile_config import SMILeConfig
-from smile_bench.baselines.training import Training
+from smile_bench.errors import InputError
 
-__all__ = ["AgentTraining", "Ensemble", "ensemble"]
+__all__ = ["Ensemble", "ensemble"]
 
 Config = TypeVar("Config", bound=SMILeConfig | MetaBCConfig)
 
 
-class AgentTraining(Training, Protocol):
-    """A training whose outcome is an imitator."""
-
-    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
-        """The agent as it stands; ``recipe`` joins settings and access counts."""
-
-    def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Everything that going on exactly needs."""
-
-    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Go on from what ``packed`` gave."""
-
-
 def ensemble(
-    config: Config, members: int, make: Callable[[Config], AgentTraining], access: Access
-) -> AgentTraining:
+    config: Config, members: int, make: Callable[[Config], ImitatorTraining], access: Access
+) -> ImitatorTraining:
     """A training of several members; just the one of the configuration for a single member.
 
     Args:
@@ -48,35 +36,38 @@ def ensemble(
         members: how many.
         make: the training of a configuration, on ``access``.
         access: what all members use together.
+
+    Raises:
+        InputError: no members.
     """
+    if members < 1:
+        raise InputError(f"an agent can not have {members} members; give 1 or more.")
     if members == 1:
         return make(config)
     # The whole is scored, not its parts.
-    alone = replace(config, validate_every=0)
-    first = config.seed * members
+    alone, first = replace(config, validate_every=0), config.seed * members
     made = [make(replace(alone, seed=first + member)) for member in range(members)]
     return Ensemble(config, made, access)
 
 
-class Ensemble(Checkpointed):
+class Ensemble(ImitatorTraining):
     """A training of independent members, one iteration of each at a time.
 
     Args:
-        config: of all, with the seed of the whole.
+        config: of all, with the seed of the whole; the settings say the number of members besides.
         members: their trainings, on ``access``.
         access: where it is counted what they use, and the whole is scored.
     """
 
     def __init__(
-        self, config: SMILeConfig | MetaBCConfig, members: Sequence[AgentTraining], access: Access
+        self,
+        config: SMILeConfig | MetaBCConfig,
+        members: Sequence[ImitatorTraining],
+        access: Access,
     ) -> None:
-        self.config, self.members, self.access = config, members, access
-        self.iteration = 0
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration as data, and the number of members."""
-        return {**asdict(self.config), "members": len(self.members)}
+        settings = {**asdict(config), "members": len(members)}
+        super().__init__(access, settings, config.validate_every)
+        self.members = members
 
     @property
     def iterations(self) -> int:
@@ -93,17 +84,16 @@ class Ensemble(Checkpointed):
         Raises:
             DivergedError: a loss of a member is not finite.
         """
-        logs = [member.step() for member in self.members]
-        log = {name: float(np.mean([each[name] for each in logs])) for name in logs[0]}
+        log = _means([member.step() for member in self.members])
         self.iteration += 1
         for name in ("env_steps", "expert_queries"):
             if f"charts/{name}" in log:
                 log[f"charts/{name}"] = float(getattr(self.access.counts, name))
-        every = self.config.validate_every
-        if every and self.iteration % every == 0:
-            metrics = self.access.validate(self.agent({}))
-            log |= {f"validation/{name}": value for name, value in metrics.items()}
-        return log
+        return log | self.scores()
+
+    def held_out_losses(self) -> dict[str, float]:
+        """Means of the members' losses on the meta-validation demonstrations."""
+        return _means([member.held_out_losses() for member in self.members])
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands: every member's networks."""
@@ -113,7 +103,7 @@ class Ensemble(Checkpointed):
             replace(agents[0].config, members=len(agents)),
             [acting for agent in agents for acting in agent.members],
             agents[0].normaliser,
-            {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
+            self.joined(recipe),
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:
@@ -124,12 +114,8 @@ class Ensemble(Checkpointed):
             own, state = member.packed()
             tensors |= {f"{index}.{name}": tensor for name, tensor in own.items()}
             states.append(state)
-        return tensors, {
-            "config": self.settings,
-            "iteration": self.iteration,
-            "access": asdict(self.access.counts),
-            "members": states,
-        }
+        state = {"config": self.settings, "iteration": self.iteration, "members": states}
+        return tensors, state
 
     def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`packed` gave."""
@@ -140,6 +126,11 @@ class Ensemble(Checkpointed):
                 for name, tensor in tensors.items()
                 if name.startswith(start)
             }
+            # Each knows what all had used.
             member.unpack(named, own)
         self.iteration = state["iteration"]
-        self.access.restore(state["access"])
+
+
+def _means(logs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each number over logs of the same names."""
+    return {name: float(np.mean([log[name] for log in logs])) for name in logs[0]}

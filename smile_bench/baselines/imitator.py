@@ -98,6 +98,9 @@ class Imitator:
         members: the pairs, as many as ``config`` says, all on one device.
         normaliser: of the meta-train demonstrations.
         recipe: command, versions, settings, seed and access of the training.
+
+    Raises:
+        AgentError: no member, or another number than ``config`` says.
     """
 
     def __init__(
@@ -108,6 +111,11 @@ class Imitator:
         normaliser: Normaliser,
         recipe: Mapping[str, Any],
     ) -> None:
+        if not members or len(members) != config.members:
+            raise AgentError(
+                f"{name} has {len(members)} pairs of encoder and policy, where its configuration "
+                f"says {config.members}; at least one is needed."
+            )
         self.name, self.config, self.recipe = name, config, recipe
         self.members, self.normaliser = members, normaliser
         self.state_only = config.state_only
@@ -172,6 +180,9 @@ class Imitator:
             for index, (encoder, policy) in enumerate(members):
                 unpack_module(_stored("encoder", index), encoder, file.tensors)
                 unpack_module(_stored("policy", index), policy, file.tensors)
+            used = sum(len(network.state_dict()) for member in members for network in member)
+            if len(file.tensors) != used + len(("mean", "scale")):
+                raise file.damaged(f"it holds other networks than {config.members} of this kind")
             normaliser = Normaliser(
                 file.tensor("normaliser.mean").numpy(), file.tensor("normaliser.scale").numpy()
             )

@@ -19,7 +19,6 @@ from torch.nn import functional
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
-    Checkpointed,
     Tensors,
     pack_generator,
     pack_module,
@@ -31,6 +30,7 @@ from smile_bench.baselines.checkpoint import (
 from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.symmetry import EpisodeSymmetry
@@ -85,7 +85,7 @@ class MetaBCConfig:
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
 
 
-class MetaBCTraining(Checkpointed):
+class MetaBCTraining(ImitatorTraining):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
@@ -106,10 +106,10 @@ class MetaBCTraining(Checkpointed):
             )
         if access.state_only:
             raise InputError(f"{self.name} imitates actions, which a state-only access hides.")
-        self.config, self.access, self.device = config, access, device
+        super().__init__(access, asdict(config), config.validate_every)
+        self.config, self.device = config, device
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.iteration = 0
         demonstrations = access.demonstrations()
         self.normaliser = Normaliser.of(demonstrations.observations)
         self.train = TaskDemonstrations(demonstrations, self.normaliser, device)
@@ -134,11 +134,6 @@ class MetaBCTraining(Checkpointed):
         )
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration as data."""
-        return asdict(self.config)
-
-    @property
     def iterations(self) -> int:
         """How many iterations the training has."""
         return self.config.updates // self.config.updates_per_iteration
@@ -159,11 +154,7 @@ class MetaBCTraining(Checkpointed):
             "losses/action_mse": float(torch.stack(losses).mean()),
             "charts/updates": float(self.iteration * config.updates_per_iteration),
         }
-        if config.validate_every and self.iteration % config.validate_every == 0:
-            log["losses/validation_action_mse"] = self._validation_loss()
-            metrics = self.access.validate(self.agent({}))
-            log |= {f"validation/{name}": value for name, value in metrics.items()}
-        return log
+        return log | self.scores()
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
@@ -172,7 +163,7 @@ class MetaBCTraining(Checkpointed):
             self.imitator_config,
             [Acting(self.encoder, self.policy)],
             self.normaliser,
-            {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
+            self.joined(recipe),
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:
@@ -257,8 +248,8 @@ class MetaBCTraining(Checkpointed):
         return functional.mse_loss(torch.tanh(mean), actions)
 
     @torch.no_grad()
-    def _validation_loss(self) -> float:
-        """The loss on meta-validation demonstrations, on the same draw each time."""
+    def held_out_losses(self) -> dict[str, float]:
+        """The loss on the meta-validation demonstrations, on the same draw each time."""
         config, rng = self.config, np.random.default_rng(self.config.seed)
         tasks = np.arange(self.validation.tasks)
         losses = []
@@ -270,4 +261,4 @@ class MetaBCTraining(Checkpointed):
             assert drawn.actions is not None
             codes = self.encoder(features)
             losses.append(float(self._loss(codes, drawn.states, drawn.actions)))
-        return float(np.mean(losses))
+        return {"losses/validation_action_mse": float(np.mean(losses))}

@@ -15,17 +15,16 @@ from smile_bench.envs import get_family
 __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 
 CLASSIFICATION = "SmileAntLinearClassification-v0"
-
-
 WALKER = "SmileWalkerDynamics-v0"
+
+TOGETHER = ("smile", "smile-state-only", "meta-bc", "meta-dagger")
+"""Agents of which several members act together where tasks are bodies; SMILe as published stays
+what it is."""
 
 
 def members(name: str, family: str) -> int:
-    """How many trainings of an agent act together on a family; one, but for unseen bodies.
-
-    The published algorithm stays as it is.
-    """
-    return 3 if family == WALKER and not name.startswith("smile-paper") else 1
+    """How many trainings of an agent act together on a family."""
+    return 3 if family == WALKER and name in TOGETHER else 1
 
 
 def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:

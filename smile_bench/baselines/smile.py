@@ -21,7 +21,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
-    Checkpointed,
     Tensors,
     pack_generator,
     pack_module,
@@ -40,6 +39,7 @@ from smile_bench.baselines.discriminator import (
 )
 from smile_bench.baselines.encoder import ContextEncoder
 from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
@@ -62,7 +62,7 @@ __all__ = ["SMILe"]
 Indices = NDArray[np.int64]
 
 
-class SMILe(Checkpointed):
+class SMILe(ImitatorTraining):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Args:
@@ -77,10 +77,10 @@ class SMILe(Checkpointed):
 
     def __init__(self, config: SMILeConfig, access: Access, device: torch.device = CPU) -> None:
         require_fitting(config, access)
-        self.config, self.access, self.device = config, access, device
+        super().__init__(access, asdict(config), config.validate_every)
+        self.config, self.device = config, device
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.iteration = 0
         demonstrations = access.demonstrations()
         self.normaliser = Normaliser.of(demonstrations.observations)
         self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
@@ -126,6 +126,8 @@ class SMILe(Checkpointed):
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
         self.sizes = config.context_sizes or access.family.context_sizes
+        # Outcomes are predicted of demonstrations that are not in the context.
+        self.demonstrations.require_sizes(self.sizes, beyond=1 if config.outcome > 0.0 else 0)
         self.bank = CodeBank(
             self.demonstrations,
             self.symmetry,
@@ -136,11 +138,6 @@ class SMILe(Checkpointed):
         )
         self.discriminator_updates = 0
         self.bank.refresh(self.encoder, self.rng)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration as data."""
-        return asdict(self.config)
 
     @property
     def iterations(self) -> int:
@@ -169,10 +166,7 @@ class SMILe(Checkpointed):
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
         log["charts/reward_scale"] = float(self.reward.deviation)
-        if config.validate_every and self.iteration % config.validate_every == 0:
-            metrics = self.access.validate(self.agent({}))
-            log |= {f"validation/{name}": value for name, value in metrics.items()}
-        return log
+        return log | self.scores()
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
@@ -184,7 +178,7 @@ class SMILe(Checkpointed):
             self.imitator_config,
             [Acting(encoder, policy)],
             self.normaliser,
-            {**recipe, "settings": self.settings, "access": asdict(self.access.counts)},
+            self.joined(recipe),
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:

@@ -51,8 +51,8 @@ class SMILeConfig:
     """Of policy and discriminator batches alike."""
 
     context_sizes: tuple[int, ...] = ()
-    """How many demonstrations a context of the training has, one number as often as another; those
-    of the family's evaluation, if empty."""
+    """How many demonstrations contexts of the training have, drawn evenly for the discriminator and
+    in turn for the bank; those of the family's evaluation, if empty."""
     context_timesteps: int = 32
     """Timesteps per demonstration that the encoder sees in training; all when acting."""
     codes_per_task: int = 8
@@ -144,7 +144,7 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
         "capacity": 20_000,
     },
 }
-"""How long and on how much a family's agents train, whichever the preset."""
+"""How long and on how much a family's agents train."""
 
 _STATE_ONLY_LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "SmileWalkerDynamics-v0": {"iterations": 540},
@@ -186,7 +186,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
 _STATE_ONLY: Mapping[str, Mapping[str, Any]] = {
     "SmileWalkerDynamics-v0": {"iterations": 180},
 }
-"""What ``smile`` changes besides without the actions."""
+"""What ``smile`` changes besides where it does not see actions."""
 
 # About 24 for the half-cheetah, 4 for the ants, 20 for the walker in the authors' code.
 _PAPER_REWARD_SCALES = {
@@ -203,7 +203,8 @@ def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
     ``smile`` is the best that we make of the algorithm. ``smile-paper`` is the published one: no
     demonstrations in the policy's batches, no other tasks' demonstrations as negatives, constant
     learning rates, a sum over demonstrations, and the authors' penalty, discount and reward scale.
-    It trains as long as ``smile`` does, on as much.
+    It trains as long as ``smile`` does, on as much; where several members of ``smile`` act together
+    (``members`` of ``presets.py``), the settings are of one member, which trains for its share.
 
     Args:
         name: one of :data:`PRESETS`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -99,6 +100,23 @@ class TaskDemonstrations:
         starts = (0, width - observed) if width >= 2 * observed else (0,)
         return [start + self.constant for start in starts]
 
+    def require_sizes(self, sizes: Sequence[int], *, beyond: int = 0) -> None:
+        """Refuse contexts of more demonstrations than there are.
+
+        Args:
+            sizes: how many demonstrations a context may have.
+            beyond: how many more of the task have to be left.
+
+        Raises:
+            InputError: one of the sizes is not possible.
+        """
+        most = self.features.shape[1] - beyond
+        if wrong := [size for size in sizes if not 1 <= size <= most]:
+            raise InputError(
+                f"a context of the training can not have {wrong[0]} demonstrations: each task has "
+                f"{most + beyond}, of which at least {beyond} must be left. Give 1 to {most}."
+            )
+
     def draw_contexts(
         self, rng: np.random.Generator, tasks: NDArray[np.int64], shots: int, timesteps: int
     ) -> tuple[Tensor, NDArray[np.int64]]:
@@ -117,11 +135,7 @@ class TaskDemonstrations:
             InputError: no demonstration asked for, or more than a task has.
         """
         _, each, length, _ = self.features.shape
-        if not 1 <= shots <= each:
-            raise InputError(
-                f"a context can not have {shots} demonstrations: each task has {each}. "
-                f"Give a number from 1 to {each}."
-            )
+        self.require_sizes([shots])
         seen = min(timesteps, length)
         order = rng.random((len(tasks), each)).argsort(axis=1)
         chosen = order[:, :shots]

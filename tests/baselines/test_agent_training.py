@@ -24,6 +24,7 @@ from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerConfig, MetaDAggerTraining
+from smile_bench.baselines.presets import members
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig
@@ -106,6 +107,38 @@ def test_an_access_shows_afterwards_what_was_used(tmp_path: Path) -> None:
     assert again.counts.validation_env_steps == 3 * 100
     assert Imitator.load(path).recipe["access"] == vars(again.counts)
     assert baselines.train is train
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_bodies_several_members_are_trained_through_one_access(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, int, Access, torch.device]] = []
+
+    def record(config: Any, access: Access, device: torch.device) -> Any:
+        made.append((config.seed, config.validate_every, access, device))
+        return MetaBCTraining(
+            MetaBCConfig(family=access.family.id, seed=config.seed, **CLONING), access
+        )
+
+    for kind in ("SMILe", "MetaBCTraining", "MetaDAggerTraining"):
+        monkeypatch.setattr(agent_training, kind, record)
+    make = TRAININGS[name].make
+    assert make is not None
+    walker = "SmileWalkerDynamics-v0"
+    for family, number in ((walker, members(name, walker)), (FAMILY, 1)):
+        made.clear()
+        data = synthetic.dataset() if family == FAMILY else None
+        access = Access(family, track="offline", dataset=data)
+        training = make(access, 5, ELSEWHERE)
+        seeds, validating, accesses, devices = zip(*made, strict=True)
+        assert seeds == tuple(range(5 * number, 6 * number))
+        assert set(accesses) == {access}
+        assert set(devices) == {ELSEWHERE}
+        assert all(every > 0 for every in validating) is (number == 1)
+        assert training.settings["seed"] == 5
+        assert training.settings.get("members", 1) == number
+    assert members(name, walker) == (1 if name.startswith("smile-paper") else 3)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from smile_bench.access import Access
-from smile_bench.baselines.agent_training import AgentTraining
 from smile_bench.baselines.devices import CPU, describe, find_device, moved, take
 from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.ensemble import ensemble
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerConfig, MetaDAggerTraining
 from smile_bench.baselines.sac import SACConfig
@@ -91,8 +92,14 @@ def meta_dagger(device: torch.device) -> MetaDAggerTraining:
     return MetaDAggerTraining(config, access, device)
 
 
-TRAININGS = [every_part, state_only, density, meta_bc, meta_dagger]
-Make = Callable[[torch.device], AgentTraining]
+def several(device: torch.device) -> ImitatorTraining:
+    config = MetaDAggerConfig(**CLONING, warm_up=1)
+    access = Access(config.family, track="expert-queries", dataset=synthetic.showing_dataset())
+    return ensemble(config, 2, lambda each: MetaDAggerTraining(each, access, device), access)
+
+
+TRAININGS = [every_part, state_only, density, meta_bc, meta_dagger, several]
+Make = Callable[[torch.device], ImitatorTraining]
 
 
 @pytest.mark.parametrize("make", TRAININGS)
@@ -105,12 +112,13 @@ def test_on_another_device_a_training_gives_the_same_numbers(make: Make, tmp_pat
         there = make(elsewhere)
         assert [there.step() for _ in range(3)] == logs
         there.save(tmp_path / "there")
-        assert {p.device for p in there.agent({}).members[0].encoder.parameters()} == {ELSEWHERE}
+        acting = [network for member in there.agent({}).members for network in member]
+        assert {p.device for network in acting for p in network.parameters()} == {ELSEWHERE}
     assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
     assert "device" not in there.settings
 
 
-@pytest.mark.parametrize("make", [every_part, meta_dagger])
+@pytest.mark.parametrize("make", [every_part, meta_dagger, several])
 @pytest.mark.parametrize("away_first", [True, False])
 def test_a_checkpoint_goes_on_on_another_device(
     make: Make, away_first: bool, tmp_path: Path

@@ -15,12 +15,15 @@ from safetensors.torch import load_file
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
 from smile_bench.baselines.encoder import EncoderConfig
-from smile_bench.baselines.ensemble import AgentTraining, Ensemble, ensemble
+from smile_bench.baselines.ensemble import Ensemble, ensemble
+from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerConfig, MetaDAggerTraining
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import preset
 from smile_bench.baselines.training import run
+from smile_bench.envs import get_family
+from smile_bench.errors import InputError
 from tests import synthetic
 
 SMALL: dict[str, Any] = {
@@ -38,7 +41,7 @@ def smile_config(seed: int) -> Any:
     return replace(config, **{**SMALL, **small, "encoder": EncoderConfig(hidden=8, pooled=8)})
 
 
-Made = tuple[Callable[[int], Any], Callable[[Any, Access], AgentTraining], str]
+Made = tuple[Callable[[int], Any], Callable[[Any, Access], ImitatorTraining], str]
 KINDS: dict[str, Made] = {
     "smile": (smile_config, SMILe, "interactive"),
     "meta-bc": (
@@ -58,13 +61,13 @@ def access_for(kind: str) -> Access:
     return Access(synthetic.FAMILY, track=KINDS[kind][2], dataset=synthetic.dataset())
 
 
-def training(kind: str, *, seed: int = 0, members: int = 2) -> AgentTraining:
+def training(kind: str, *, seed: int = 0, members: int = 2) -> ImitatorTraining:
     configured, make, _ = KINDS[kind]
     access = access_for(kind)
     return ensemble(configured(seed), members, lambda each: make(each, access), access)
 
 
-def weights(made: AgentTraining, path: Path) -> dict[str, torch.Tensor]:
+def weights(made: ImitatorTraining, path: Path) -> dict[str, torch.Tensor]:
     made.agent({}).save(path)
     return load_file(path)
 
@@ -96,6 +99,7 @@ def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
             run(made, tmp_path / name, stop_after=stop)
         weights(made, tmp_path / f"{name}.safetensors")
     whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
     ends = [
         load_checkpoint(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut")
@@ -116,7 +120,8 @@ def test_what_all_members_use_is_counted() -> None:
     used = whole.agent({}).recipe["access"]
     assert used["env_steps"] == logs[0]["charts/env_steps"]
     # Scored together, once.
-    assert used["validation_env_steps"] == 3 * 100
+    tasks = synthetic.dataset().validation.tasks
+    assert used["validation_env_steps"] == tasks * get_family(synthetic.FAMILY).horizon
 
 
 def test_it_logs_means_and_is_scored_as_a_whole() -> None:
@@ -133,6 +138,21 @@ def test_it_logs_means_and_is_scored_as_a_whole() -> None:
     losses = [member.step()["losses/action_mse"] for member in apart.members]
     assert logs[0]["losses/action_mse"] == float(np.mean(losses))
     assert len(set(losses)) == 3
+
+
+def test_losses_on_held_out_demonstrations_are_means_too() -> None:
+    whole = training("meta-bc", members=3)
+    assert isinstance(whole, Ensemble)
+    logs = [whole.step() for _ in range(2)]
+    held_out = [member.held_out_losses() for member in whole.members]
+    name = "losses/validation_action_mse"
+    assert logs[1][name] == float(np.mean([losses[name] for losses in held_out]))
+    assert name not in logs[0]
+
+
+def test_no_members_are_refused() -> None:
+    with pytest.raises(InputError, match="can not have 0 members"):
+        training("meta-bc", members=0)
 
 
 def test_one_member_is_the_training_itself() -> None:

@@ -102,6 +102,23 @@ def test_several_members_do_the_mean_of_what_each_would() -> None:
     assert np.ptp(parts, axis=0).max() > 1e-3
 
 
+@pytest.mark.parametrize("said", [-1, 0, 1, 3, 2.0])
+def test_a_file_that_says_another_number_of_members_is_damaged(said: float, tmp_path: Path) -> None:
+    made, path = agent(members=2), tmp_path / "agent.safetensors"
+    made.config = replace(CONFIG, members=said)  # type: ignore[arg-type]
+    made.save(path)
+    with pytest.raises(AgentError, match="can not read an imitator's weights"):
+        Imitator.load(path)
+
+
+def test_it_has_the_members_that_its_configuration_says() -> None:
+    made = agent(members=2)
+    for number in (0, 1, 3):
+        config = replace(CONFIG, members=number)
+        with pytest.raises(AgentError, match=f"2 pairs .* says {number}"):
+            Imitator("smile", config, made.members, made.normaliser, {})
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"\x10" + b"\x00" * 40])
 def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "agent.safetensors"
@@ -111,16 +128,16 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | No
         Imitator.load(path)
 
 
-@pytest.mark.parametrize("state_only", [False, True])
+@pytest.mark.parametrize(("state_only", "members"), [(False, 1), (True, 2)])
 def test_on_another_device_it_acts_and_is_stored_as_on_the_cpu(
-    state_only: bool, tmp_path: Path
+    state_only: bool, members: int, tmp_path: Path
 ) -> None:
     test = synthetic.demonstrations("test")
     contexts = [test.context(0, [0, 1, 2]), test.context(1, [3])]
-    made = agent(state_only=state_only)
+    made = agent(state_only=state_only, members=members)
     expected = act(made, contexts)
     with stand_in_device() as elsewhere:
-        for network in made.members[0]:
+        for network in (network for member in made.members for network in member):
             network.to(elsewhere)
         np.testing.assert_array_equal(act(made, contexts), expected)
         made.save(tmp_path / "agent.safetensors")

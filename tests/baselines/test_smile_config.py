@@ -10,11 +10,14 @@ import pytest
 
 from smile_bench.access import Access
 from smile_bench.baselines.encoder import EncoderConfig
+from smile_bench.baselines.presets import members
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
+from smile_bench.envs import all_families
 from smile_bench.errors import InputError, UnknownNameError
 from tests import synthetic
 
+TRAINED = [family for family in all_families() if family != "SmileGridGoal-v0"]
 SMALL = SMILeConfig(
     family=synthetic.FAMILY,
     iterations=8,
@@ -43,6 +46,16 @@ def test_presets_say_what_they_are(name: str) -> None:
         preset("smle", "SmileAntGoal-v0")
     with pytest.raises(InputError, match="no settings for SmileGridGoal"):
         preset(name, "SmileGridGoal-v0")
+
+
+@pytest.mark.parametrize("suffix", ["", "-state-only"])
+@pytest.mark.parametrize("family", TRAINED)
+def test_all_members_together_train_as_long_as_the_published_algorithm(
+    family: str, suffix: str
+) -> None:
+    ours, published = preset(f"smile{suffix}", family), preset(f"smile-paper{suffix}", family)
+    assert ours.iterations * members(ours.name, family) == published.iterations
+    assert members(published.name, family) == 1
 
 
 @pytest.mark.parametrize("sizes", [(), (2, 4)])
