@@ -144,19 +144,20 @@ _LENGTHS: Mapping[str, Mapping[str, Any]] = {
         "capacity": 20_000,
     },
 }
-"""How long and on how much a family's agents train."""
+"""How long and on how much a family's agents train; ``smile`` may divide it among members."""
 
 _STATE_ONLY_LENGTHS: Mapping[str, Mapping[str, Any]] = {
-    "SmileWalkerDynamics-v0": {"iterations": 540},
     "SmileAntLinearClassification-v0": {"iterations": 170},
 }
 """How long without the actions, where it differs."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {
     # What a fall costs comes later than what a step earns, and nobody gets up again. Several act
-    # together and share the family's length.
+    # together; with half of the transitions in a batch, they train for longer in the same time.
     "SmileWalkerDynamics-v0": {
-        "iterations": 200,
+        "iterations": 170,
+        "transitions_per_task": 16,
+        "imitated": 128,
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
         "patience": 25,
@@ -184,7 +185,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
 """What ``smile`` changes for a family."""
 
 _STATE_ONLY: Mapping[str, Mapping[str, Any]] = {
-    "SmileWalkerDynamics-v0": {"iterations": 180},
+    "SmileWalkerDynamics-v0": {"iterations": 400},
 }
 """What ``smile`` changes besides where it does not see actions."""
 
@@ -203,8 +204,9 @@ def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
     ``smile`` is the best that we make of the algorithm. ``smile-paper`` is the published one: no
     demonstrations in the policy's batches, no other tasks' demonstrations as negatives, constant
     learning rates, a sum over demonstrations, and the authors' penalty, discount and reward scale.
-    It trains as long as ``smile`` does, on as much; where several members of ``smile`` act together
-    (``members`` of ``presets.py``), the settings are of one member, which trains for its share.
+    It trains as long as ``smile`` does, on as much. Where several members of ``smile`` act together
+    (``members`` of ``presets.py``), the settings are of one member, and all of them together learn
+    from no more transitions than ``smile-paper`` does.
 
     Args:
         name: one of :data:`PRESETS`.
