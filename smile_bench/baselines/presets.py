@@ -17,7 +17,7 @@ __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 CLASSIFICATION = "SmileAntLinearClassification-v0"
 WALKER = "SmileWalkerDynamics-v0"
 
-TOGETHER = {"smile": 5, "smile-state-only": 2, "meta-bc": 5, "meta-dagger": 5}
+TOGETHER = {"smile": 3, "smile-state-only": 2, "meta-bc": 5, "meta-dagger": 5}
 """How many members of an agent act together where tasks are bodies; SMILe as published stays what
 it is. State-only, where learning takes longest, fewer train for longer."""
 
