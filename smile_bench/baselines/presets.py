@@ -17,9 +17,8 @@ __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 CLASSIFICATION = "SmileAntLinearClassification-v0"
 WALKER = "SmileWalkerDynamics-v0"
 
-TOGETHER = {"smile": 3, "smile-state-only": 2, "meta-bc": 5, "meta-dagger": 5}
-"""How many members of an agent act together where tasks are bodies; SMILe as published stays what
-it is. State-only, where learning takes longest, fewer train for longer."""
+TOGETHER = {"smile-state-only": 2, "meta-dagger": 5}
+"""How many members of an agent act together where tasks are bodies, if not one."""
 
 
 def members(name: str, family: str) -> int:
@@ -38,6 +37,9 @@ def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
 def meta_dagger_preset(family: str, seed: int) -> MetaDAggerConfig:
     """Meta-DAgger's settings for a family."""
     config = MetaDAggerConfig(family=family, seed=seed)
+    if family == WALKER:
+        # A member's validation returns are highest early, and fall again.
+        config = replace(config, updates=4000)
     return replace(config, **_sized(family))
 
 
@@ -57,7 +59,4 @@ def _sized(family: str) -> dict[str, Any]:
             "tasks_per_batch": 32,
             "states_per_task": 32,
         }
-    if family == WALKER:
-        # On new bodies a member's returns are highest early, and fall again.
-        return {"updates": 4000}
     return {}

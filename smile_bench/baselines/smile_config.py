@@ -152,10 +152,8 @@ _STATE_ONLY_LENGTHS: Mapping[str, Mapping[str, Any]] = {
 """How long without the actions, where it differs."""
 
 _TUNED: Mapping[str, Mapping[str, Any]] = {
-    # What a fall costs comes later than what a step earns, and nobody gets up again. Several act
-    # together.
+    # What a fall costs comes later than what a step earns, and nobody gets up again.
     "SmileWalkerDynamics-v0": {
-        "iterations": 200,
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
         "patience": 25,
@@ -183,7 +181,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
 """What ``smile`` changes for a family."""
 
 _STATE_ONLY: Mapping[str, Mapping[str, Any]] = {
-    # Slow to learn: more updates, each of half the transitions, in the same time.
+    # Two of them act together. More updates, each of half the transitions, in the same time.
     "SmileWalkerDynamics-v0": {"iterations": 400, "transitions_per_task": 16, "imitated": 128},
 }
 """What ``smile`` changes besides where it does not see actions."""
