@@ -17,7 +17,7 @@ __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 CLASSIFICATION = "SmileAntLinearClassification-v0"
 WALKER = "SmileWalkerDynamics-v0"
 
-TOGETHER = {"smile-state-only": 2, "meta-dagger": 5}
+TOGETHER = {"smile-state-only": 2}
 """How many members of an agent act together where tasks are bodies, if not one."""
 
 
@@ -37,9 +37,6 @@ def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
 def meta_dagger_preset(family: str, seed: int) -> MetaDAggerConfig:
     """Meta-DAgger's settings for a family."""
     config = MetaDAggerConfig(family=family, seed=seed)
-    if family == WALKER:
-        # A member's validation returns are highest early, and fall again.
-        config = replace(config, updates=4000)
     return replace(config, **_sized(family))
 
 
