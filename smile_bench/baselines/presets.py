@@ -15,15 +15,14 @@ from smile_bench.envs import get_family
 __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 
 CLASSIFICATION = "SmileAntLinearClassification-v0"
-WALKER = "SmileWalkerDynamics-v0"
 
-TOGETHER = {"smile-state-only": 2}
-"""How many members of an agent act together where tasks are bodies, if not one."""
+MEMBERS = {("smile-state-only", "SmileWalkerDynamics-v0"): 2}
+"""How many trainings of an agent act together on a family, where it is not one."""
 
 
 def members(name: str, family: str) -> int:
     """How many trainings of an agent act together on a family."""
-    return TOGETHER.get(name, 1) if family == WALKER else 1
+    return MEMBERS.get((name, family), 1)
 
 
 def meta_bc_preset(family: str, seed: int) -> MetaBCConfig:
