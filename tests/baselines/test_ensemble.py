@@ -101,11 +101,11 @@ def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
     whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
-    ends = [
-        load_checkpoint(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "cut")
-    ]
-    assert ends[0][1] == ends[1][1]
-    assert all(torch.equal(tensor, ends[1][0][name]) for name, tensor in ends[0][0].items())
+    tensors, state = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors")
+    again, same = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    assert state == same
+    assert tensors.keys() == again.keys()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in tensors.items())
 
 
 def test_what_all_members_use_is_counted() -> None:
@@ -128,11 +128,10 @@ def test_it_logs_means_and_is_scored_as_a_whole() -> None:
     whole = training("meta-bc", members=3)
     assert isinstance(whole, Ensemble)
     logs = [whole.step() for _ in range(2)]
-    assert "validation/minimum_distance" not in logs[0]
+    assert not any(name.startswith("validation/") for name in logs[0])
     metrics = whole.access.validate(whole.agent({}))
-    assert {f"validation/{name}": value for name, value in metrics.items()}.items() <= logs[
-        1
-    ].items()
+    scored = {name: value for name, value in logs[1].items() if name.startswith("validation/")}
+    assert scored == {f"validation/{name}": value for name, value in metrics.items()}
     apart = training("meta-bc", members=3)
     assert isinstance(apart, Ensemble)
     losses = [member.step()["losses/action_mse"] for member in apart.members]

@@ -78,10 +78,12 @@ def test_contexts_of_the_training_have_the_configured_sizes(sizes: tuple[int, ..
     assert seen == set(sizes or access.family.context_sizes)
 
 
-@pytest.mark.parametrize("sizes", [(0,), (2, 5)])
-def test_contexts_can_not_have_more_demonstrations_than_there_are(sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("sizes", "outcome"), [((0,), 0.0), ((2, 5), 0.0), ((2, 4), 1.0)])
+def test_contexts_can_not_have_more_demonstrations_than_there_are(
+    sizes: tuple[int, ...], outcome: float
+) -> None:
     access = Access(synthetic.FAMILY, dataset=synthetic.dataset())
-    with pytest.raises(
-        InputError, match=f"can not have {sizes[-1]} demonstrations: each task has 4"
-    ):
-        SMILe(replace(SMALL, context_sizes=sizes), access)
+    left = round(outcome)
+    wrong = f"can not have {sizes[-1]} demonstrations: each task has 4, .* {left} must be left"
+    with pytest.raises(InputError, match=wrong):
+        SMILe(replace(SMALL, context_sizes=sizes, outcome=outcome), access)
