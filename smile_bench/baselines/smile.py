@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
@@ -37,14 +36,13 @@ from smile_bench.baselines.discriminator import (
     classification_loss,
     gradient_penalty,
 )
-from smile_bench.baselines.encoder import ContextEncoder
 from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
-from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.reward import DiscriminatorReward
+from smile_bench.baselines.running_means import RunningMeans
 from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
@@ -118,10 +116,13 @@ class SMILe(ImitatorTraining):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.acting = nn.ModuleList([self.encoder, self.sac.policy])
-        mean = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
-        self.averaged = AveragedModel(self.acting, multi_avg_fn=mean)
-        """Encoder and policy that act when the training is over."""
+        self.means = RunningMeans(
+            Acting(self.encoder, self.sac.policy),
+            config.average,
+            config.snapshots,
+            config.snapshot_every,
+        )
+        """Encoders and policies that act when the training is over."""
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
@@ -161,7 +162,7 @@ class SMILe(ImitatorTraining):
             self._set_learning_rates()
             for _ in range(config.updates):
                 log |= self._update()
-        self.averaged.update_parameters(self.acting)
+        self.means.update()
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
@@ -170,13 +171,11 @@ class SMILe(ImitatorTraining):
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
-        encoder, policy = self.averaged.module.children()
-        assert isinstance(encoder, ContextEncoder)
-        assert isinstance(policy, SquashedGaussianPolicy)
+        acting = self.means.acting
         return Imitator(
             self.config.name,
-            self.imitator_config,
-            [Acting(encoder, policy)],
+            replace(self.imitator_config, members=len(acting)),
+            acting,
             self.normaliser,
             self.joined(recipe),
         )
@@ -186,7 +185,7 @@ class SMILe(ImitatorTraining):
         tensors = {
             **self.sac.tensors(),
             **pack_module("encoder", self.encoder),
-            **pack_module("averaged", self.averaged),
+            **self.means.tensors(),
             **pack_module("discriminator", self.discriminator),
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
             **pack_module("outcome", self.outcome),
@@ -213,7 +212,7 @@ class SMILe(ImitatorTraining):
         """Go on from what :meth:`packed` gave."""
         self.sac.restore(tensors, state["updates"])
         unpack_module("encoder", self.encoder, tensors)
-        unpack_module("averaged", self.averaged, tensors)
+        self.means.restore(tensors, state["iteration"])
         unpack_module("discriminator", self.discriminator, tensors)
         unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
         unpack_module("outcome", self.outcome, tensors)
@@ -327,14 +326,17 @@ class SMILe(ImitatorTraining):
     def _imitation(self) -> Imitation | None:
         """Demonstrations to imitate besides (notes, 6.5.4)."""
         config, rng = self.config, self.rng
-        if config.imitation == 0.0:
+        weight = config.imitation
+        if config.imitation_iterations:
+            weight *= max(0.0, 1.0 - self.iteration / config.imitation_iterations)
+        if weight == 0.0:
             return None
         tasks = rng.integers(self.tasks, size=config.imitated)
         codes, view = self.bank.draw(rng, tasks)
         drawn = self._demonstrated(tasks, config.imitated_first)
         assert drawn.actions is not None
         states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
-        return Imitation(torch.cat((states, codes), -1), drawn.actions, config.imitation)
+        return Imitation(torch.cat((states, codes), -1), drawn.actions, weight)
 
     def _policy_batch(self) -> Batch:
         """A batch for soft actor-critic."""

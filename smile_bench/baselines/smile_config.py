@@ -100,6 +100,8 @@ class SMILeConfig:
     imitation: float = 0.0
     """Weight of behavioural cloning on demonstrations (notes, 6.5.4), state-only with inferred
     actions."""
+    imitation_iterations: int = 0
+    """Over so many first iterations that weight falls linearly to nothing; 0 keeps it."""
     imitated: int = 256
     """Transitions that each policy update imitates."""
     imitated_first: int = 0
@@ -113,6 +115,10 @@ class SMILeConfig:
     average: float = 0.0
     """What acts is a running mean of encoder and policy over iterations, to which what was before
     an iteration counts this share; 0 for the latest."""
+    snapshots: int = 0
+    """How many earlier states of that mean act besides, all together by the mean of their actions;
+    the last ones of a training that keeps one every so many iterations."""
+    snapshot_every: int = 50
     decay_to: float = 0.02
     """Every learning rate falls linearly to this share of itself over the training."""
 

@@ -64,9 +64,10 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
         replace(STATE_ONLY, imitation=5.0),
         replace(STATE_ONLY, imitation=5.0, inverse_told=True),
         replace(DENSITY, episode_noise=0.5),
-        replace(CONFIG, return_steps=3, average=0.9),
+        replace(CONFIG, return_steps=3, average=0.9, snapshots=2, snapshot_every=1),
+        replace(CONFIG, imitation=5.0, imitation_iterations=4),
     ],
-    ids=["state-action", "state-only", "state-only, told", "density", "several steps, averaged"],
+    ids=["plain", "state-only", "state-only, told", "density", "averaged", "imitating at first"],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -377,23 +378,12 @@ def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
     assert lengths == {1, 2, 3}
 
 
-def test_what_acts_is_the_running_mean_of_the_weights() -> None:
-    training = SMILe(replace(CONFIG, average=0.75), access(CONFIG))
-    mean: list[torch.Tensor] = []
-    for _ in range(4):
+def test_imitation_fades_over_its_iterations() -> None:
+    training = SMILe(replace(CONFIG, imitation=8.0, imitation_iterations=4), access(CONFIG))
+    weights = []
+    for _ in range(5):
+        imitation = training._imitation()
+        weights.append(imitation.weight if imitation else 0.0)
         training.step()
-        latest = [*training.encoder.parameters(), *training.sac.policy.parameters()]
-        pairs = zip(mean or latest, latest, strict=True)
-        mean = [0.75 * old + 0.25 * new.detach() for old, new in pairs]
-    agent = training.agent({})
-    acting = [p for network in agent.members[0] for p in network.parameters()]
-    for weights, expected, new in zip(acting, mean, latest, strict=True):
-        torch.testing.assert_close(weights, expected)
-        assert not torch.equal(weights, new)
-    # Without, the latest act.
-    training = stepped(CONFIG, 3)
-    agent = training.agent({})
-    for weights, new in zip(
-        agent.members[0].policy.parameters(), training.sac.policy.parameters(), strict=True
-    ):
-        assert torch.equal(weights, new)
+    assert weights == [8.0, 6.0, 4.0, 2.0, 0.0]
+    assert training._imitation() is None
