@@ -1,4 +1,4 @@
-"""Networks of soft actor-critic: a tanh-squashed Gaussian policy and fused twin critics."""
+"""Networks of soft actor-critic: a tanh-squashed Gaussian policy and twin critics."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SquashedGaussianPolicy(nn.Module):
 
 
 class TwinCritic(nn.Module):
-    """Independent Q networks of one shape, evaluated together by batched matrix products.
+    """Independent Q networks of one shape.
 
     Args:
         inputs: length of features and action together.
@@ -117,32 +117,19 @@ class TwinCritic(nn.Module):
         critics: int = 2,
     ) -> None:
         super().__init__()
-        sizes = (inputs, *hidden, 1)
         self.critics = critics
-        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for i, o in itertools.pairwise(sizes):
-            bound = 1.0 / math.sqrt(i)
-            for parameters, shape in (
-                (self.weights, (critics, i, o)),
-                (self.biases, (critics, 1, o)),
-            ):
-                values = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-                parameters.append(nn.Parameter(values))
-        self.layer_norm = layer_norm
-        widths = hidden if layer_norm else ()
-        self.gains = nn.ParameterList(torch.ones(critics, 1, width) for width in widths)
-        self.shifts = nn.ParameterList(torch.zeros(critics, 1, width) for width in widths)
+        self.networks = nn.ModuleList()
+        for _ in range(critics):
+            layers: list[nn.Module] = []
+            for before, width in itertools.pairwise((inputs, *hidden)):
+                layers.append(linear(before, width, generator))
+                # Fused with its gain and shift, which a product over all critics would not be.
+                layers += [nn.LayerNorm(width)] if layer_norm else []
+                layers.append(nn.ReLU(inplace=True))
+            layers.append(linear((inputs, *hidden)[-1], 1, generator))
+            self.networks.append(nn.Sequential(*layers))
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
         """Values (C, B) of features (B, F) and actions (B, A)."""
-        x = torch.cat((features, actions), dim=-1).expand(self.critics, -1, -1)
-        last = len(self.weights) - 1
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
-            if i < last:
-                if self.layer_norm:
-                    x = torch.addcmul(
-                        self.shifts[i], functional.layer_norm(x, x.shape[-1:]), self.gains[i]
-                    )
-                x = functional.relu(x, inplace=True)
-        return x.squeeze(-1)
+        x = torch.cat((features, actions), dim=-1)
+        return torch.stack([network(x).squeeze(-1) for network in self.networks])

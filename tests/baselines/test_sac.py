@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from smile_bench.baselines.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.baselines.practices import PRACTICES
@@ -51,38 +49,30 @@ def test_log_density_matches_torch_distributions_and_survives_saturation() -> No
     assert torch.isfinite(ours).all()
 
 
-def separate_critic(twin: TwinCritic, which: int, x: Tensor) -> Tensor:
-    """The same network written with plain linear layers."""
-    last = len(twin.weights) - 1
-    for i, (weight, bias) in enumerate(zip(twin.weights, twin.biases, strict=True)):
-        x = functional.linear(x, weight[which].T, bias[which, 0])
-        if i < last:
-            if twin.layer_norm:
-                gain, shift = twin.gains[i][which, 0], twin.shifts[i][which, 0]
-                x = functional.layer_norm(x, x.shape[-1:], gain, shift)
-            x = torch.relu(x)
-    return x[:, 0]
-
-
 @pytest.mark.parametrize("layer_norm", [False, True])
-def test_fused_critics_equal_two_separate_ones(layer_norm: bool) -> None:
+def test_critics_are_two_networks_that_do_not_know_each_other(layer_norm: bool) -> None:
     twin = TwinCritic(7, (32, 16), layer_norm, generator())
-    for parameter in twin.parameters():
-        parameter.data.normal_(generator=generator(1))
     features, actions = torch.randn(9, 5), torch.randn(9, 2)
-    fused = twin(features, actions)
+    values = twin(features, actions)
+    assert values.shape == (2, 9)
+    assert not torch.equal(values[0], values[1])
+    state = twin.networks[1].state_dict()
     x = torch.cat((features, actions), dim=1)
-    separate = torch.stack([separate_critic(twin, which, x) for which in (0, 1)])
-    torch.testing.assert_close(fused, separate, rtol=1e-4, atol=1e-4)
-    assert not torch.equal(fused[0], fused[1])
-    weights = torch.randn(2, 9)
-    parameters = list(twin.parameters())
-    for ours, theirs in zip(
-        torch.autograd.grad((weights * fused).sum(), parameters),
-        torch.autograd.grad((weights * separate).sum(), parameters),
-        strict=True,
-    ):
-        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    step = 3 if layer_norm else 2
+    for layer in range(2):
+        name = f"{step * layer}"
+        x = x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+        if layer_norm:
+            x = (x - x.mean(1, keepdim=True)) / (
+                x.var(1, unbiased=False, keepdim=True) + 1e-5
+            ) ** 0.5
+        x = x.clamp(min=0.0)
+    x = x @ state[f"{2 * step}.weight"].T + state[f"{2 * step}.bias"]
+    torch.testing.assert_close(values[1], x[:, 0], rtol=1e-4, atol=1e-4)
+    first, second = (list(network.parameters()) for network in twin.networks)
+    gradients = torch.autograd.grad(values[0].sum(), [*first, *second])
+    assert all(bool(gradient.any()) for gradient in gradients[: len(first)])
+    assert not any(bool(gradient.any()) for gradient in gradients[len(first) :])
 
 
 def test_initial_weights_come_from_the_generator_alone() -> None:
@@ -138,7 +128,8 @@ def test_termination_cuts_the_bootstrap() -> None:
     config = SACConfig(hidden=(16,), discount=0.9, entropy_weight=1e-9, polyak=1.0)
     learner = SAC(2, 1, config, generator())
     with torch.no_grad():
-        learner.target.biases[-1].fill_(100.0)
+        for network in learner.target.networks:
+            list(network.parameters())[-1].fill_(100.0)
     rewards = torch.full((8,), 3.0)
     parts = torch.randn(8, 2), torch.rand(8, 1), rewards, torch.randn(8, 2)
     assert learner.update(Batch(*parts, torch.zeros(8)))["losses/value"] == pytest.approx(3.0)
