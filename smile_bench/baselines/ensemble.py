@@ -98,10 +98,11 @@ class Ensemble(ImitatorTraining):
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands: every member's networks."""
         agents = [member.agent({}) for member in self.members]
+        acting = [pair for agent in agents for pair in agent.members]
         return Imitator(
             agents[0].name,
-            replace(agents[0].config, members=len(agents)),
-            [acting for agent in agents for acting in agent.members],
+            replace(agents[0].config, members=len(acting)),
+            acting,
             agents[0].normaliser,
             self.joined(recipe),
         )
