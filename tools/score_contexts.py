@@ -1,7 +1,8 @@
 """What an agent's context is worth: scores on train and validation tasks under several contexts.
 
 One demonstration of the task itself, one of another task of the split, and several of the task; of
-an agent of several members, also what each does alone. Meta-test is never looked at.
+an agent of several pairs of encoder and policy, also what each does alone: one member after the
+other, of each the last state before the earlier ones. Meta-test is never looked at.
 
     python tools/score_contexts.py SmileWalkerDynamics-v0 --agent smile
 """
@@ -23,12 +24,12 @@ from smile_bench.protocol.evaluation import run_episodes
 
 
 def members(agent: Agent) -> list[tuple[str, Agent]]:
-    """Each member of an agent as an agent of its own, if there are several."""
+    """Each pair of an agent as an agent of its own, if there are several."""
     if not isinstance(agent, Imitator) or len(agent.members) == 1:
         return []
     config = replace(agent.config, members=1)
     return [
-        (f"member {k} alone", Imitator(agent.name, config, [one], agent.normaliser, {}))
+        (f"pair {k} alone", Imitator(agent.name, config, [one], agent.normaliser, {}))
         for k, one in enumerate(agent.members)
     ]
 

@@ -3,11 +3,11 @@
 Meta-validation has ten bodies, of which one or two that fall decide a score. Here bodies are drawn
 as the tables were. No expert knows them, so a body's demonstration is the best of several episodes
 that agents run on it under contexts of meta-train tasks, and bodies on which none did well are left
-out. The demonstrations are kept in a file and used again if it is there; a figure belongs to the
-agents that made them, and flatters these. Meta-test is never looked at.
+out. A figure belongs to the agents that made the demonstrations, and flatters these. What is done
+here is counted nowhere: it chooses settings, no training sees it. Meta-test is never looked at.
 
-    python tools/score_new_bodies.py bodies.npz --demonstrators smile smile-state-only \\
-        --weights runs/a.safetensors runs/b.safetensors --together
+    python tools/score_new_bodies.py draw bodies.npz
+    python tools/score_new_bodies.py score bodies.npz runs/a.safetensors runs/b.safetensors
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from smile_bench.protocol.evaluation import run_episodes
 
 FAMILY = "SmileWalkerDynamics-v0"
 EVERY = 20
-"""Of a demonstration's steps one in so many is kept, as in the dataset."""
+"""Of a demonstration's steps one in so many is kept, as in the dataset; all from one offset."""
 
 FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[np.generic]]
@@ -64,15 +64,16 @@ def run(
     return outcome.info[family.metric.name], drawn
 
 
-def demonstrate(names: Sequence[str], bodies: FloatArray, tries: int, path: Path) -> None:
+def draw(arguments: argparse.Namespace) -> None:
     """Store the best of the episodes of several agents on every body, and their returns."""
-    train, rng = load_dataset(FAMILY).train, np.random.default_rng(1)
+    bodies = walker_dynamics(np.random.default_rng(arguments.seed), arguments.bodies)
+    train, rng = load_dataset(FAMILY).train, np.random.default_rng(arguments.seed + 1)
     best = np.full(len(bodies), -np.inf)
     kept: Arrays = {}
-    for name in names:
+    for name in arguments.demonstrators:
         agent = load_agent(name, FAMILY)
         assert isinstance(agent, Imitator)
-        for _ in range(tries):
+        for _ in range(arguments.tries):
             tasks = rng.integers(train.tasks, size=len(bodies))
             contexts = [
                 train.context(int(task), [int(rng.integers(train.demonstrations))])
@@ -84,36 +85,20 @@ def demonstrate(names: Sequence[str], bodies: FloatArray, tries: int, path: Path
             kept = kept or drawn
             for column, values in drawn.items():
                 kept[column][better] = values[better]
-    with path.open("wb") as file:
+        print(f"with {name} ({agent.weights_sha256}): {best.mean():.0f}", flush=True)
+    with arguments.file.open("wb") as file:
         parts: dict[str, Any] = {"bodies": bodies, "returns": best, **kept}
         np.savez(file, **parts)
 
 
-def main() -> None:
-    """Print each agent's mean return over the bodies, and that of all of them together."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demonstrations", type=Path, help="an .npz, made if it is not there")
-    parser.add_argument("--demonstrators", nargs="+", default=["smile", "smile-state-only"])
-    parser.add_argument("--bodies", type=int, default=60)
-    parser.add_argument("--tries", type=int, default=6, help="of each demonstrator on each body")
-    parser.add_argument("--least", type=float, default=2500.0, help="return of a demonstration")
-    parser.add_argument("--weights", type=Path, nargs="+", default=[])
-    parser.add_argument("--together", action="store_true", help="score them as members besides")
-    parser.add_argument("--episodes", type=int, default=4, help="of each body")
-    parser.add_argument("--seed", type=int, default=777, help="of the bodies")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if not arguments.demonstrations.exists():
-        bodies = walker_dynamics(np.random.default_rng(arguments.seed), arguments.bodies)
-        demonstrate(arguments.demonstrators, bodies, arguments.tries, arguments.demonstrations)
-    with np.load(arguments.demonstrations) as stored:
+def score(arguments: argparse.Namespace) -> None:
+    """Print each agent's mean return over the bodies, and that of all of them as one."""
+    with np.load(arguments.file) as stored:
         data = {name: stored[name] for name in stored.files}
     good = np.flatnonzero(data["returns"] > arguments.least)
-    print(
-        f"{len(good)} of {len(data['returns'])} bodies, whose demonstrations return "
-        f"{data['returns'][good].mean():.0f} in the mean",
-        flush=True,
-    )
+    if not len(good):
+        raise SystemExit(f"no demonstration of {arguments.file} returns {arguments.least:g}.")
+    print(f"{len(good)} bodies, demonstrations {data['returns'][good].mean():.0f}", flush=True)
     which = np.repeat(good, arguments.episodes)
     contexts = [
         Context(FAMILY, *(data[name][None, body] for name in ("observations", "actions", "next")))
@@ -125,16 +110,38 @@ def main() -> None:
     simulator.set_tasks(bodies)
     starts = np.stack([simulator.draw_start(rng, row) for row in bodies])
     agents = [(path.stem, Imitator.load(path)) for path in arguments.weights]
-    if arguments.together:
+    if len(agents) > 1:
+        # All trainings have the same demonstrations, and so the same normaliser.
         first = agents[0][1]
-        members = [member for _, agent in agents for member in agent.members]
-        config = replace(first.config, members=len(members))
-        whole = Imitator(first.name, config, members, first.normaliser, {})
-        agents.append(("together", whole))
+        pairs = [pair for _, agent in agents for pair in agent.members]
+        config = replace(first.config, members=len(pairs))
+        agents.append(("together", Imitator(first.name, config, pairs, first.normaliser, {})))
     for name, agent in agents:
         policy = agent.adapt(shown(agent, contexts))
         metrics, _ = run_episodes(family, policy, bodies, starts, threads=1)
-        print(f"{name}: {metrics[family.metric.name].mean():.4g}", flush=True)
+        means = metrics[family.metric.name].reshape(len(good), -1).mean(1)
+        error = means.std(ddof=1) / len(means) ** 0.5
+        print(f"{name}: {means.mean():.0f}, standard error over bodies {error:.0f}", flush=True)
+
+
+def main() -> None:
+    """Draw bodies, or score agents on them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    drawing, scoring = commands.add_parser("draw"), commands.add_parser("score")
+    for command, do in ((drawing, draw), (scoring, score)):
+        command.add_argument("file", type=Path, help="an .npz of bodies and demonstrations")
+        command.set_defaults(do=do)
+    drawing.add_argument("--demonstrators", nargs="+", default=["smile", "smile-state-only"])
+    drawing.add_argument("--bodies", type=int, default=60)
+    drawing.add_argument("--tries", type=int, default=6, help="of each agent on each body")
+    drawing.add_argument("--seed", type=int, default=777)
+    scoring.add_argument("weights", type=Path, nargs="+")
+    scoring.add_argument("--least", type=float, default=2500.0, help="return of a demonstration")
+    scoring.add_argument("--episodes", type=int, default=4, help="of each body")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.do(arguments)
 
 
 if __name__ == "__main__":

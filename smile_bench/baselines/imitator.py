@@ -42,7 +42,8 @@ class ImitatorConfig:
     """Widths of the policy's layers."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     members: int = 1
-    """How many encoders, each with its policy, act together."""
+    """How many encoders, each with its policy, act together: of every training the last state and
+    the earlier ones that it kept."""
 
 
 class Acting(NamedTuple):

@@ -123,7 +123,6 @@ class TwinCritic(nn.Module):
             layers: list[nn.Module] = []
             for before, width in itertools.pairwise((inputs, *hidden)):
                 layers.append(linear(before, width, generator))
-                # Fused with its gain and shift, which a product over all critics would not be.
                 layers += [nn.LayerNorm(width)] if layer_norm else []
                 layers.append(nn.ReLU(inplace=True))
             layers.append(linear((inputs, *hidden)[-1], 1, generator))

@@ -42,7 +42,6 @@ from smile_bench.baselines.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
 from smile_bench.baselines.reward import DiscriminatorReward
-from smile_bench.baselines.running_means import RunningMeans
 from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
 from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
@@ -54,6 +53,7 @@ from smile_bench.baselines.task_data import (
     Transitions,
 )
 from smile_bench.baselines.training import DivergedError
+from smile_bench.baselines.weight_average import WeightAverage
 
 __all__ = ["SMILe"]
 
@@ -116,7 +116,7 @@ class SMILe(ImitatorTraining):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.means = RunningMeans(
+        self.average = WeightAverage(
             Acting(self.encoder, self.sac.policy),
             config.average,
             config.snapshots,
@@ -162,7 +162,7 @@ class SMILe(ImitatorTraining):
             self._set_learning_rates()
             for _ in range(config.updates):
                 log |= self._update()
-        self.means.update()
+        self.average.update()
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
@@ -171,7 +171,7 @@ class SMILe(ImitatorTraining):
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
-        acting = self.means.acting
+        acting = self.average.acting
         return Imitator(
             self.config.name,
             replace(self.imitator_config, members=len(acting)),
@@ -185,7 +185,7 @@ class SMILe(ImitatorTraining):
         tensors = {
             **self.sac.tensors(),
             **pack_module("encoder", self.encoder),
-            **self.means.tensors(),
+            **self.average.tensors(),
             **pack_module("discriminator", self.discriminator),
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
             **pack_module("outcome", self.outcome),
@@ -212,7 +212,7 @@ class SMILe(ImitatorTraining):
         """Go on from what :meth:`packed` gave."""
         self.sac.restore(tensors, state["updates"])
         unpack_module("encoder", self.encoder, tensors)
-        self.means.restore(tensors, state["iteration"])
+        self.average.restore(tensors)
         unpack_module("discriminator", self.discriminator, tensors)
         unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
         unpack_module("outcome", self.outcome, tensors)

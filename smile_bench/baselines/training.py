@@ -117,7 +117,7 @@ class _Record:
         spent = 0.0
         if self.checkpoint.exists():
             _require_same_settings(training, self.checkpoint)
-            training.load(self.checkpoint)
+            _load(training, self.checkpoint)
             spent = float(json.loads(self._clock.read_text())) if self._clock.exists() else 0.0
         self._started = time.perf_counter() - spent
         self._rows = _kept_rows(self._log, training.iteration)
@@ -173,6 +173,16 @@ def _require_same_settings(training: Training, checkpoint: Path) -> None:
             f"{checkpoint} belongs to a training with other settings "
             f"({_differences(state['config'], expected)}). Give another folder or remove it."
         )
+
+
+def _load(training: Training, checkpoint: Path) -> None:
+    try:
+        training.load(checkpoint)
+    except (LookupError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{checkpoint} has the settings of this training but not its networks, as another "
+            f"version of smile-bench has them ({error}). Give another folder or remove it."
+        ) from error
 
 
 def _differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> str:

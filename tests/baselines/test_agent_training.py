@@ -18,7 +18,7 @@ from smile_bench import baselines
 from smile_bench.access import Access
 from smile_bench.baselines import agent_training
 from smile_bench.baselines.agent_training import TRAININGS, Trainable, train, train_agent
-from smile_bench.baselines.checkpoint import load_checkpoint, save_checkpoint
+from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from smile_bench.baselines.devices import find_device
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator
@@ -289,6 +289,18 @@ def test_columns_may_be_missing_in_some_iterations(
     assert scores == ["", "", "3.0", "", "", "6.0", ""]
     # The last score stays on the bar.
     assert [values.get("score") for values in shown] == [None, None, "3", "3", None, "6", "6"]
+
+
+def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
+    class Other(Sparse):
+        def load(self, path: Path) -> None:
+            torch.nn.Linear(2, 1).load_state_dict(load_checkpoint(path)[0])
+
+    run(Sparse(), tmp_path, stop_after=1)
+    stored = (tmp_path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="not its networks, as another version"):
+        run(Other(), tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == stored
 
 
 def test_a_trainable_makes_the_least_access() -> None:

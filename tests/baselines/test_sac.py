@@ -52,23 +52,25 @@ def test_log_density_matches_torch_distributions_and_survives_saturation() -> No
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_critics_are_two_networks_that_do_not_know_each_other(layer_norm: bool) -> None:
     twin = TwinCritic(7, (32, 16), layer_norm, generator())
+    for parameter in twin.parameters():
+        parameter.data.normal_(generator=generator(parameter.numel()))
+    for parameter in twin.networks[1].parameters():
+        parameter.data.mul_(1.5)
     features, actions = torch.randn(9, 5), torch.randn(9, 2)
     values = twin(features, actions)
     assert values.shape == (2, 9)
-    assert not torch.equal(values[0], values[1])
-    state = twin.networks[1].state_dict()
-    x = torch.cat((features, actions), dim=1)
-    step = 3 if layer_norm else 2
-    for layer in range(2):
-        name = f"{step * layer}"
-        x = x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
-        if layer_norm:
-            x = (x - x.mean(1, keepdim=True)) / (
-                x.var(1, unbiased=False, keepdim=True) + 1e-5
-            ) ** 0.5
-        x = x.clamp(min=0.0)
-    x = x @ state[f"{2 * step}.weight"].T + state[f"{2 * step}.bias"]
-    torch.testing.assert_close(values[1], x[:, 0], rtol=1e-4, atol=1e-4)
+    for network, value in zip(twin.networks, values, strict=True):
+        parts = iter(list(network.parameters()))
+        x = torch.cat((features, actions), dim=1)
+        for _ in range(2):
+            x = x @ next(parts).T + next(parts)
+            if layer_norm:
+                width = x.var(1, unbiased=False, keepdim=True).add(1e-5).sqrt()
+                x = (x - x.mean(1, keepdim=True)) / width * next(parts) + next(parts)
+            x = x.clamp(min=0.0)
+        x = x @ next(parts).T + next(parts)
+        torch.testing.assert_close(value, x[:, 0], rtol=1e-4, atol=1e-4)
+        assert not list(parts)
     first, second = (list(network.parameters()) for network in twin.networks)
     gradients = torch.autograd.grad(values[0].sum(), [*first, *second])
     assert all(bool(gradient.any()) for gradient in gradients[: len(first)])

@@ -64,7 +64,7 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
         replace(STATE_ONLY, imitation=5.0),
         replace(STATE_ONLY, imitation=5.0, inverse_told=True),
         replace(DENSITY, episode_noise=0.5),
-        replace(CONFIG, return_steps=3, average=0.9, snapshots=2, snapshot_every=1),
+        replace(CONFIG, return_steps=3, average=0.9, snapshots=2, snapshot_every=2),
         replace(CONFIG, imitation=5.0, imitation_iterations=4),
     ],
     ids=["plain", "state-only", "state-only, told", "density", "averaged", "imitating at first"],
@@ -347,6 +347,9 @@ def test_settings_that_can_not_be_trained_are_refused() -> None:
         SMILe(replace(CONFIG, reward="arl"), access())
     with pytest.raises(InputError, match="no state-only form"):
         SMILe(replace(STATE_ONLY, density_form=True), access(STATE_ONLY))
+    for wrong in ({"snapshot_every": 0}, {"imitation_iterations": -1}, {"average": 1.0}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*; give"):
+            SMILe(replace(CONFIG, **wrong), access())
     with pytest.raises(InputError, match="offline track has no environments"):
         SMILe(CONFIG, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset()))
 

@@ -50,7 +50,7 @@ def test_presets_say_what_they_are(name: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["", "-state-only"])
 @pytest.mark.parametrize("family", TRAINED)
-def test_all_members_together_learn_from_no_more_than_the_published_algorithm(
+def test_all_members_together_have_no_more_in_their_batches_than_the_published_algorithm(
     family: str, suffix: str
 ) -> None:
     def transitions(name: str) -> int:

@@ -1,4 +1,4 @@
-"""What acts of a training: the running mean of its weights, and earlier states of it."""
+"""What acts of a training: the moving average of its weights, and earlier states of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from smile_bench.baselines.imitator import Acting, ImitatorConfig, make_networks
-from smile_bench.baselines.running_means import RunningMeans
 from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.weight_average import WeightAverage
 from tests import synthetic
 from tests.baselines.test_smile import CONFIG, access, stepped
 
@@ -19,38 +19,54 @@ def networks(seed: int = 0) -> Acting:
     return make_networks(config, torch.Generator().manual_seed(seed))
 
 
-def shifted(means: RunningMeans, latest: Acting) -> list[float]:
+def shifted(average: WeightAverage, latest: Acting) -> list[float]:
     """After an iteration that adds 1 to every weight: by how much those that act are off zero."""
     with torch.no_grad():
-        for parameter in latest.policy.parameters():
-            parameter.add_(1.0)
-    means.update()
-    return [float(next(acting.policy.parameters()).detach().mean()) for acting in means.acting]
+        for network in latest:
+            for parameter in network.parameters():
+                parameter.add_(1.0)
+    average.update()
+    found: list[float] = []
+    for acting in average.acting:
+        off = {float(p.detach().mean()) for network in acting for p in network.parameters()}
+        assert len(off) == 1
+        found += off
+    return found
+
+
+def at_zero() -> Acting:
+    latest = networks()
+    with torch.no_grad():
+        for network in latest:
+            for parameter in network.parameters():
+                parameter.zero_()
+    return latest
 
 
 def test_earlier_states_act_besides_the_latest_first() -> None:
-    latest = networks()
-    with torch.no_grad():
-        for parameter in latest.policy.parameters():
-            parameter.zero_()
-    means = RunningMeans(latest, 0.0, snapshots=2, every=2)
-    seen = [shifted(means, latest) for _ in range(7)]
-    # None of the end itself, which acts anyway.
+    latest = at_zero()
+    average = WeightAverage(latest, 0.0, snapshots=2, every=2)
+    seen = [shifted(average, latest) for _ in range(7)]
+    # The end itself is not kept: it acts anyway.
     assert seen[:4] == [[1.0], [2.0], [3.0, 2.0], [4.0, 2.0]]
     assert seen[4:] == [[5.0, 4.0, 2.0], [6.0, 4.0, 2.0], [7.0, 6.0, 4.0]]
 
 
-def test_restored_means_go_on_alike() -> None:
-    latest = networks()
-    means = RunningMeans(latest, 0.5, snapshots=2, every=1)
-    restored = RunningMeans(networks(1), 0.5, snapshots=2, every=1)
-    for _ in range(4):
-        shifted(means, latest)
-    restored.restore(means.tensors(), 4)
-    assert len(restored.kept) == 2
-    assert restored.tensors().keys() == means.tensors().keys()
-    for name, tensor in means.tensors().items():
-        assert torch.equal(tensor, restored.tensors()[name])
+def test_a_restored_average_goes_on_alike() -> None:
+    latest = at_zero()
+    average = WeightAverage(latest, 0.5, snapshots=2, every=2)
+    for _ in range(3):
+        shifted(average, latest)
+    other = networks(1)
+    restored = WeightAverage(other, 0.5, snapshots=2, every=2)
+    restored.restore(average.tensors())
+    with torch.no_grad():
+        for ours, theirs in zip(other, latest, strict=True):
+            ours.load_state_dict(theirs.state_dict())
+    assert [shifted(restored, other) for _ in range(4)] == [
+        shifted(average, latest) for _ in range(4)
+    ]
+    assert len(average.acting) == 3
 
 
 def test_the_agent_acts_by_the_mean_over_earlier_states() -> None:
@@ -63,12 +79,12 @@ def test_the_agent_acts_by_the_mean_over_earlier_states() -> None:
     for member in agent.members:
         agent.members = [member]
         acts.append(agent.adapt([context]).act(state))
-    agent.members = training.means.acting
+    agent.members = training.average.acting
     np.testing.assert_allclose(agent.adapt([context]).act(state), np.mean(acts, 0), atol=1e-6)
     assert len({act.tobytes() for act in acts}) == 3
 
 
-def test_what_acts_is_the_running_mean_of_the_weights() -> None:
+def test_what_acts_is_the_moving_average_of_the_weights() -> None:
     training = SMILe(replace(CONFIG, average=0.75), access())
     mean: list[torch.Tensor] = []
     for _ in range(4):
