@@ -16,7 +16,10 @@ __all__ = ["members", "meta_bc_preset", "meta_dagger_preset"]
 
 CLASSIFICATION = "SmileAntLinearClassification-v0"
 
-MEMBERS = {("smile-state-only", "SmileWalkerDynamics-v0"): 2}
+MEMBERS = {
+    ("smile", "SmileWalkerDynamics-v0"): 3,
+    ("smile-state-only", "SmileWalkerDynamics-v0"): 3,
+}
 """How many trainings of an agent act together on a family, where it is not one."""
 
 
