@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--agent", default="smile")
     parser.add_argument("--episodes", type=int, default=4, help="of each task and kind")
     parser.add_argument("--shots", type=int, default=8, help="where there are several")
+    parser.add_argument("--whole", action="store_true", help="leave out what each pair does alone")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -68,7 +69,8 @@ def main() -> None:
             )
         }
         scored = [(kind, kind, agent) for kind in contexts]
-        scored += [(f"its own, {name}", "its own", member) for name, member in members(agent)]
+        alone = [] if arguments.whole else members(agent)
+        scored += [(f"its own, {name}", "its own", member) for name, member in alone]
         for name, kind, acting in scored:
             shown = contexts[kind]
             if is_state_only(acting):
