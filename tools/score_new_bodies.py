@@ -109,7 +109,7 @@ def score(arguments: argparse.Namespace) -> None:
     simulator = family.make_simulator(len(bodies), threads=1)
     simulator.set_tasks(bodies)
     starts = np.stack([simulator.draw_start(rng, row) for row in bodies])
-    agents = [(path.stem, Imitator.load(path)) for path in arguments.weights]
+    agents = [(str(path), Imitator.load(path)) for path in arguments.weights]
     if len(agents) > 1:
         # All trainings have the same demonstrations, and so the same normaliser.
         first = agents[0][1]
