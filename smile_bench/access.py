@@ -12,6 +12,7 @@ from smile_bench.agents import Agent, checked_actions, checked_policy, is_state_
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import Family, get_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.envs.simulator import Simulator
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 from smile_bench.protocol.evaluation import run_episodes
@@ -166,7 +167,7 @@ class Access:
         parameters = family.table("validation")[tasks]
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
-        starts = np.stack([simulator.draw_start(rng, row) for row in parameters])
+        starts = draw_starts(simulator, rng, parameters)
         metrics, _ = run_episodes(family, policy, parameters, starts, threads=1)
         self._count(
             validation_demonstrations=max(
@@ -237,9 +238,8 @@ class Environments:
         """Begin an episode in the slots ``ids``, all by default, whether it had ended or not."""
         where = np.arange(len(self.tasks)) if ids is None else ids
         if len(where):
-            rows = self._parameters[where]
-            starts = [self._simulator.draw_start(rng, row) for row in rows]
-            self._simulator.reset(np.stack(starts), where)
+            starts = draw_starts(self._simulator, rng, self._parameters[where])
+            self._simulator.reset(starts, where)
             self._left[where] = self.family.horizon
 
     def step(self, actions: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from smile_bench.agents import (
 )
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.errors import AgentError
 
 __all__ = ["check_agent"]
@@ -118,7 +119,7 @@ def _observations(family: Family, slots: int) -> NDArray[np.float64]:
     simulator = family.make_simulator(slots, threads=1)
     table = family.table("train")
     simulator.set_tasks(table[np.arange(slots) % len(table)])
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in simulator.parameters]))
+    simulator.reset(draw_starts(simulator, rng, simulator.parameters))
     observations = []
     for _ in range(STEPS):
         observations.append(simulator.observe())

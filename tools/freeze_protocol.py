@@ -15,6 +15,7 @@ from smile_bench.agents import PrivilegedAgent
 from smile_bench.baselines import load_agent
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import Family, get_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.protocol.evaluation import run_episodes
 from smile_bench.protocol.metatest import (
     References,
@@ -35,7 +36,7 @@ def freeze(family_id: str) -> None:
     rng = np.random.default_rng(SEED)
     parameters = np.repeat(family.table("test"), family.evaluation_episodes, axis=0)
     simulator = family.make_simulator(len(parameters))
-    states = np.stack([simulator.draw_start(rng, row) for row in parameters])
+    states = draw_starts(simulator, rng, parameters)
     meta_test = draw_meta_test(family, states, load_dataset(family).digest(), rng)
 
     # The expert on the protocol's own episodes; the task-blind expert on every other task, so that

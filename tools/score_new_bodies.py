@@ -28,6 +28,7 @@ from smile_bench.agents import Agent, is_state_only
 from smile_bench.baselines.imitator import Imitator
 from smile_bench.datasets import Context, load_dataset
 from smile_bench.envs import get_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.protocol.evaluation import run_episodes
 
 FAMILY = "SmileWalkerDynamics-v0"
@@ -50,7 +51,7 @@ def run(
     family = get_family(FAMILY)
     simulator = family.make_simulator(len(bodies), threads=1)
     simulator.set_tasks(bodies)
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in bodies]))
+    simulator.reset(draw_starts(simulator, rng, bodies))
     policy = agent.adapt(shown(agent, contexts))
     observed, acted = [simulator.observe()], []
     for _ in range(family.horizon):
@@ -108,7 +109,7 @@ def score(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
     simulator = family.make_simulator(len(bodies), threads=1)
     simulator.set_tasks(bodies)
-    starts = np.stack([simulator.draw_start(rng, row) for row in bodies])
+    starts = draw_starts(simulator, rng, bodies)
     agents = [(str(path), Imitator.load(path)) for path in arguments.weights]
     if len(agents) > 1:
         # All trainings have the same demonstrations, and so the same normaliser.

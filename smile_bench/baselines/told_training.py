@@ -13,6 +13,7 @@ from torch import nn
 from smile_bench.baselines.practices import PRACTICES, Practice
 from smile_bench.datasets.expert import Expert
 from smile_bench.envs import get_mujoco_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.envs.simulator import Simulator
 
 __all__ = ["ToldConfig", "ToldTraining"]
@@ -94,7 +95,7 @@ class ToldTraining(Generic[Config]):
     def draw_starts(self, ids: NDArray[np.int64]) -> FloatArray:
         """Initial states (len(ids), S) for the tasks of environments ``ids``."""
         parameters = self.simulator.parameters[ids]
-        return np.stack([self.simulator.draw_start(self.rng, row) for row in parameters])
+        return draw_starts(self.simulator, self.rng, parameters)
 
     def pack(
         self,

@@ -21,6 +21,7 @@ from smile_bench.datasets.specialists import Specialists, unpack_specialists
 from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import Family, get_family, get_mujoco_family
 from smile_bench.envs.family import ToldPolicy
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.errors import ExpertError
 
 __all__ = [
@@ -176,7 +177,7 @@ def task_metrics(
     simulator = family.make_simulator(len(parameters))
     simulator.set_tasks(parameters)
     rng = np.random.default_rng(seed)
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
+    simulator.reset(draw_starts(simulator, rng, parameters))
     for _ in range(family.horizon):
         outcome = simulator.step(expert.act(simulator.observe(), parameters, rng))
     return outcome.info[family.metric.name].reshape(len(tasks), episodes)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BatchSimulator", "Outcome", "Renderer", "ToldPolicy"]
+__all__ = ["BatchSimulator", "Outcome", "Renderer", "ToldPolicy", "draw_starts"]
 
 FloatArray = NDArray[np.float64]
 
@@ -63,6 +63,13 @@ class BatchSimulator(Protocol):
 
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> Outcome:
         """Take one control step with actions (N, action_size) where ``moving`` (N,)."""
+
+
+def draw_starts(
+    simulator: BatchSimulator, rng: np.random.Generator, parameters: FloatArray
+) -> FloatArray:
+    """Draw initial states (N, S) for tasks (N, P), one after the other from one generator."""
+    return np.stack([simulator.draw_start(rng, row) for row in parameters])
 
 
 class Renderer(Protocol):

@@ -11,6 +11,7 @@ import torch
 from smile_bench.baselines.ppo import PPO, PPOConfig
 from smile_bench.baselines.practices import PRACTICES, ReachGoal
 from smile_bench.baselines.training import run
+from smile_bench.envs.interfaces import draw_starts
 
 SMALL: dict[str, Any] = {
     "iterations": 3,
@@ -121,8 +122,7 @@ def test_walker_reward_is_the_family_s() -> None:
     simulator, practice = training.simulator, training.practice
     rng = np.random.default_rng(0)
     simulator.set_tasks(practice.draw_tasks(rng, simulator.num_envs, 1.0))
-    starts = [simulator.draw_start(rng, row) for row in simulator.parameters]
-    simulator.reset(np.stack(starts))
+    simulator.reset(draw_starts(simulator, rng, simulator.parameters))
     actions, before = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6)), simulator.qpos.copy()
     outcome = simulator.step(actions)
     movement = practice.movement(before, simulator.qpos)

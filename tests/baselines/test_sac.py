@@ -17,6 +17,7 @@ from smile_bench.baselines.running_normaliser import RunningNormaliser
 from smile_bench.baselines.sac import SAC, Batch, SACConfig
 from smile_bench.baselines.sac_expert import SACExpert, SACExpertConfig
 from smile_bench.baselines.training import DivergedError
+from smile_bench.envs.interfaces import draw_starts
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +181,7 @@ def test_velocity_reward_is_the_familys() -> None:
     rng = np.random.default_rng(0)
     tasks = practice.draw_tasks(rng, simulator.num_envs, 0.0)
     simulator.set_tasks(tasks)
-    simulator.reset(np.stack([simulator.draw_start(rng, task) for task in tasks]))
+    simulator.reset(draw_starts(simulator, rng, tasks))
     actions = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6))
     before = simulator.qpos.copy()
     outcome = simulator.step(actions)

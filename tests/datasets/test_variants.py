@@ -26,6 +26,7 @@ from smile_bench.datasets.variants import (
 )
 from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import SPLITS, get_family
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.errors import DatasetError, InputError, UnknownNameError
 
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
@@ -134,7 +135,7 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
     simulator = family.make_simulator(len(table))
     simulator.set_tasks(table)
     rng = np.random.default_rng(1)
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in table]))
+    simulator.reset(draw_starts(simulator, rng, table))
     seen = simulator.observe()
     for rate, told in ((0.0, table), (1.0, others)):
         drawn = np.random.default_rng(2)

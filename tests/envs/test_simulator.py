@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from smile_bench.envs import MujocoFamily
+from smile_bench.envs.interfaces import draw_starts
 from smile_bench.envs.simulator import Simulator, available_threads, require_actions
 from smile_bench.errors import InputError, SimulationError
 
@@ -15,7 +16,7 @@ def begin(family: MujocoFamily, n: int = 3) -> Simulator:
     parameters = family.tasks["train"][:n]
     simulator.set_tasks(parameters)
     rng = np.random.default_rng(0)
-    simulator.reset(np.stack([simulator.draw_start(rng, row) for row in parameters]))
+    simulator.reset(draw_starts(simulator, rng, parameters))
     return simulator
 
 
