@@ -2,7 +2,7 @@
 
 Each ``--set`` is a training of its own: changes of the preset as JSON, names with a dot for the
 settings of SAC and encoder, ``{}`` for the preset itself. Where several members act together, one
-is trained. Fewer iterations shorten neither ``imitation_iterations`` nor ``snapshot_every``.
+is trained. Fewer iterations do not shorten ``imitation_iterations``.
 Meta-test is never looked at.
 
     python tools/ablate_smile.py SmileAntGoal-v0 --iterations 25 \\

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.baselines.networks import linear
+from smile_bench.baselines.normaliser import CLIP, MINIMUM_SCALE
 from smile_bench.errors import InputError
 
 __all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
@@ -25,6 +26,9 @@ class EncoderConfig:
     """Size of the context code z."""
     across: str = "mean"
     """How demonstrations are pooled: ``"mean"`` or, as the authors' code has it, ``"sum"``."""
+    changes: bool = False
+    """See s' as its change from s, in standard deviations of that change over the meta-train
+    demonstrations: a control step changes little, and beside s the rest of s' tells nothing."""
 
 
 def context_features(
@@ -53,16 +57,29 @@ class ContextEncoder(nn.Module):
         features: size of a transition as the encoder sees it.
         config: sizes.
         generator: draws the initial weights.
+        observed: size of s, and of s'; needed where changes are seen.
 
     Raises:
-        InputError: an unknown pooling.
+        InputError: an unknown pooling, or changes of states of no size.
     """
 
-    def __init__(self, features: int, config: EncoderConfig, generator: torch.Generator) -> None:
+    change_scale: Tensor
+    """(O,), where changes are seen."""
+
+    def __init__(
+        self, features: int, config: EncoderConfig, generator: torch.Generator, observed: int = 0
+    ) -> None:
         super().__init__()
         if config.across not in ("mean", "sum"):
             raise InputError(f"demonstrations are pooled by mean or sum, not {config.across!r}.")
-        self.mean = config.across == "mean"
+        if config.changes and not 0 < 2 * observed <= features:
+            raise InputError(
+                f"an encoder that sees changes takes s and s' of {observed} numbers each out of "
+                f"{features}; give the size of an observation."
+            )
+        self.mean, self.changes = config.across == "mean", config.changes
+        if self.changes:
+            self.register_buffer("change_scale", torch.ones(observed))
         self.timestep = nn.Sequential(
             linear(features, config.hidden, generator),
             nn.ReLU(),
@@ -76,6 +93,12 @@ class ContextEncoder(nn.Module):
             linear(config.pooled, config.code, generator),
         )
 
+    def measure(self, features: Tensor) -> None:
+        """Take the standard deviations of changes from the meta-train demonstrations (..., F)."""
+        if self.changes:
+            changes = self._changes(features).flatten(0, -2)
+            self.change_scale.copy_(changes.std(0).clamp(min=MINIMUM_SCALE))
+
     def forward(self, features: Tensor, present: Tensor | None = None) -> Tensor:
         """Encode contexts.
 
@@ -86,7 +109,7 @@ class ContextEncoder(nn.Module):
         Returns:
             Codes (B, code).
         """
-        trajectories = self.timestep(features).mean(dim=2)
+        trajectories = self.timestep(self._seen(features)).mean(dim=2)
         if present is None:
             present = trajectories.new_ones(trajectories.shape[:2], dtype=torch.bool)
         weights = present.to(trajectories)[..., None]
@@ -95,3 +118,13 @@ class ContextEncoder(nn.Module):
             pooled = pooled / weights.sum(dim=1)
         code: Tensor = self.context(pooled)
         return code
+
+    def _seen(self, features: Tensor) -> Tensor:
+        if not self.changes:
+            return features
+        changes = (self._changes(features) / self.change_scale).clamp(-CLIP, CLIP)
+        return torch.cat((features[..., : -len(self.change_scale)], changes), -1)
+
+    def _changes(self, features: Tensor) -> Tensor:
+        observed = len(self.change_scale)
+        return features[..., -observed:] - features[..., :observed]

@@ -42,8 +42,7 @@ class ImitatorConfig:
     """Widths of the policy's layers."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     members: int = 1
-    """How many encoders, each with its policy, act together: of every training the last state and
-    the earlier ones that it kept."""
+    """How many encoders, each with its policy, act together."""
 
 
 class Acting(NamedTuple):
@@ -62,7 +61,7 @@ def make_networks(
     family = get_family(config.family)
     observed, actions = family.observation_size, family.action_size
     seen = 2 * observed + (0 if config.state_only else actions)
-    encoder = ContextEncoder(seen, config.encoder, generator)
+    encoder = ContextEncoder(seen, config.encoder, generator, observed)
     policy = SquashedGaussianPolicy(
         observed + config.encoder.code, actions, config.hidden, generator
     )

@@ -121,6 +121,7 @@ class MetaBCTraining(ImitatorTraining):
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
         self.encoder, self.policy = make_networks(self.imitator_config, self.generator, device)
+        self.encoder.measure(self.train.features)
         own = torch.Generator().manual_seed(config.seed)
         observed = access.family.observation_size
         self.outcome = OutcomePredictor(observed, config.encoder.code, own).to(device)

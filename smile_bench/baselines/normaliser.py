@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Normaliser"]
+__all__ = ["CLIP", "MINIMUM_SCALE", "Normaliser"]
 
 MINIMUM_SCALE = 1e-3
 CLIP = 10.0

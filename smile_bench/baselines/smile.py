@@ -93,6 +93,7 @@ class SMILe(ImitatorTraining):
             encoder=config.encoder,
         )
         self.encoder, _ = make_networks(self.imitator_config, self.generator, device)
+        self.encoder.measure(self.demonstrations.features)
         code = config.encoder.code
         sac = replace(config.sac, hidden=config.hidden)
         self.sac = SAC(observed + code, actions, sac, self.generator, device)
@@ -116,13 +117,8 @@ class SMILe(ImitatorTraining):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.average = WeightAverage(
-            Acting(self.encoder, self.sac.policy),
-            config.average,
-            config.snapshots,
-            config.snapshot_every,
-        )
-        """Encoders and policies that act when the training is over."""
+        self.average = WeightAverage(Acting(self.encoder, self.sac.policy), config.average)
+        """Encoder and policy that act when the training is over."""
         self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
@@ -171,11 +167,10 @@ class SMILe(ImitatorTraining):
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands."""
-        acting = self.average.acting
         return Imitator(
             self.config.name,
-            replace(self.imitator_config, members=len(acting)),
-            acting,
+            self.imitator_config,
+            [self.average.acting],
             self.normaliser,
             self.joined(recipe),
         )

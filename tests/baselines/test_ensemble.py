@@ -91,16 +91,6 @@ def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> Non
     assert not torch.equal(stored["1.policy.layers.0.weight"], stored["policy.layers.0.weight"])
 
 
-def test_earlier_states_of_every_member_act_as_well() -> None:
-    access = access_for("smile")
-    config = replace(smile_config(0), average=0.5, snapshots=1, snapshot_every=1)
-    whole = ensemble(config, 2, lambda each: SMILe(each, access), access)
-    whole.step()
-    assert whole.agent({}).config.members == len(whole.agent({}).members) == 2
-    whole.step()
-    assert whole.agent({}).config.members == len(whole.agent({}).members) == 4
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
     for name, stops in (("whole", [None]), ("cut", [1, 2, None])):

@@ -19,7 +19,9 @@ from tests import synthetic
 from tests.stand_in import stand_in_device
 
 CONFIG = ImitatorConfig(
-    family=synthetic.FAMILY, hidden=(16, 8), encoder=EncoderConfig(hidden=16, pooled=8, code=4)
+    family=synthetic.FAMILY,
+    hidden=(16, 8),
+    encoder=EncoderConfig(hidden=16, pooled=8, code=4, changes=True),
 )
 
 
@@ -27,6 +29,8 @@ def agent(*, state_only: bool = False, members: int = 1) -> Imitator:
     config = replace(CONFIG, state_only=state_only, members=members)
     generator = torch.Generator().manual_seed(0)
     acting = [make_networks(config, generator) for _ in range(members)]
+    for encoder, _ in acting:
+        encoder.change_scale.uniform_(0.1, 1.0, generator=generator)
     normaliser = Normaliser.of(synthetic.demonstrations("train").observations)
     return Imitator("smile", config, acting, normaliser, {"command": "none"})
 

@@ -23,6 +23,7 @@ from smile_bench.baselines.training import DivergedError, run
 from smile_bench.errors import InputError, UnknownNameError
 from tests import synthetic
 
+ENCODER = EncoderConfig(hidden=16, pooled=8, code=4)
 CONFIG = SMILeConfig(
     family=synthetic.FAMILY,
     iterations=5,
@@ -36,7 +37,7 @@ CONFIG = SMILeConfig(
     refresh=1,
     hidden=(16, 16),
     discriminator_hidden=(16, 16),
-    encoder=EncoderConfig(hidden=16, pooled=8, code=4),
+    encoder=ENCODER,
     sac=SACConfig(layer_norm=True, discount=0.97, policy_every=2, entropy_weight=0.02),
     validate_every=2,
 )
@@ -64,7 +65,7 @@ def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
         replace(STATE_ONLY, imitation=5.0),
         replace(STATE_ONLY, imitation=5.0, inverse_told=True),
         replace(DENSITY, episode_noise=0.5),
-        replace(CONFIG, return_steps=3, average=0.9, snapshots=2, snapshot_every=2),
+        replace(CONFIG, return_steps=3, average=0.9, encoder=replace(ENCODER, changes=True)),
         replace(CONFIG, imitation=5.0, imitation_iterations=4),
     ],
     ids=["plain", "state-only", "state-only, told", "density", "averaged", "imitating at first"],
@@ -347,7 +348,7 @@ def test_settings_that_can_not_be_trained_are_refused() -> None:
         SMILe(replace(CONFIG, reward="arl"), access())
     with pytest.raises(InputError, match="no state-only form"):
         SMILe(replace(STATE_ONLY, density_form=True), access(STATE_ONLY))
-    for wrong in ({"snapshot_every": 0}, {"imitation_iterations": -1}, {"average": 1.0}):
+    for wrong in ({"imitation_iterations": -1}, {"average": 1.0}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*; give"):
             SMILe(replace(CONFIG, **wrong), access())
     with pytest.raises(InputError, match="offline track has no environments"):
