@@ -9,6 +9,7 @@ import torch
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import CheckpointError
+from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.meta_bc import MetaBCConfig, MetaBCTraining
 from smile_bench.baselines.presets import meta_bc_preset
 from smile_bench.baselines.training import DivergedError, run
@@ -55,6 +56,12 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
     scored = rows[0].split(",").index("validation/min_distance")
     assert [row.split(",")[scored] != "" for row in rows[1:]] == [False, True] * 3
+
+
+def test_the_encoder_measures_changes_on_the_demonstrations() -> None:
+    made = training(replace(CONFIG, encoder=EncoderConfig(changes=True)))
+    changes = (made.train.next_states - made.train.states).flatten(0, 2)
+    torch.testing.assert_close(made.encoder.change_scale, changes.std(0).clamp(min=1e-3))
 
 
 def test_it_uses_nothing_but_demonstrations(tmp_path: Path) -> None:

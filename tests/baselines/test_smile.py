@@ -167,6 +167,13 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert whole.read_bytes() == cut.read_bytes()
 
 
+def test_the_encoder_measures_changes_on_the_demonstrations() -> None:
+    training = SMILe(replace(CONFIG, encoder=replace(ENCODER, changes=True)), access())
+    shown = training.demonstrations
+    spread = (shown.next_states - shown.states).flatten(0, 2).std(0).clamp(min=1e-3)
+    torch.testing.assert_close(training.agent({}).members[0].encoder.change_scale, spread)
+
+
 def test_it_is_counted_what_it_uses() -> None:
     training = stepped(CONFIG, 3)
     counts = training.access.counts
