@@ -26,6 +26,7 @@ from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.networks import linear
 from smile_bench.baselines.task_data import Transitions
 from smile_bench.baselines.training import DivergedError
+from smile_bench.baselines.vector_adam import VectorAdam
 
 __all__ = ["InverseDynamics"]
 
@@ -62,7 +63,7 @@ class InverseDynamics:
             linear(hidden, actions, generator),
             nn.Tanh(),
         ).to(device)
-        self._optimizer = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, fused=True)
+        self._optimizer = VectorAdam([self.network], LEARNING_RATE)
 
     @torch.no_grad()
     def infer(self, drawn: Transitions, tasks: NDArray[np.int64]) -> Transitions:
@@ -89,26 +90,23 @@ class InverseDynamics:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(f"the loss of the inverse dynamics became {value}.")
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        self._optimizer.step(loss)
         return value
 
     def set_learning_rate(self, factor: float) -> None:
         """Scale the learning rate."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * factor
+        self._optimizer.set_rate(LEARNING_RATE * factor)
 
     def tensors(self) -> Tensors:
         """Weights and the optimizer's state, to be checkpointed."""
         return pack_module("inverse", self.network) | pack_optimizer(
-            "optimizer.inverse", self._optimizer
+            "optimizer.inverse", self._optimizer.optimizer
         )
 
     def restore(self, tensors: Tensors) -> None:
         """Put back what :meth:`tensors` gave."""
         unpack_module("inverse", self.network, tensors)
-        unpack_optimizer("optimizer.inverse", self._optimizer, tensors)
+        unpack_optimizer("optimizer.inverse", self._optimizer.optimizer, tensors)
 
     def _actions(self, drawn: Transitions, tasks: NDArray[np.int64]) -> Tensor:
         seen = [drawn.states, drawn.next_states - drawn.states]

@@ -26,6 +26,7 @@ from smile_bench.baselines.checkpoint import (
 from smile_bench.baselines.devices import CPU
 from smile_bench.baselines.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.baselines.training import DivergedError
+from smile_bench.baselines.vector_adam import VectorAdam, as_vector
 
 __all__ = ["SAC", "Batch", "Imitation", "SACConfig"]
 
@@ -108,18 +109,10 @@ class SAC:
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         log_alpha = math.log(config.entropy_weight)
         self.log_alpha = torch.full((), log_alpha, device=device, requires_grad=True)
-        self._policy_parameters: list[Tensor] = list(self.policy.parameters())
-        self._critic_parameters: list[Tensor] = list(self.critic.parameters())
-        self._target_parameters: list[Tensor] = list(self.target.parameters())
-        groups = {
-            "policy": self._policy_parameters,
-            "critic": self._critic_parameters,
-            "alpha": [self.log_alpha],
-        }
-        self._optimizers = {
-            name: torch.optim.Adam(group, lr=config.learning_rate, fused=True)
-            for name, group in groups.items()
-        }
+        self._policy_adam = VectorAdam([self.policy], config.learning_rate)
+        self._critic_adam = VectorAdam([self.critic], config.learning_rate)
+        self._alpha_adam = torch.optim.Adam([self.log_alpha], config.learning_rate, fused=True)
+        self._target = as_vector([self.target])
         self.updates = 0
         """Critic updates so far."""
 
@@ -153,11 +146,8 @@ class SAC:
         values = self.critic(batch.features, batch.actions)
         loss = functional.mse_loss(values, targets.expand_as(values)) * self.critic.critics
         loss_value = self._require_finite("critic", loss, batch)
-        optimizer = self._optimizers["critic"]
-        optimizer.zero_grad()
-        loss.backward(inputs=self._critic_parameters)  # type: ignore[no-untyped-call]
-        optimizer.step()
-        torch._foreach_lerp_(self._target_parameters, self._critic_parameters, self.config.polyak)
+        self._critic_adam.step(loss)
+        self._target.lerp_(self._critic_adam.vector, self.config.polyak)
         self.updates += 1
         return {"losses/critic": loss_value, "losses/value": float(targets.mean())}
 
@@ -178,17 +168,13 @@ class SAC:
             likeness = functional.mse_loss(torch.tanh(mean), imitation.actions)
             loss = loss + imitation.weight * likeness
         loss_value = self._require_finite("policy", loss, features)
-        optimizer = self._optimizers["policy"]
-        optimizer.zero_grad()
-        # Naming the inputs spares the critics' weight gradients.
-        loss.backward(inputs=self._policy_parameters)
-        optimizer.step()
+        self._policy_adam.step(loss)
         entropy = -float(log_density.detach().mean())
         if self.config.target_entropy is not None:
             # d/d log α of eq. 17, with log α in place of α, as the authors' code has it.
             excess = entropy - self.config.target_entropy
             self.log_alpha.grad = torch.full_like(self.log_alpha, excess)
-            self._optimizers["alpha"].step()
+            self._alpha_adam.step()
             if self.config.entropy_weight_floor > 0.0:
                 with torch.no_grad():
                     self.log_alpha.clamp_(min=math.log(self.config.entropy_weight_floor))
@@ -220,6 +206,14 @@ class SAC:
     @property
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.policy, "critic": self.critic, "target": self.target}
+
+    @property
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "policy": self._policy_adam.optimizer,
+            "critic": self._critic_adam.optimizer,
+            "alpha": self._alpha_adam,
+        }
 
     def _require_finite(self, name: str, loss: Tensor, batch: Any) -> float:
         value = float(loss.detach())

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import (
@@ -53,6 +53,7 @@ from smile_bench.baselines.task_data import (
     Transitions,
 )
 from smile_bench.baselines.training import DivergedError
+from smile_bench.baselines.vector_adam import VectorAdam
 from smile_bench.baselines.weight_average import WeightAverage
 
 __all__ = ["SMILe"]
@@ -109,13 +110,13 @@ class SMILe(ImitatorTraining):
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
         self.outcomes = Outcomes(self.symmetry, self.noise, config.outcomes_per_task)
-        judging = (self.encoder, self.discriminator, self.outcome)
-        self.discriminator_optimizer = torch.optim.AdamW(
-            [parameter for module in judging for parameter in module.parameters()],
-            lr=config.discriminator_rate,
+        judging: list[nn.Module] = [self.encoder, self.discriminator]
+        judging += [self.outcome] if config.outcome > 0.0 else []
+        self.discriminator_optimizer = VectorAdam(
+            judging,
+            config.discriminator_rate,
             betas=(config.discriminator_momentum, 0.999),
             weight_decay=config.weight_decay,
-            fused=True,
         )
         self.average = WeightAverage(Acting(self.encoder, self.sac.policy), config.average)
         """Encoder and policy that act when the training is over."""
@@ -182,7 +183,7 @@ class SMILe(ImitatorTraining):
             **pack_module("encoder", self.encoder),
             **self.average.tensors(),
             **pack_module("discriminator", self.discriminator),
-            **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer),
+            **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer),
             **pack_module("outcome", self.outcome),
             **self.inverse_dynamics.tensors(),
             **self.collector.tensors(),
@@ -209,7 +210,7 @@ class SMILe(ImitatorTraining):
         unpack_module("encoder", self.encoder, tensors)
         self.average.restore(tensors)
         unpack_module("discriminator", self.discriminator, tensors)
-        unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer, tensors)
+        unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer, tensors)
         unpack_module("outcome", self.outcome, tensors)
         self.inverse_dynamics.restore(tensors)
         self.replay.restore(tensors["replay"], state["replay_added"])
@@ -294,9 +295,7 @@ class SMILe(ImitatorTraining):
                 f"{self.discriminator_updates}. Go on from the last checkpoint, with a lower "
                 "learning rate or a stronger penalty."
             )
-        self.discriminator_optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.discriminator_optimizer.step()
+        self.discriminator_optimizer.step(loss)
         self.discriminator_updates += 1
         if self.discriminator_updates % config.refresh == 0:
             self.bank.refresh(self.encoder, rng)
@@ -365,8 +364,7 @@ class SMILe(ImitatorTraining):
         factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations
         self.sac.set_learning_rate(factor)
         self.inverse_dynamics.set_learning_rate(factor)
-        for group in self.discriminator_optimizer.param_groups:
-            group["lr"] = self.config.discriminator_rate * factor
+        self.discriminator_optimizer.set_rate(self.config.discriminator_rate * factor)
 
     def _demonstrated(self, tasks: Indices, first: int = 0) -> Transitions:
         """A demonstrated transition of each of the tasks (B,); unseen actions are inferred."""

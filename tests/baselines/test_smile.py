@@ -241,7 +241,6 @@ def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> Non
 
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
     training = stepped(replace(CONFIG, imitation=1.0))
-    training.discriminator_optimizer.zero_grad()
     batch, imitation = training._policy_batch(), training._imitation()
     assert imitation is not None
     given = *batch, imitation.features, imitation.actions
