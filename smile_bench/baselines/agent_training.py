@@ -16,13 +16,13 @@ from smile_bench.baselines.meta_bc import MetaBCTraining
 from smile_bench.baselines.meta_dagger import MetaDAggerTraining
 from smile_bench.baselines.presets import members, meta_bc_preset, meta_dagger_preset
 from smile_bench.baselines.smile import SMILe
-from smile_bench.baselines.smile_config import PRESETS, preset
+from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
 from smile_bench.baselines.tabular_smile import TabularSmileConfig, train_tabular_smile
 from smile_bench.baselines.training import run
 from smile_bench.errors import InputError, require_known
 from smile_bench.protocol.provenance import training_recipe
 
-__all__ = ["TRAININGS", "Trainable", "train", "train_agent"]
+__all__ = ["TRAININGS", "Trainable", "smile_members", "train", "train_agent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,34 @@ class Trainable:
         return Access(family, track=self.track, state_only=self.state_only)
 
 
+def smile_members(
+    config: SMILeConfig, number: int, access: Access, device: torch.device = CPU
+) -> ImitatorTraining:
+    """SMILe's training of several members, which learn from each other if they are to share.
+
+    Args:
+        config: of all, as :func:`ensemble` takes it.
+        number: of members.
+        access: what all use together.
+        device: what they compute on.
+
+    Raises:
+        InputError: no members, or settings that do not fit the access.
+    """
+    made: list[SMILe] = []
+
+    def member(each: SMILeConfig) -> SMILe:
+        first = made[0] if config.shared and made else None
+        made.append(SMILe(each, access, device, beside=first))
+        return made[-1]
+
+    return ensemble(config, number, member, access)
+
+
 def _smile(name: str) -> Trainable:
     def make(access: Access, seed: int, device: torch.device) -> ImitatorTraining:
         config, number = preset(name, access.family.id, seed), members(name, access.family.id)
-        return ensemble(config, number, lambda each: SMILe(each, access, device), access)
+        return smile_members(config, number, access, device)
 
     return Trainable(track="interactive", state_only=name.endswith("state-only"), make=make)
 

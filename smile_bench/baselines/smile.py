@@ -68,13 +68,22 @@ class SMILe(ImitatorTraining):
         config: settings.
         access: to demonstrations and reward-free environments.
         device: what it computes on.
+        beside: another training of the same settings but the seed, whose replay and inverse
+            dynamics are this one's too: each learns from what both do. The other stores them.
 
     Raises:
         InputError: discrete actions, a family or a mode that does not fit the access, an unknown
             reward, or a density form without actions.
     """
 
-    def __init__(self, config: SMILeConfig, access: Access, device: torch.device = CPU) -> None:
+    def __init__(
+        self,
+        config: SMILeConfig,
+        access: Access,
+        device: torch.device = CPU,
+        *,
+        beside: SMILe | None = None,
+    ) -> None:
         require_fitting(config, access)
         super().__init__(access, asdict(config), config.validate_every)
         self.config, self.device = config, device
@@ -105,8 +114,13 @@ class SMILe(ImitatorTraining):
         self.reward = DiscriminatorReward(
             self.discriminator, config.reward, config.clamp, config.reward_scale, device
         )
-        told = self.tasks if config.inverse_told else 0
-        self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
+        self.beside = beside
+        if beside is None:
+            told = self.tasks if config.inverse_told else 0
+            self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
+            self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
+        else:
+            self.inverse_dynamics, self.replay = beside.inverse_dynamics, beside.replay
         own = torch.Generator().manual_seed(config.seed)
         self.outcome = OutcomePredictor(observed, code, own).to(device)
         self.outcomes = Outcomes(self.symmetry, self.noise, config.outcomes_per_task)
@@ -120,7 +134,6 @@ class SMILe(ImitatorTraining):
         )
         self.average = WeightAverage(Acting(self.encoder, self.sac.policy), config.average)
         """Encoder and policy that act when the training is over."""
-        self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
         self.collector = Collector(environments, self.normaliser, self.replay, device)
         self.sizes = config.context_sizes or access.family.context_sizes
@@ -185,14 +198,14 @@ class SMILe(ImitatorTraining):
             **pack_module("discriminator", self.discriminator),
             **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer),
             **pack_module("outcome", self.outcome),
-            **self.inverse_dynamics.tensors(),
             **self.collector.tensors(),
-            "replay": self.replay.tensor(),
             "bank": self.bank.codes,
             "bank.matrices": self.bank.matrices,
             "reward_scale": self.reward.deviation,
             "generator": self.generator.get_state(),
         }
+        if self.beside is None:
+            tensors |= {**self.inverse_dynamics.tensors(), "replay": self.replay.tensor()}
         state = {
             "config": self.settings,
             "iteration": self.iteration,
@@ -212,8 +225,9 @@ class SMILe(ImitatorTraining):
         unpack_module("discriminator", self.discriminator, tensors)
         unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer, tensors)
         unpack_module("outcome", self.outcome, tensors)
-        self.inverse_dynamics.restore(tensors)
-        self.replay.restore(tensors["replay"], state["replay_added"])
+        if self.beside is None:
+            self.inverse_dynamics.restore(tensors)
+            self.replay.restore(tensors["replay"], state["replay_added"])
         self.bank.codes.copy_(tensors["bank"])
         self.bank.matrices.copy_(tensors["bank.matrices"])
         self.reward.deviation.copy_(tensors["reward_scale"])

@@ -46,6 +46,9 @@ class SMILeConfig:
     """First iterations with uniformly random actions and no update."""
     capacity: int = 40_000
     """Transitions kept of each task."""
+    shared: bool = False
+    """Members of an ensemble have one replay and one model of the inverse dynamics: each learns
+    from what all of them do."""
     tasks_per_batch: int = 8
     transitions_per_task: int = 32
     """Of policy and discriminator batches alike."""
@@ -159,7 +162,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
     # what is imitated for long is learnt by heart. Several members act together, each with batches
     # of half of the transitions.
     "SmileWalkerDynamics-v0": {
-        "iterations": 220,
+        "iterations": 250,
         "steps": 50,
         "transitions_per_task": 16,
         "imitated": 128,
@@ -167,7 +170,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
         "other_tasks": 0.0,
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
-        "patience": 25,
+        "patience": 8,
         "inverse_told": True,
         "return_steps": 3,
         "average": 0.95,

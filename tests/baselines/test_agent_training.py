@@ -115,7 +115,7 @@ def test_all_members_are_trained_through_one_access(
 ) -> None:
     made: list[tuple[int, int, Access, torch.device]] = []
 
-    def record(config: Any, access: Access, device: torch.device) -> Any:
+    def record(config: Any, access: Access, device: torch.device, beside: Any = None) -> Any:
         made.append((config.seed, config.validate_every, access, device))
         return MetaBCTraining(
             MetaBCConfig(family=access.family.id, seed=config.seed, **CLONING), access

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from smile_bench.access import Access
+from smile_bench.baselines.agent_training import smile_members
 from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.ensemble import Ensemble, ensemble
@@ -147,6 +148,52 @@ def test_losses_on_held_out_demonstrations_are_means_too() -> None:
     name = "losses/validation_action_mse"
     assert logs[1][name] == float(np.mean([losses[name] for losses in held_out]))
     assert name not in logs[0]
+
+
+def sharing(state_only: bool = False) -> Ensemble:
+    name = "smile-state-only" if state_only else "smile"
+    config = replace(smile_config(0), name=name, state_only=state_only, shared=True)
+    access = Access(synthetic.FAMILY, state_only=state_only, dataset=synthetic.dataset())
+    made = smile_members(config, 3, access)
+    assert isinstance(made, Ensemble)
+    return made
+
+
+def test_members_that_share_learn_from_what_all_do() -> None:
+    whole = sharing(state_only=True)
+    first, *others = whole.members
+    assert isinstance(first, SMILe)
+    learnt = list(first.inverse_dynamics.network.parameters())
+    for count in range(1, 3):
+        before = [weight.detach().clone() for weight in learnt]
+        whole.step()
+        # Two control steps of each of the three, one member's after another's.
+        assert first.replay.added == count * 3 * 2
+        moved = any(not torch.equal(*pair) for pair in zip(before, learnt, strict=True))
+        # No update in the first iteration, whose actions are random.
+        assert moved is (count > 1)
+    for other in others:
+        assert isinstance(other, SMILe)
+        assert other.replay is first.replay
+        assert other.collector.replay is first.replay
+        assert other.inverse_dynamics is first.inverse_dynamics
+        assert other.sac is not first.sac
+
+
+@pytest.mark.parametrize("state_only", [False, True])
+def test_what_is_shared_is_stored_once_and_goes_on_exactly(
+    state_only: bool, tmp_path: Path
+) -> None:
+    for name, stops in (("whole", [None]), ("cut", [1, 2, None])):
+        for stop in stops:
+            made = sharing(state_only)
+            run(made, tmp_path / name, stop_after=stop)
+        weights(made, tmp_path / f"{name}.safetensors")
+    whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
+    tensors, _ = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    assert [name for name in tensors if name.endswith("replay")] == ["0.replay"]
+    assert {name[0] for name in tensors if ".inverse." in name} == {"0"}
 
 
 def test_no_members_are_refused() -> None:
