@@ -265,7 +265,7 @@ class SMILe(ImitatorTraining):
         log |= self.sac.update_critic(batch)
         if self.sac.updates % self.config.sac.policy_every == 0:
             log |= self.sac.update_policy(batch.features, self._imitation())
-            if self.config.infers_actions:
+            for _ in range(self.config.inverse_updates * self.config.infers_actions):
                 rows = self.rng.integers(self.tasks, size=256)
                 own = self.replay.draw(self.rng, rows)
                 log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)

@@ -112,6 +112,8 @@ class SMILeConfig:
     inverse_told: bool = False
     """Tell the inverse-dynamics model the meta-train task: where tasks are bodies, the same change
     takes other actions in each."""
+    inverse_updates: int = 1
+    """Of that model, at each policy update."""
     return_steps: int = 1
     """n, of the n-step returns that the critics learn from the learner's own transitions; fewer
     steps where the episode ends."""
@@ -283,7 +285,8 @@ def require_fitting(config: SMILeConfig, access: Access) -> None:
         )
     if config.density_form and config.state_only:
         raise InputError("the density form needs actions; it has no state-only form.")
-    if config.imitation_iterations < 0:
-        raise InputError(f"imitation_iterations is {config.imitation_iterations}; give 0 or more.")
+    for name, least in (("imitation_iterations", 0), ("inverse_updates", 1)):
+        if (given := getattr(config, name)) < least:
+            raise InputError(f"{name} is {given}; give {least} or more.")
     if not 0.0 <= config.average < 1.0:
         raise InputError(f"average is {config.average}; give a decay of at least 0 and below 1.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,47 +14,12 @@ from torch import Tensor, nn
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import pack_module
 from smile_bench.baselines.discriminator import REWARDS
-from smile_bench.baselines.encoder import EncoderConfig
-from smile_bench.baselines.sac import SACConfig
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import SMILeConfig
 from smile_bench.baselines.training import DivergedError, run
 from smile_bench.errors import InputError, UnknownNameError
 from tests import synthetic
-
-ENCODER = EncoderConfig(hidden=16, pooled=8, code=4)
-CONFIG = SMILeConfig(
-    family=synthetic.FAMILY,
-    iterations=5,
-    steps=30,
-    updates=4,
-    capacity=100,
-    tasks_per_batch=3,
-    transitions_per_task=4,
-    context_timesteps=3,
-    codes_per_task=2,
-    refresh=1,
-    hidden=(16, 16),
-    discriminator_hidden=(16, 16),
-    encoder=ENCODER,
-    sac=SACConfig(layer_norm=True, discount=0.97, policy_every=2, entropy_weight=0.02),
-    validate_every=2,
-)
-STATE_ONLY = replace(CONFIG, state_only=True)
-DENSITY = replace(CONFIG, density_form=True)
-
-
-def access(config: SMILeConfig = CONFIG) -> Access:
-    return Access(config.family, state_only=config.state_only, dataset=synthetic.dataset())
-
-
-def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
-    """A training after some iterations, the first of which only gathers."""
-    torch.set_num_threads(1)
-    training = SMILe(config, access(config))
-    for _ in range(iterations):
-        training.step()
-    return training
+from tests.small_smile import CONFIG, DENSITY, ENCODER, STATE_ONLY, access, stepped
 
 
 @pytest.mark.parametrize(
@@ -205,40 +169,6 @@ def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
     assert resumed.iteration == CONFIG.iterations
 
 
-def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor]:
-    dataset, config = synthetic.dataset(), replace(STATE_ONLY, imitation=5.0)
-    for part in dataset.splits.values():
-        change(part.actions)
-    training = SMILe(config, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
-    for _ in range(4):
-        log = training.step()
-    assert all(math.isfinite(value) for value in log.values())
-    return training.sac.tensors() | pack_module("discriminator", training.discriminator)
-
-
-def test_state_only_never_touches_the_demonstrations_actions() -> None:
-    weights = state_only_weights(lambda actions: None)
-    blinded = state_only_weights(lambda actions: actions.fill(np.nan))
-    assert all(torch.equal(value, blinded[name]) for name, value in weights.items())
-
-
-def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> None:
-    training = stepped(replace(STATE_ONLY, imitation=5.0, inverse_told=True))
-    model = training.inverse_dynamics
-    # Weights that pass on whether the task is the second, and nothing else.
-    seen = 2 * training.access.family.observation_size
-    with torch.no_grad():
-        for parameter in model.network.parameters():
-            parameter.zero_()
-        model.network.get_parameter("0.weight")[0, seen + 1] = 1.0
-        model.network.get_parameter("2.weight")[0, 0] = 1.0
-        model.network.get_parameter("4.weight")[:, 0] = 1.0
-    actions = training._demonstrated(np.array([0, 1, 2, 1])).actions
-    assert actions is not None
-    expected = torch.tensor([0.0, 1.0, 0.0, 1.0]).tanh()
-    assert torch.equal(actions, expected[:, None].expand_as(actions))
-
-
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
     training = stepped(replace(CONFIG, imitation=1.0))
     batch, imitation = training._policy_batch(), training._imitation()
@@ -354,7 +284,7 @@ def test_settings_that_can_not_be_trained_are_refused() -> None:
         SMILe(replace(CONFIG, reward="arl"), access())
     with pytest.raises(InputError, match="no state-only form"):
         SMILe(replace(STATE_ONLY, density_form=True), access(STATE_ONLY))
-    for wrong in ({"imitation_iterations": -1}, {"average": 1.0}):
+    for wrong in ({"imitation_iterations": -1}, {"inverse_updates": 0}, {"average": 1.0}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*; give"):
             SMILe(replace(CONFIG, **wrong), access())
     with pytest.raises(InputError, match="offline track has no environments"):

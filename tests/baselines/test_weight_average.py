@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from smile_bench.baselines.smile import SMILe
-from tests.baselines.test_smile import CONFIG, access, stepped
+from tests.small_smile import CONFIG, access, stepped
 
 
 def test_what_acts_is_the_moving_average_of_the_weights() -> None:
