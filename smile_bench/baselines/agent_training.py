@@ -55,6 +55,7 @@ def smile_members(
 
     Raises:
         InputError: no members, or settings that do not fit the access.
+        UnknownNameError: no such reward.
     """
     made: list[SMILe] = []
 

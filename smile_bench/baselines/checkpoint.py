@@ -76,13 +76,25 @@ def pack_optimizer(prefix: str, optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def unpack_optimizer(prefix: str, optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what :func:`pack_optimizer` took."""
+    """Put back what :func:`pack_optimizer` took.
+
+    Raises:
+        RuntimeError: it was taken of an optimizer of other parameters.
+    """
     state: dict[int, dict[str, torch.Tensor]] = {}
     start = f"{prefix}."
     for key, value in tensors.items():
         if key.startswith(start):
             index, name = key[len(start) :].split(".", 1)
             state.setdefault(int(index), {})[name] = value
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for position, values in state.items():
+        # PyTorch does not compare them, and a fused step would reach beyond what is too short.
+        for name, value in values.items():
+            if position >= len(parameters) or (
+                name != "step" and value.shape != parameters[position].shape
+            ):
+                raise RuntimeError(f"{start}{position}.{name} is of another optimizer.")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

@@ -51,7 +51,7 @@ def ensemble(
 
 
 class Ensemble(ImitatorTraining):
-    """A training of independent members, one iteration of each at a time.
+    """A training of several members, one iteration of each at a time.
 
     Args:
         config: of all, with the seed of the whole; the settings say the number of members besides.

@@ -16,35 +16,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from smile_bench.access import Access
-from smile_bench.baselines.checkpoint import (
-    Tensors,
-    pack_generator,
-    pack_module,
-    pack_optimizer,
-    unpack_generator,
-    unpack_module,
-    unpack_optimizer,
-)
+from smile_bench.baselines.checkpoint import Tensors, pack_generator, unpack_generator
 from smile_bench.baselines.code_bank import CodeBank
 from smile_bench.baselines.collecting import Collector
 from smile_bench.baselines.devices import CPU, moved
-from smile_bench.baselines.discriminator import (
-    Discriminator,
-    classification_loss,
-    gradient_penalty,
-)
+from smile_bench.baselines.discriminator import classification_loss, gradient_penalty
 from smile_bench.baselines.imitator import Acting, Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.imitator_training import ImitatorTraining
 from smile_bench.baselines.inverse_dynamics import InverseDynamics
+from smile_bench.baselines.judges import Judges
 from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.outcome import OutcomePredictor, Outcomes
+from smile_bench.baselines.outcome import Outcomes
 from smile_bench.baselines.reward import DiscriminatorReward
 from smile_bench.baselines.runs import Runs
 from smile_bench.baselines.sac import SAC, Batch, Imitation
-from smile_bench.baselines.smile_config import SMILeConfig, require_fitting
+from smile_bench.baselines.smile_config import SMILeConfig, require_alike, require_fitting
 from smile_bench.baselines.symmetry import EpisodeSymmetry
 from smile_bench.baselines.task_data import (
     EpisodeNoise,
@@ -53,7 +42,6 @@ from smile_bench.baselines.task_data import (
     Transitions,
 )
 from smile_bench.baselines.training import DivergedError
-from smile_bench.baselines.vector_adam import VectorAdam
 from smile_bench.baselines.weight_average import WeightAverage
 
 __all__ = ["SMILe"]
@@ -69,11 +57,12 @@ class SMILe(ImitatorTraining):
         access: to demonstrations and reward-free environments.
         device: what it computes on.
         beside: another training of the same settings but the seed, whose replay and inverse
-            dynamics are this one's too: each learns from what both do. The other stores them.
+            dynamics are this one's too: each learns from what both do. The other's checkpoint holds
+            them, so that neither is of use alone.
 
     Raises:
-        InputError: discrete actions, a family or a mode that does not fit the access, an unknown
-            reward, or a density form without actions.
+        InputError: settings that can not be trained on this access, or not beside the other.
+        UnknownNameError: no such reward.
     """
 
     def __init__(
@@ -107,10 +96,8 @@ class SMILe(ImitatorTraining):
         code = config.encoder.code
         sac = replace(config.sac, hidden=config.hidden)
         self.sac = SAC(observed + code, actions, sac, self.generator, device)
-        judged = observed + (observed if config.state_only else actions)
-        widths, projected = config.discriminator_hidden, config.projection
-        discriminator = Discriminator(judged, code, widths, self.generator, projection=projected)
-        self.discriminator = discriminator.to(device)
+        self.judges = Judges(config, self.encoder, observed, actions, self.generator, device)
+        self.discriminator, self.outcome = self.judges.discriminator, self.judges.outcome
         self.reward = DiscriminatorReward(
             self.discriminator, config.reward, config.clamp, config.reward_scale, device
         )
@@ -120,18 +107,9 @@ class SMILe(ImitatorTraining):
             self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
             self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
         else:
+            require_alike(config, beside.config)
             self.inverse_dynamics, self.replay = beside.inverse_dynamics, beside.replay
-        own = torch.Generator().manual_seed(config.seed)
-        self.outcome = OutcomePredictor(observed, code, own).to(device)
         self.outcomes = Outcomes(self.symmetry, self.noise, config.outcomes_per_task)
-        judging: list[nn.Module] = [self.encoder, self.discriminator]
-        judging += [self.outcome] if config.outcome > 0.0 else []
-        self.discriminator_optimizer = VectorAdam(
-            judging,
-            config.discriminator_rate,
-            betas=(config.discriminator_momentum, 0.999),
-            weight_decay=config.weight_decay,
-        )
         self.average = WeightAverage(Acting(self.encoder, self.sac.policy), config.average)
         """Encoder and policy that act when the training is over."""
         environments = access.environments(np.arange(self.tasks), threads=config.threads)
@@ -190,14 +168,11 @@ class SMILe(ImitatorTraining):
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Everything that going on exactly needs, replay included."""
+        """Everything that going on exactly needs; the replay as well, unless it is another's."""
         tensors = {
             **self.sac.tensors(),
-            **pack_module("encoder", self.encoder),
+            **self.judges.tensors(),
             **self.average.tensors(),
-            **pack_module("discriminator", self.discriminator),
-            **pack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer),
-            **pack_module("outcome", self.outcome),
             **self.collector.tensors(),
             "bank": self.bank.codes,
             "bank.matrices": self.bank.matrices,
@@ -220,11 +195,8 @@ class SMILe(ImitatorTraining):
     def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`packed` gave."""
         self.sac.restore(tensors, state["updates"])
-        unpack_module("encoder", self.encoder, tensors)
+        self.judges.restore(tensors)
         self.average.restore(tensors)
-        unpack_module("discriminator", self.discriminator, tensors)
-        unpack_optimizer("optimizer.discriminator", self.discriminator_optimizer.optimizer, tensors)
-        unpack_module("outcome", self.outcome, tensors)
         if self.beside is None:
             self.inverse_dynamics.restore(tensors)
             self.replay.restore(tensors["replay"], state["replay_added"])
@@ -265,7 +237,7 @@ class SMILe(ImitatorTraining):
         log |= self.sac.update_critic(batch)
         if self.sac.updates % self.config.sac.policy_every == 0:
             log |= self.sac.update_policy(batch.features, self._imitation())
-            for _ in range(self.config.inverse_updates * self.config.infers_actions):
+            for _ in range(self.config.inverse_updates if self.config.infers_actions else 0):
                 rows = self.rng.integers(self.tasks, size=256)
                 own = self.replay.draw(self.rng, rows)
                 log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)
@@ -309,7 +281,7 @@ class SMILe(ImitatorTraining):
                 f"{self.discriminator_updates}. Go on from the last checkpoint, with a lower "
                 "learning rate or a stronger penalty."
             )
-        self.discriminator_optimizer.step(loss)
+        self.judges.step(loss)
         self.discriminator_updates += 1
         if self.discriminator_updates % config.refresh == 0:
             self.bank.refresh(self.encoder, rng)
@@ -378,7 +350,7 @@ class SMILe(ImitatorTraining):
         factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations
         self.sac.set_learning_rate(factor)
         self.inverse_dynamics.set_learning_rate(factor)
-        self.discriminator_optimizer.set_rate(self.config.discriminator_rate * factor)
+        self.judges.set_learning_rate(factor)
 
     def _demonstrated(self, tasks: Indices, first: int = 0) -> Transitions:
         """A demonstrated transition of each of the tasks (B,); unseen actions are inferred."""

@@ -14,7 +14,7 @@ from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.sac import SACConfig
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
-__all__ = ["PRESETS", "SMILeConfig", "preset", "require_fitting"]
+__all__ = ["PRESETS", "SMILeConfig", "preset", "require_alike", "require_fitting"]
 
 
 _SAC = SACConfig(
@@ -45,10 +45,10 @@ class SMILeConfig:
     random_iterations: int = 1
     """First iterations with uniformly random actions and no update."""
     capacity: int = 40_000
-    """Transitions kept of each task."""
+    """Transitions kept of each task, of all members together where they share."""
     shared: bool = False
-    """Members of an ensemble have one replay and one model of the inverse dynamics: each learns
-    from what all of them do."""
+    """Members of an agent, as ``smile_members`` makes them, have one replay and one model of the
+    inverse dynamics: each learns from what all of them do. One training alone shares nothing."""
     tasks_per_batch: int = 8
     transitions_per_task: int = 32
     """Of policy and discriminator batches alike."""
@@ -116,7 +116,7 @@ class SMILeConfig:
     """Of that model, at each policy update."""
     return_steps: int = 1
     """n, of the n-step returns that the critics learn from the learner's own transitions; fewer
-    steps where the episode ends."""
+    steps where the episode ends or, in a shared replay, another member's steps follow."""
     average: float = 0.0
     """What acts is an exponential moving average of encoder and policy over iterations; this is its
     decay, 0 for the latest."""
@@ -164,7 +164,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
     # what is imitated for long is learnt by heart. Several members act together, each with batches
     # of half of the transitions.
     "SmileWalkerDynamics-v0": {
-        "iterations": 250,
+        "iterations": 220,
         "steps": 50,
         "transitions_per_task": 16,
         "imitated": 128,
@@ -172,7 +172,7 @@ _TUNED: Mapping[str, Mapping[str, Any]] = {
         "other_tasks": 0.0,
         "sac": replace(_SAC, discount=0.99),
         "clamp": 2.0,
-        "patience": 8,
+        "patience": 25,
         "inverse_told": True,
         "return_steps": 3,
         "average": 0.95,
@@ -221,7 +221,7 @@ def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:
     It trains as long as ``smile`` does, on as much, but for walker dynamics: there several members
     of ``smile`` act together (``members`` of ``presets.py``), of each of which these are the
     settings. Neither their batches nor their control steps are more in all than those of
-    ``smile-paper`` (3 times 220 iterations of 50 steps against 600 of 100).
+    ``smile-paper``.
 
     Args:
         name: one of :data:`PRESETS`.
@@ -290,3 +290,21 @@ def require_fitting(config: SMILeConfig, access: Access) -> None:
             raise InputError(f"{name} is {given}; give {least} or more.")
     if not 0.0 <= config.average < 1.0:
         raise InputError(f"average is {config.average}; give a decay of at least 0 and below 1.")
+
+
+def require_alike(config: SMILeConfig, other: SMILeConfig) -> None:
+    """Refuse trainings that can not share what they learn from.
+
+    Raises:
+        InputError: they differ in more than their seed.
+    """
+    differing = [
+        name
+        for name, value in vars(config).items()
+        if name != "seed" and value != getattr(other, name)
+    ]
+    if differing:
+        raise InputError(
+            "trainings that share replay and inverse dynamics must have the same settings but for "
+            f"the seed; these differ in {', '.join(differing)}."
+        )

@@ -272,7 +272,8 @@ class TaskReplay:
 
         Returns:
             Transitions (steps · B, …): all that were drawn, then the next ones, and so on. Where
-            another episode began, or the ring does, a transition does not follow the one before.
+            another episode began, another learner's steps were added, or the ring begins, a
+            transition does not follow the one before.
         """
         first = rng.integers(len(self), size=tasks.shape)
         where = (first + np.arange(steps)[:, None]) % self._rows.shape[1]

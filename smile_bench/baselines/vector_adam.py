@@ -19,7 +19,8 @@ def as_vector(modules: Sequence[nn.Module]) -> Tensor:
     """All parameters of the modules, one after another, (P,).
 
     The modules' parameters are views of it from now on: what is written to either is seen in both.
-    Move and copy the modules before, not after.
+    Copies that are made later have parameters of their own. Move the modules to their device
+    before: a later ``to`` would cut them off from the vector. No two may share a parameter.
     """
     vector = parameters_to_vector([p for module in modules for p in module.parameters()]).detach()
     start = 0
@@ -60,8 +61,12 @@ class VectorAdam:
         """To be checkpointed."""
 
     def step(self, loss: Tensor) -> None:
-        """One step down the gradient of a loss in the parameters, which nothing else sees."""
-        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        """One step down the gradient of a loss in the parameters, which nothing else sees.
+
+        Raises:
+            RuntimeError: a parameter has no part in the loss.
+        """
+        gradients = torch.autograd.grad(loss, self.parameters)
         self.vector.grad = torch.cat([gradient.flatten() for gradient in gradients])
         self.optimizer.step()
 

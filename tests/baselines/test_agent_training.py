@@ -114,12 +114,15 @@ def test_all_members_are_trained_through_one_access(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[tuple[int, int, Access, torch.device]] = []
+    trainings: list[MetaBCTraining] = []
 
     def record(config: Any, access: Access, device: torch.device, beside: Any = None) -> Any:
+        sharing = getattr(config, "shared", False) and made
+        assert beside is (trainings[-len(made)] if sharing else None)
         made.append((config.seed, config.validate_every, access, device))
-        return MetaBCTraining(
-            MetaBCConfig(family=access.family.id, seed=config.seed, **CLONING), access
-        )
+        settings = MetaBCConfig(family=access.family.id, seed=config.seed, **CLONING)
+        trainings.append(MetaBCTraining(settings, access))
+        return trainings[-1]
 
     for kind in ("SMILe", "MetaBCTraining", "MetaDAggerTraining"):
         monkeypatch.setattr(agent_training, kind, record)

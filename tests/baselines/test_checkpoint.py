@@ -69,6 +69,17 @@ def test_what_lies_on_another_device_is_stored_from_the_cpu(tmp_path: Path) -> N
     assert torch.equal(loaded["bare"], loaded["module.weight"])
 
 
+def test_the_state_of_an_optimizer_of_other_parameters_is_refused() -> None:
+    module, optimizer = trained(3)
+    packed = pack_optimizer("adam", optimizer)
+    whole = torch.zeros(sum(p.numel() for p in module.parameters()), requires_grad=True)
+    for others in ([whole], list(module.parameters())[:1], list(module.parameters())[::-1]):
+        other = torch.optim.Adam(others)
+        with pytest.raises(RuntimeError, match=r"adam.* is of another optimizer"):
+            unpack_optimizer("adam", other, packed)
+        assert not other.state
+
+
 def test_a_generator_goes_on_with_the_same_numbers() -> None:
     generator, other = np.random.default_rng(1), np.random.default_rng(2)
     generator.random(5)

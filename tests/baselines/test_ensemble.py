@@ -1,4 +1,5 @@
-"""Several trainings that act together: each as it would be alone, counted and resumed as one."""
+"""Several trainings that act together, counted and resumed as one: each as it would be alone,
+unless they share."""
 
 from __future__ import annotations
 
@@ -190,10 +191,22 @@ def test_what_is_shared_is_stored_once_and_goes_on_exactly(
             run(made, tmp_path / name, stop_after=stop)
         weights(made, tmp_path / f"{name}.safetensors")
     whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
-    tensors, _ = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    tensors, state = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    again, same = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors")
+    assert state == same
+    assert all(torch.equal(tensor, again[name]) for name, tensor in tensors.items())
     assert [name for name in tensors if name.endswith("replay")] == ["0.replay"]
     assert {name[0] for name in tensors if ".inverse." in name} == {"0"}
+
+
+def test_trainings_that_differ_in_more_than_their_seed_can_not_share() -> None:
+    access, config = access_for("smile"), smile_config(0)
+    first = SMILe(config, access)
+    with pytest.raises(InputError, match=r"differ in capacity, inverse_told\."):
+        SMILe(replace(config, capacity=9, inverse_told=True), access, beside=first)
+    assert SMILe(replace(config, seed=1), access, beside=first).replay is first.replay
 
 
 def test_no_members_are_refused() -> None:

@@ -15,9 +15,10 @@ from torch import Tensor
 from smile_bench.access import Access
 from smile_bench.baselines.checkpoint import pack_module
 from smile_bench.baselines.smile import SMILe
+from smile_bench.baselines.smile_config import SMILeConfig
 from smile_bench.baselines.task_data import Transitions
 from tests import synthetic
-from tests.small_smile import STATE_ONLY, stepped
+from tests.small_smile import CONFIG, STATE_ONLY, stepped
 
 
 def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor]:
@@ -71,6 +72,13 @@ def test_the_inverse_dynamics_are_updated_at_each_policy_update(
     policy_updates = STATE_ONLY.updates // STATE_ONLY.sac.policy_every
     assert len(made) == updates * policy_updates
     assert log["losses/inverse_dynamics"] == made[-1]
-    # State-action, and where nothing is made of the actions, there is no need of them.
-    assert not replace(STATE_ONLY, state_only=False, imitation=1.0).infers_actions
-    assert not replace(STATE_ONLY, demonstrated=0.0).infers_actions
+
+
+@pytest.mark.parametrize("config", [CONFIG, replace(STATE_ONLY, demonstrated=0.0)])
+def test_where_no_action_is_inferred_the_inverse_dynamics_stay(config: SMILeConfig) -> None:
+    training = stepped(config)
+    before = training.inverse_dynamics.tensors()
+    assert "losses/inverse_dynamics" not in training.step()
+    after = training.inverse_dynamics.tensors()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
