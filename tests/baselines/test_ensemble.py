@@ -93,21 +93,27 @@ def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> Non
     assert not torch.equal(stored["1.policy.layers.0.weight"], stored["policy.layers.0.weight"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
+def stored_after_cuts(make: Callable[[], ImitatorTraining], path: Path) -> dict[str, torch.Tensor]:
+    """What a training leaves in its checkpoint, which must be the same if it is stopped between."""
     for name, stops in (("whole", [None]), ("cut", [1, 2, None])):
         for stop in stops:
-            made = training(kind)
-            run(made, tmp_path / name, stop_after=stop)
-        weights(made, tmp_path / f"{name}.safetensors")
-    whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
+            made = make()
+            run(made, path / name, stop_after=stop)
+        weights(made, path / f"{name}.safetensors")
+    whole, cut = (load_file(path / f"{name}.safetensors") for name in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
-    tensors, state = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors")
-    again, same = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    tensors, state = load_checkpoint(path / "whole" / "checkpoint.safetensors")
+    again, same = load_checkpoint(path / "cut" / "checkpoint.safetensors")
     assert state == same
     assert tensors.keys() == again.keys()
     assert all(torch.equal(tensor, again[name]) for name, tensor in tensors.items())
+    return tensors
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
+    assert stored_after_cuts(lambda: training(kind), tmp_path)
 
 
 def test_what_all_members_use_is_counted() -> None:
@@ -185,18 +191,7 @@ def test_members_that_share_learn_from_what_all_do() -> None:
 def test_what_is_shared_is_stored_once_and_goes_on_exactly(
     state_only: bool, tmp_path: Path
 ) -> None:
-    for name, stops in (("whole", [None]), ("cut", [1, 2, None])):
-        for stop in stops:
-            made = sharing(state_only)
-            run(made, tmp_path / name, stop_after=stop)
-        weights(made, tmp_path / f"{name}.safetensors")
-    whole, cut = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "cut"))
-    assert whole.keys() == cut.keys()
-    assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
-    tensors, state = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
-    again, same = load_checkpoint(tmp_path / "whole" / "checkpoint.safetensors")
-    assert state == same
-    assert all(torch.equal(tensor, again[name]) for name, tensor in tensors.items())
+    tensors = stored_after_cuts(lambda: sharing(state_only), tmp_path)
     assert [name for name in tensors if name.endswith("replay")] == ["0.replay"]
     assert {name[0] for name in tensors if ".inverse." in name} == {"0"}
 
