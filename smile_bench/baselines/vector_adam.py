@@ -1,7 +1,7 @@
 """Adam on all parameters of some networks as one vector: an operation a step, not one a parameter.
 
-Small networks have parameters by the dozen, and an optimizer that counts, checks and updates them
-one by one takes longer for it than for the arithmetic.
+Small networks have parameters by the dozen; to count, check and update them one by one costs a
+few percent of a training's time.
 """
 
 from __future__ import annotations
