@@ -1,5 +1,4 @@
-"""Several trainings that act together, counted and resumed as one: each as it would be alone,
-unless they share."""
+"""Several trainings that act together, counted and resumed as one, each alone or sharing."""
 
 from __future__ import annotations
 
