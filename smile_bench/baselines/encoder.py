@@ -99,17 +99,25 @@ class ContextEncoder(nn.Module):
             changes = self._changes(features).flatten(0, -2)
             self.change_scale.copy_(changes.std(0).clamp(min=MINIMUM_SCALE))
 
-    def forward(self, features: Tensor, present: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, present: Tensor | None = None, kept: Tensor | None = None
+    ) -> Tensor:
         """Encode contexts.
 
         Args:
             features: (B, K, T, F).
             present: which demonstrations exist (B, K), all by default.
+            kept: which of their timesteps are seen (B, K, T), at least one of each; all by default.
 
         Returns:
             Codes (B, code).
         """
-        trajectories = self.timestep(self._seen(features)).mean(dim=2)
+        steps = self.timestep(self._seen(features))
+        if kept is None:
+            trajectories = steps.mean(dim=2)
+        else:
+            seen = kept.to(steps)[..., None]
+            trajectories = (steps * seen).sum(dim=2) / seen.sum(dim=2)
         if present is None:
             present = trajectories.new_ones(trajectories.shape[:2], dtype=torch.bool)
         weights = present.to(trajectories)[..., None]

@@ -105,6 +105,7 @@ class Ensemble(ImitatorTraining):
             acting,
             agents[0].normaliser,
             self.joined(recipe),
+            agents[0].trimming,
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:

@@ -21,6 +21,7 @@ from smile_bench.baselines.devices import CPU, moved
 from smile_bench.baselines.encoder import ContextEncoder, EncoderConfig, context_features
 from smile_bench.baselines.networks import SquashedGaussianPolicy
 from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.trimming import Trimming
 from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.tensors import read_tensors
 from smile_bench.envs import Family, get_family
@@ -98,6 +99,7 @@ class Imitator:
         members: the pairs, as many as ``config`` says, all on one device.
         normaliser: of the meta-train demonstrations.
         recipe: command, versions, settings, seed and access of the training.
+        trimming: what it leaves out of its contexts, if anything.
 
     Raises:
         AgentError: no member, or another number than ``config`` says.
@@ -110,6 +112,7 @@ class Imitator:
         members: Sequence[Acting],
         normaliser: Normaliser,
         recipe: Mapping[str, Any],
+        trimming: Trimming | None = None,
     ) -> None:
         if not members or len(members) != config.members:
             raise AgentError(
@@ -117,7 +120,7 @@ class Imitator:
                 f"says {config.members}; at least one is needed."
             )
         self.name, self.config, self.recipe = name, config, recipe
-        self.members, self.normaliser = members, normaliser
+        self.members, self.normaliser, self.trimming = members, normaliser, trimming
         self.state_only = config.state_only
         self.weights_sha256: str | None = None
         """SHA-256 of the file that it was loaded from."""
@@ -142,8 +145,10 @@ class Imitator:
             actions,
             moved(self.normaliser(stacked.next_observations), device),
         )
-        there = moved(present, device)
-        members = [(policy, encoder(features, there)) for encoder, policy in self.members]
+        there, kept = moved(present, device), None
+        if self.trimming is not None:
+            kept = moved(self.trimming.kept(stacked.observations), device)
+        members = [(policy, encoder(features, there, kept)) for encoder, policy in self.members]
         return ImitatorPolicy(get_family(self.config.family), members, self.normaliser)
 
     def save(self, path: Path) -> None:
@@ -154,6 +159,9 @@ class Imitator:
             tensors |= pack_module(_stored("policy", index), policy)
         tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
         tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
+        if self.trimming is not None:
+            for name, value in vars(self.trimming).items():
+                tensors[f"trimming.{name}"] = torch.as_tensor(value, dtype=torch.float64)
         metadata = {
             "format": FORMAT,
             "name": self.name,
@@ -181,12 +189,19 @@ class Imitator:
                 unpack_module(_stored("encoder", index), encoder, file.tensors)
                 unpack_module(_stored("policy", index), policy, file.tensors)
             used = sum(len(network.state_dict()) for member in members for network in member)
+            trimming = None
+            if any(name.startswith("trimming.") for name in file.tensors):
+                location, precision, bound = (
+                    file.tensor(f"trimming.{name}").numpy()
+                    for name in ("location", "precision", "bound")
+                )
+                trimming, used = Trimming(location, precision, float(bound)), used + 3
             if len(file.tensors) != used + len(("mean", "scale")):
                 raise file.damaged(f"it holds other networks than {config.members} of this kind")
             normaliser = Normaliser(
                 file.tensor("normaliser.mean").numpy(), file.tensor("normaliser.scale").numpy()
             )
-        agent = cls(name, config, members, normaliser, recipe)
+        agent = cls(name, config, members, normaliser, recipe, trimming)
         agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return agent
 

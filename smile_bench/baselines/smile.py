@@ -42,6 +42,7 @@ from smile_bench.baselines.task_data import (
     Transitions,
 )
 from smile_bench.baselines.training import DivergedError
+from smile_bench.baselines.trimming import Trimming
 from smile_bench.baselines.weight_average import WeightAverage
 
 __all__ = ["SMILe"]
@@ -80,6 +81,10 @@ class SMILe(ImitatorTraining):
         self.generator = torch.Generator().manual_seed(config.seed)
         demonstrations = access.demonstrations()
         self.normaliser = Normaliser.of(demonstrations.observations)
+        self.trimming = None
+        if config.trimmed:
+            self.trimming = Trimming.of(demonstrations.observations, config.trimmed)
+            demonstrations = self.trimming(demonstrations)
         self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
         self.noise = EpisodeNoise(self.demonstrations, config.episode_noise)
         self.symmetry = EpisodeSymmetry(self.demonstrations, config.episode_vectors)
@@ -165,6 +170,7 @@ class SMILe(ImitatorTraining):
             [self.average.acting],
             self.normaliser,
             self.joined(recipe),
+            self.trimming,
         )
 
     def packed(self) -> tuple[Tensors, dict[str, Any]]:

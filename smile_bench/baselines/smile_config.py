@@ -53,6 +53,10 @@ class SMILeConfig:
     transitions_per_task: int = 32
     """Of policy and discriminator batches alike."""
 
+    trimmed: float = 0.0
+    """Share of the demonstrations' states that is left out, those farthest from the others: where
+    experts fail now and then, to fail is not what they are to be imitated in. What acts leaves out
+    of its contexts what is as far. See :class:`Trimming`."""
     context_sizes: tuple[int, ...] = ()
     """How many demonstrations contexts of the training have, drawn evenly for the discriminator and
     in turn for the bank; those of the family's evaluation, if empty."""

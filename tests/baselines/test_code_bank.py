@@ -39,10 +39,13 @@ def test_sizes_of_contexts_come_in_turn(demonstrations: TaskDemonstrations) -> N
 
     class Counting(ContextEncoder):
         def forward(
-            self, features: torch.Tensor, present: torch.Tensor | None = None
+            self,
+            features: torch.Tensor,
+            present: torch.Tensor | None = None,
+            kept: torch.Tensor | None = None,
         ) -> torch.Tensor:
             sizes.append(features.shape[1])
-            return super().forward(features, present)
+            return super().forward(features, present, kept)
 
     encoder = Counting(demonstrations.features.shape[-1], EncoderConfig(), torch.Generator())
     symmetry = EpisodeSymmetry(demonstrations, 0)

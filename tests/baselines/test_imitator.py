@@ -14,6 +14,7 @@ from smile_bench.agents import Context
 from smile_bench.baselines.encoder import EncoderConfig
 from smile_bench.baselines.imitator import Imitator, ImitatorConfig, make_networks
 from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.baselines.trimming import Trimming
 from smile_bench.errors import AgentError
 from tests import synthetic
 from tests.stand_in import stand_in_device
@@ -25,14 +26,16 @@ CONFIG = ImitatorConfig(
 )
 
 
-def agent(*, state_only: bool = False, members: int = 1) -> Imitator:
+def agent(*, state_only: bool = False, members: int = 1, trimmed: bool = False) -> Imitator:
     config = replace(CONFIG, state_only=state_only, members=members)
     generator = torch.Generator().manual_seed(0)
     acting = [make_networks(config, generator) for _ in range(members)]
     for encoder, _ in acting:
         encoder.change_scale.uniform_(0.1, 1.0, generator=generator)
-    normaliser = Normaliser.of(synthetic.demonstrations("train").observations)
-    return Imitator("smile", config, acting, normaliser, {"command": "none"})
+    shown = synthetic.demonstrations("train").observations
+    trimming = Trimming(np.zeros(29), np.eye(29), 100.0) if trimmed else None
+    normaliser = Normaliser.of(shown)
+    return Imitator("smile", config, acting, normaliser, {"command": "none"}, trimming)
 
 
 def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
@@ -40,9 +43,13 @@ def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
     return made.adapt(contexts).act(observations)
 
 
-def test_the_order_of_demonstrations_and_timesteps_does_not_matter() -> None:
-    test, made = synthetic.demonstrations("test"), agent()
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_the_order_of_demonstrations_and_timesteps_does_not_matter(trimmed: bool) -> None:
+    test, made = synthetic.demonstrations("test"), agent(trimmed=trimmed)
     whole = test.context(0, [0, 1, 2])
+    if made.trimming is not None:
+        whole.observations[1, 3] = 9.0
+        assert made.trimming.kept(whole.observations).sum() == 14
 
     def permuted(demonstrations: list[int], timesteps: list[int]) -> Context:
         where = np.ix_(demonstrations, timesteps)
@@ -83,12 +90,37 @@ def test_a_state_only_agent_never_reads_actions() -> None:
     assert np.isfinite(expected).all()
 
 
+def test_what_is_left_out_of_a_context_changes_nothing() -> None:
+    context = synthetic.demonstrations("test").context(0, [0, 1])
+    context.observations[:, 2] = 9.0
+    made, whole = agent(trimmed=True), agent()
+    assert made.trimming is not None
+    np.testing.assert_array_equal(~made.trimming.kept(context.observations), [[0, 0, 1, 0, 0]] * 2)
+    expected, before = act(made, [context]), act(whole, [context])
+    assert context.actions is not None
+    context.actions[:, 2], context.next_observations[:, 2] = -0.5, -3.0
+    np.testing.assert_array_equal(act(made, [context]), expected)
+    assert np.abs(act(whole, [context]) - before).max() > 1e-5
+    left = np.array([0, 1, 3, 4])
+    alone = Context(
+        context.family,
+        context.observations[:, left],
+        context.actions[:, left],
+        context.next_observations[:, left],
+    )
+    np.testing.assert_allclose(act(whole, [alone]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
 @pytest.mark.parametrize("members", [1, 3])
-def test_weights_survive_saving(members: int, tmp_path: Path) -> None:
-    made, path = agent(members=members), tmp_path / "agent.safetensors"
+def test_weights_survive_saving(members: int, trimmed: bool, tmp_path: Path) -> None:
+    made = agent(members=members, trimmed=trimmed)
+    path = tmp_path / "agent.safetensors"
     made.save(path)
     loaded = Imitator.load(path)
     contexts = [synthetic.demonstrations("test").context(0, [0])]
+    contexts[0].observations[:, 1] = 9.0
+    assert (loaded.trimming is not None) is trimmed
     np.testing.assert_array_equal(act(loaded, contexts), act(made, contexts))
     assert (loaded.name, loaded.config) == ("smile", replace(CONFIG, members=members))
     assert loaded.recipe == {"command": "none"}

@@ -31,8 +31,17 @@ from tests.small_smile import CONFIG, DENSITY, ENCODER, STATE_ONLY, access, step
         replace(DENSITY, episode_noise=0.5),
         replace(CONFIG, return_steps=3, average=0.9, encoder=replace(ENCODER, changes=True)),
         replace(CONFIG, imitation=5.0, imitation_iterations=4),
+        replace(STATE_ONLY, trimmed=0.1),
     ],
-    ids=["plain", "state-only", "state-only, told", "density", "averaged", "imitating at first"],
+    ids=[
+        "plain",
+        "state-only",
+        "state-only, told",
+        "density",
+        "averaged",
+        "imitating at first",
+        "trimmed",
+    ],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -321,6 +330,27 @@ def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
             expected = sum(discount**j * own[j, 0].tanh() for j in range(length))
             assert float(batch.rewards[k]) == pytest.approx(float(expected), rel=1e-5)
     assert lengths == {1, 2, 3}
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY], ids=["state-action", "state-only"])
+def test_what_is_far_from_the_other_demonstrations_is_never_shown(config: SMILeConfig) -> None:
+    dataset = synthetic.dataset(length=40)
+    shown = dataset.train.observations
+    shown[:, 0, 35:] += 20.0
+    access = Access(config.family, state_only=config.state_only, dataset=dataset)
+    training = SMILe(replace(config, trimmed=0.1), access)
+    assert training.trimming is not None
+    assert not training.trimming.kept(shown)[:, 0, 35:].any()
+    lowest = float(training.normaliser(shown[:, 0, 35:]).mean(-1).min())
+    rows = np.arange(3).repeat(200)
+    drawn = training.demonstrations.draw(training.rng, rows)
+    assert float(drawn.states.mean(-1).max()) < lowest
+    contexts, _ = training.demonstrations.draw_contexts(training.rng, rows, 1, 40)
+    observed = drawn.states.shape[-1]
+    assert float(contexts[..., :observed].mean(-1).max()) < lowest
+    # What acts leaves the same out of its contexts.
+    assert training.agent({}).trimming is training.trimming
+    assert SMILe(config, access).agent({}).trimming is None
 
 
 def test_imitation_fades_over_its_iterations() -> None:
