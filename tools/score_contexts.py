@@ -30,7 +30,10 @@ def members(agent: Agent) -> list[tuple[str, Agent]]:
         return []
     config = replace(agent.config, members=1)
     return [
-        (f"pair {k} alone", Imitator(agent.name, config, [one], agent.normaliser, {}))
+        (
+            f"pair {k} alone",
+            Imitator(agent.name, config, [one], agent.normaliser, {}, agent.trimming),
+        )
         for k, one in enumerate(agent.members)
     ]
 

@@ -114,9 +114,12 @@ def score(arguments: argparse.Namespace) -> None:
     if len(agents) > 1:
         # All trainings have the same demonstrations, and so the same normaliser.
         first = agents[0][1]
+        if len({agent.trimming is None for _, agent in agents}) > 1:
+            raise SystemExit("agents that trim their contexts do not act together with others.")
         pairs = [pair for _, agent in agents for pair in agent.members]
         config = replace(first.config, members=len(pairs))
-        agents.append(("together", Imitator(first.name, config, pairs, first.normaliser, {})))
+        together = Imitator(first.name, config, pairs, first.normaliser, {}, first.trimming)
+        agents.append(("together", together))
     for name, agent in agents:
         policy = agent.adapt(shown(agent, contexts))
         metrics, _ = run_episodes(family, policy, bodies, starts, threads=1)
