@@ -114,8 +114,8 @@ def score(arguments: argparse.Namespace) -> None:
     if len(agents) > 1:
         # All trainings have the same demonstrations, and so the same normaliser.
         first = agents[0][1]
-        if len({agent.trimming is None for _, agent in agents}) > 1:
-            raise SystemExit("agents that trim their contexts do not act together with others.")
+        if len({agent.trimming and agent.trimming.bound for _, agent in agents}) > 1:
+            raise SystemExit("agents that trim contexts differently do not act together.")
         pairs = [pair for _, agent in agents for pair in agent.members]
         config = replace(first.config, members=len(pairs))
         together = Imitator(first.name, config, pairs, first.normaliser, {}, first.trimming)

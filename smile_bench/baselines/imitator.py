@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -191,11 +191,12 @@ class Imitator:
             used = sum(len(network.state_dict()) for member in members for network in member)
             trimming = None
             if any(name.startswith("trimming.") for name in file.tensors):
-                location, precision, bound = (
-                    file.tensor(f"trimming.{name}").numpy()
-                    for name in ("location", "precision", "bound")
+                trimming = Trimming(
+                    file.tensor("trimming.location").numpy(),
+                    file.tensor("trimming.precision").numpy(),
+                    float(file.tensor("trimming.bound")),
                 )
-                trimming, used = Trimming(location, precision, float(bound)), used + 3
+                used += len(fields(trimming))
             if len(file.tensors) != used + len(("mean", "scale")):
                 raise file.damaged(f"it holds other networks than {config.members} of this kind")
             normaliser = Normaliser(
