@@ -22,17 +22,25 @@ from smile_bench.access import Access
 from smile_bench.baselines.smile import SMILe
 from smile_bench.baselines.smile_config import preset
 
-FAMILY, SIDE, ROUNDS, UPDATES = "SmileAntGoal-v0", 256, 9, 40
+SIDE, ROUNDS, UPDATES = 256, 9, 40
 BAR = 0.2
 """Asked for: a fifth of the GEMM rate at least, all else of the learner included."""
 
 
-@pytest.fixture
-def learner() -> SMILe:
-    """SMILe on ant goal with its preset, after a first iteration has filled the replay."""
+@pytest.fixture(
+    params=[
+        ("smile", "SmileAntGoal-v0"),
+        ("smile", "SmileWalkerDynamics-v0"),
+        ("smile-state-only", "SmileWalkerDynamics-v0"),
+    ],
+    ids="-".join,
+)
+def learner(request: Any) -> SMILe:
+    """SMILe with a preset, one member, after a first iteration has filled the replay."""
     torch.set_num_threads(1)
-    config = replace(preset("smile", FAMILY), updates=1, validate_every=0)
-    training = SMILe(config, Access(FAMILY))
+    name, family = request.param
+    config = replace(preset(name, family), updates=1, validate_every=0)
+    training = SMILe(config, Access(family, state_only=config.state_only))
     training.step()
     return training
 
