@@ -6,21 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smile_bench.agents import Agent, checked_actions, checked_policy, is_state_only
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
-from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import Family, get_family
-from smile_bench.envs.interfaces import draw_starts
-from smile_bench.envs.simulator import Simulator
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.envs.simulation import sample_starts
+from smile_bench.errors import InputError
+from smile_bench.experts.policy import load_expert
 from smile_bench.protocol.evaluation import run_episodes
+from smile_bench.tracks import TRACKS, require_track
 
 __all__ = ["TRACKS", "Access", "AccessCounts", "Environments"]
-
-TRACKS = ("offline", "interactive", "expert-queries")
-"""Demonstrations only; reward-free environments, too; the experts' labels, too."""
 
 SPLITS = ("train", "validation")
 """What a learner can reach."""
@@ -68,8 +65,7 @@ class Access:
         state_only: bool = False,
         dataset: Dataset | None = None,
     ) -> None:
-        if track not in TRACKS:
-            raise UnknownNameError(f"unknown track {track!r}. {suggestion(track, TRACKS)}")
+        require_track(track)
         if state_only and track == "expert-queries":
             raise InputError("an expert's labels are actions: expert-queries is not state-only.")
         self.family = get_family(family)
@@ -99,7 +95,7 @@ class Access:
         )
         return everything.state_only() if self.state_only else everything
 
-    def environments(self, tasks: NDArray[np.int64], *, threads: int | None = None) -> Environments:
+    def environments(self, tasks: IntArray, *, threads: int | None = None) -> Environments:
         """Reward-free meta-train environments, one for each of the tasks (slots,).
 
         Raises:
@@ -112,10 +108,10 @@ class Access:
 
     def expert_actions(
         self,
-        tasks: NDArray[np.int64],
-        observations: NDArray[np.float64],
+        tasks: IntArray,
+        observations: FloatArray,
         rng: np.random.Generator | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> Float32Array:
         """What each meta-train task's expert would do.
 
         Args:
@@ -167,7 +163,7 @@ class Access:
         parameters = family.table("validation")[tasks]
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
-        starts = draw_starts(simulator, rng, parameters)
+        starts = sample_starts(simulator, rng, parameters)
         metrics, _ = run_episodes(family, policy, parameters, starts, threads=1)
         self._count(
             validation_demonstrations=max(
@@ -189,7 +185,7 @@ class Access:
         now = asdict(self.counts)
         self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
 
-    def _require_tasks(self, tasks: NDArray[np.int64]) -> None:
+    def _require_tasks(self, tasks: IntArray) -> None:
         number = self.tasks()
         if len(tasks) == 0 or not ((tasks >= 0) & (tasks < number)).all():
             raise InputError(
@@ -213,9 +209,7 @@ class Environments:
         threads: native threads, by default one per available processor.
     """
 
-    def __init__(
-        self, access: Access, tasks: NDArray[np.int64], *, threads: int | None = None
-    ) -> None:
+    def __init__(self, access: Access, tasks: IntArray, *, threads: int | None = None) -> None:
         self.family = access.family
         self.tasks = tasks
         self._access = access
@@ -225,24 +219,24 @@ class Environments:
         self._left = np.zeros(len(tasks), np.int64)
 
     @property
-    def ended(self) -> NDArray[np.bool_]:
+    def ended(self) -> BoolArray:
         """Which slots have reached the horizon and must be reset, (slots,)."""
-        ended: NDArray[np.bool_] = self._left == 0
+        ended: BoolArray = self._left == 0
         return ended
 
-    def observe(self) -> NDArray[np.float64]:
+    def observe(self) -> FloatArray:
         """Observations (slots, observation_size), a new array."""
         return self._simulator.observe()
 
-    def reset(self, rng: np.random.Generator, ids: NDArray[np.int64] | None = None) -> None:
+    def reset(self, rng: np.random.Generator, ids: IntArray | None = None) -> None:
         """Begin an episode in the slots ``ids``, all by default, whether it had ended or not."""
         where = np.arange(len(self.tasks)) if ids is None else ids
         if len(where):
-            starts = draw_starts(self._simulator, rng, self._parameters[where])
+            starts = sample_starts(self._simulator, rng, self._parameters[where])
             self._simulator.reset(starts, where)
             self._left[where] = self.family.horizon
 
-    def step(self, actions: NDArray[np.float32]) -> NDArray[np.float64]:
+    def step(self, actions: Float32Array) -> FloatArray:
         """Step every slot; no reward.
 
         Args:
@@ -267,19 +261,11 @@ class Environments:
         self._access.count_env_steps(slots)
         return self._simulator.observe()
 
-    def suspend(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Where the episodes stand: opaque states (slots, S) and steps left (slots,).
+    def suspend(self) -> tuple[FloatArray, IntArray]:
+        """Where the episodes stand: opaque states (slots, Z) and steps left (slots,)."""
+        return self._simulator.snapshot(), self._left.copy()
 
-        Raises:
-            InputError: the family's physics can not be suspended.
-        """
-        simulator = self._simulator
-        if not isinstance(simulator, Simulator):
-            raise InputError(f"episodes of {self.family.id} can not be suspended.")
-        state = np.hstack((simulator.qpos, simulator.qvel, simulator.episode))
-        return state, self._left.copy()
-
-    def resume(self, states: NDArray[np.float64], left: NDArray[np.int64]) -> None:
+    def resume(self, states: FloatArray, left: IntArray) -> None:
         """Go on where :meth:`suspend` stood; the solver's warm start is not kept."""
-        self._simulator.reset(states)
+        self._simulator.restore(states)
         self._left = left.copy()

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.envs import Family
 from smile_bench.errors import AgentError
@@ -28,7 +29,6 @@ __all__ = [
     "require_family",
 ]
 
-Float32Array = NDArray[np.float32]
 
 TOLERANCE = 1e-6
 """How far beyond ±1 an action may lie through rounding; it is then clipped."""
@@ -38,7 +38,7 @@ TOLERANCE = 1e-6
 class Policy(Protocol):
     """Acts in one environment a context, for one episode. It may keep state."""
 
-    def act(self, observations: NDArray[np.float64]) -> NDArray[Any]:
+    def act(self, observations: FloatArray) -> NDArray[Any]:
         """Choose actions.
 
         Args:
@@ -67,9 +67,7 @@ class Agent(Protocol):
 class PrivilegedAgent(Protocol):
     """A reference that is told the task; it is never ranked among imitators."""
 
-    def adapt_to_tasks(
-        self, parameters: NDArray[np.float64], others: NDArray[np.float64]
-    ) -> Policy:
+    def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> Policy:
         """Return a policy for one slot a task.
 
         Args:
@@ -161,9 +159,7 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
     return np.clip(array, -1.0, 1.0).astype(np.float32)
 
 
-def _checked_choices(
-    family: Family, array: NDArray[np.float64], slots: int, step: int
-) -> Float32Array:
+def _checked_choices(family: Family, array: FloatArray, slots: int, step: int) -> Float32Array:
     """Choices among n actions as one-hot rows (slots, n), from indices (slots,) or such rows."""
     n = family.action_size
     eye = np.eye(n, dtype=np.float32)
@@ -190,7 +186,7 @@ def _checked_choices(
     return rows
 
 
-def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, NDArray[np.bool_]]:
+def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, BoolArray]:
     """Stack contexts of differing shots into one with the leading axis of slots.
 
     Returns:

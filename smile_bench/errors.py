@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 __all__ = [
     "AgentError",
+    "CheckpointError",
     "ConvergenceWarning",
     "DatasetError",
+    "DivergedError",
     "ExpertError",
     "InputError",
     "LeaderboardError",
@@ -59,6 +61,14 @@ class LeaderboardError(SmileError, ValueError):
 
 class ProtocolError(SmileError, ValueError):
     """Protocol data that is missing, damaged or does not fit the dataset."""
+
+
+class CheckpointError(SmileError, ValueError):
+    """A checkpoint that is damaged or belongs to another training."""
+
+
+class DivergedError(SmileError, ArithmeticError):
+    """A training met a number that is not finite."""
 
 
 def require_known(kind: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -17,9 +17,10 @@ from smile_bench.agents import (
     checked_policy,
     is_state_only,
 )
+from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
-from smile_bench.envs.interfaces import draw_starts
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import AgentError
 
 __all__ = ["check_agent"]
@@ -78,8 +79,8 @@ def _check_independence(
     agent: Agent,
     family: Family,
     contexts: Sequence[Context],
-    observations: NDArray[np.float64],
-    actions: NDArray[np.float32],
+    observations: FloatArray,
+    actions: Float32Array,
 ) -> None:
     """Slots in reverse order, and every second one, must act as they did together."""
     slots = len(contexts)
@@ -91,7 +92,7 @@ def _check_independence(
         _require_same(how, again, actions[:, chosen])
 
 
-def _require_same(how: str, again: NDArray[np.float32], actions: NDArray[np.float32]) -> None:
+def _require_same(how: str, again: Float32Array, actions: Float32Array) -> None:
     worst = float(np.abs(again - actions).max())
     if worst > 1e-3:
         raise AgentError(
@@ -113,13 +114,13 @@ def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
     return [context.state_only() for context in contexts] if is_state_only(agent) else contexts
 
 
-def _observations(family: Family, slots: int) -> NDArray[np.float64]:
+def _observations(family: Family, slots: int) -> FloatArray:
     """Observations (STEPS, slots, O) of random actions on meta-train tasks."""
     rng = np.random.default_rng(0)
     simulator = family.make_simulator(slots, threads=1)
     table = family.table("train")
     simulator.set_tasks(table[np.arange(slots) % len(table)])
-    simulator.reset(draw_starts(simulator, rng, simulator.parameters))
+    simulator.reset(sample_starts(simulator, rng, simulator.parameters))
     observations = []
     for _ in range(STEPS):
         observations.append(simulator.observe())
@@ -128,8 +129,8 @@ def _observations(family: Family, slots: int) -> NDArray[np.float64]:
 
 
 def _run(
-    agent: Agent, family: Family, contexts: Sequence[Context], observations: NDArray[np.float64]
-) -> NDArray[np.float32]:
+    agent: Agent, family: Family, contexts: Sequence[Context], observations: FloatArray
+) -> Float32Array:
     try:
         policy: Policy = checked_policy(agent, agent.adapt(contexts))
     except AgentError:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smile_bench.access import TRACKS, Access, AccessCounts
+from smile_bench.access import Access, AccessCounts
 from smile_bench.agents import Context
 from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, InputError, UnknownNameError
-from tests import synthetic
+from smile_bench.experts.policy import load_expert
+from smile_bench.tracks import TRACKS
+from tests.helpers import synthetic
 
 FAMILY = get_family(synthetic.FAMILY)
 HORIZON, ACTIONS, OBSERVED = FAMILY.horizon, FAMILY.action_size, FAMILY.observation_size
@@ -152,7 +153,7 @@ def test_environments_are_the_family_s() -> None:
     simulator = FAMILY.make_simulator(1, threads=1)
     row = FAMILY.table("train")[4]
     simulator.set_tasks(row[None])
-    simulator.reset(simulator.draw_start(np.random.default_rng(3), row)[None])
+    simulator.reset(simulator.sample_start(np.random.default_rng(3), row)[None])
     rng = np.random.default_rng(4)
     for step in range(HORIZON):
         np.testing.assert_array_equal(environments.observe(), simulator.observe())

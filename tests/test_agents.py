@@ -9,7 +9,7 @@ import pytest
 from smile_bench.agents import checked_actions, import_agent, pad_contexts, require_family
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError
-from tests import synthetic
+from tests.helpers import synthetic
 
 FAMILY = synthetic.FAMILY
 

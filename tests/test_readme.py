@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smile_bench.cli import main
+from smile_bench.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 README, GUIDE = ROOT / "README.md", ROOT / "docs" / "score_your_agent.md"

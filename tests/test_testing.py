@@ -11,7 +11,7 @@ from smile_bench import load_agent
 from smile_bench.agents import Context, is_state_only, require_family
 from smile_bench.errors import AgentError
 from smile_bench.testing import check_agent
-from tests import synthetic
+from tests.helpers import synthetic
 
 FAMILY = "SmileAntLinearClassification-v0"
 

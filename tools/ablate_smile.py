@@ -20,8 +20,9 @@ from typing import Any
 import torch
 
 from smile_bench.access import Access
-from smile_bench.baselines.smile import SMILe
-from smile_bench.baselines.smile_config import PRESETS, SMILeConfig, preset
+from smile_bench.baselines.smile.config import SMILeConfig
+from smile_bench.baselines.smile.presets import PRESETS, preset
+from smile_bench.baselines.smile.training import SMILe
 
 
 def changed(config: SMILeConfig, changes: dict[str, Any]) -> SMILeConfig:

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import torch
 
-from smile_bench.baselines.expert_training import BASE_TRAININGS, EXPERT_TRAININGS
-from smile_bench.baselines.ppo import PPO
-from smile_bench.baselines.practices import WalkOneDynamics
-from smile_bench.baselines.specialist_training import SpecialistTraining
-from smile_bench.datasets.expert import load_expert, task_metrics
 from smile_bench.envs import get_mujoco_family
+from smile_bench.experts.policy import load_expert, task_metrics
+from smile_bench.experts.training.curricula import WalkOneDynamics
+from smile_bench.experts.training.per_task import PerTaskTraining
+from smile_bench.experts.training.ppo import PPO
+from smile_bench.experts.training.train import BASE_TRAININGS, EXPERT_TRAININGS
 
 FAMILY = "SmileWalkerDynamics-v0"
 
@@ -35,15 +35,15 @@ def main() -> None:
     family, expert = get_mujoco_family(FAMILY), load_expert(FAMILY)
     base, later = BASE_TRAININGS[FAMILY](arguments.seed), EXPERT_TRAININGS[FAMILY](arguments.seed)
     assert isinstance(base, PPO)
-    assert isinstance(later, SpecialistTraining)
+    assert isinstance(later, PerTaskTraining)
     for task in arguments.tasks:
-        practice = WalkOneDynamics(split="test", index=task)
+        curriculum = WalkOneDynamics(split="test", index=task)
         row = family.table("test")[task : task + 1]
         iterations = arguments.iterations or base.iterations
-        alone = PPO(replace(base.config, iterations=iterations), practice)
+        alone = PPO(replace(base.config, iterations=iterations), curriculum)
         while alone.iteration < alone.iterations:
             alone.step()
-        turn = PPO(replace(later.config.later, seed=arguments.seed), practice)
+        turn = PPO(replace(later.config.later, seed=arguments.seed), curriculum)
         turn.model.load_state_dict(alone.model.state_dict())
         turn.fit_value(later.config.value_rollouts)
         while turn.iteration < turn.iterations:

@@ -15,12 +15,12 @@ from smile_bench.agents import PrivilegedAgent
 from smile_bench.baselines import load_agent
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import Family, get_family
-from smile_bench.envs.interfaces import draw_starts
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.protocol.evaluation import run_episodes
-from smile_bench.protocol.metatest import (
+from smile_bench.protocol.meta_test import (
     References,
-    draw_meta_test,
     protocol_folder,
+    sample_meta_test,
     write_meta_test,
 )
 from smile_bench.protocol.result import task_means
@@ -36,8 +36,8 @@ def freeze(family_id: str) -> None:
     rng = np.random.default_rng(SEED)
     parameters = np.repeat(family.table("test"), family.evaluation_episodes, axis=0)
     simulator = family.make_simulator(len(parameters))
-    states = draw_starts(simulator, rng, parameters)
-    meta_test = draw_meta_test(family, states, load_dataset(family).digest(), rng)
+    states = sample_starts(simulator, rng, parameters)
+    meta_test = sample_meta_test(family, states, load_dataset(family).digest(), rng)
 
     # The expert on the protocol's own episodes; the task-blind expert on every other task, so that
     # a task's zero does not hang on which others its episodes happened to draw.
@@ -47,7 +47,7 @@ def freeze(family_id: str) -> None:
     pairs = [(i, j) for i in range(number) for j in range(number) if i != j]
     tasks, others = np.repeat(np.array(pairs), repeats, axis=0).T
     table = family.table("test")
-    starts = np.stack([simulator.draw_start(rng, table[task]) for task in tasks])
+    starts = np.stack([simulator.sample_start(rng, table[task]) for task in tasks])
     blind = measure(family, "task-blind", tasks, others, starts)
     meta_test = replace(meta_test, references=References(expert=expert, blind=blind))
     write_meta_test(protocol_folder(), meta_test)

@@ -17,8 +17,8 @@ from PIL import Image
 from tqdm import tqdm
 
 import smile_bench  # noqa: F401 (registers the families)
-from smile_bench.envs.env import SmileEnv
 from smile_bench.envs.families.ant_linear_classification import TARGETS
+from smile_bench.envs.mujoco.env import SmileEnv
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 WIDTH, HEIGHT = 480, 360

@@ -17,10 +17,10 @@ import torch
 
 from smile_bench import load_agent
 from smile_bench.agents import Agent, PrivilegedAgent, is_state_only
-from smile_bench.baselines.imitator import Imitator
+from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_family
-from smile_bench.envs.interfaces import draw_starts
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.protocol.evaluation import run_episodes
 
 
@@ -60,7 +60,7 @@ def main() -> None:
         parameters = family.table(split)[tasks]
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
-        starts = draw_starts(simulator, rng, parameters)
+        starts = sample_starts(simulator, rng, parameters)
         contexts = {
             kind: [
                 part.context(int(task), rng.permutation(part.demonstrations)[:shots].tolist())

@@ -25,17 +25,17 @@ from numpy.typing import NDArray
 
 from smile_bench import load_agent
 from smile_bench.agents import Agent, is_state_only
-from smile_bench.baselines.imitator import Imitator
+from smile_bench.arrays import FloatArray
+from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.datasets import Context, load_dataset
 from smile_bench.envs import get_family
-from smile_bench.envs.interfaces import draw_starts
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.protocol.evaluation import run_episodes
 
 FAMILY = "SmileWalkerDynamics-v0"
 EVERY = 20
 """Of a demonstration's steps one in so many is kept, as in the dataset; all from one offset."""
 
-FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -51,7 +51,7 @@ def run(
     family = get_family(FAMILY)
     simulator = family.make_simulator(len(bodies), threads=1)
     simulator.set_tasks(bodies)
-    simulator.reset(draw_starts(simulator, rng, bodies))
+    simulator.reset(sample_starts(simulator, rng, bodies))
     policy = agent.adapt(shown(agent, contexts))
     observed, acted = [simulator.observe()], []
     for _ in range(family.horizon):
@@ -109,7 +109,7 @@ def score(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
     simulator = family.make_simulator(len(bodies), threads=1)
     simulator.set_tasks(bodies)
-    starts = draw_starts(simulator, rng, bodies)
+    starts = sample_starts(simulator, rng, bodies)
     agents = [(str(path), Imitator.load(path)) for path in arguments.weights]
     if len(agents) > 1:
         # All trainings have the same demonstrations, and so the same normaliser.

@@ -22,18 +22,16 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 import smile_bench
 from smile_bench import load_agent, load_dataset
-from smile_bench.baselines.grid_evidence import read_contexts, require_grid
-from smile_bench.baselines.max_margin import match_features
-from smile_bench.baselines.maxent_irl import MaxEntIRL
-from smile_bench.baselines.sampled_irl import GanIRL
-from smile_bench.baselines.tabular_smile import TabularSmile
-from smile_bench.envs.tabular import hard_values, soft_values, visitation
-
-FloatArray = NDArray[np.float64]
+from smile_bench.arrays import FloatArray
+from smile_bench.baselines.tabular_irl.contexts import read_contexts, require_grid
+from smile_bench.baselines.tabular_irl.max_margin import match_features
+from smile_bench.baselines.tabular_irl.maxent import MaxEntIRL
+from smile_bench.baselines.tabular_irl.sampled import GanIRL
+from smile_bench.baselines.tabular_irl.smile import TabularSmile
+from smile_bench.envs.grid.planning import hard_values, soft_values, visitation
 
 FAMILY = require_grid("SmileGridGoal-v0")
 TASK, SHOTS = 3, 8

@@ -1,20 +1,38 @@
-"""Reference agents, one readable module each, over shared parts."""
+"""The reference agents: one module or package each, over what they share."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
-from smile_bench.baselines.registry import AGENTS, load_agent
+from smile_bench.baselines.registry import (
+    AgentSpec,
+    TrainingSpec,
+    all_agents,
+    get_agent,
+    load_agent,
+    register_agent,
+)
+from smile_bench.baselines.training import train, train_agent
 
-if TYPE_CHECKING:
-    from smile_bench.baselines.agent_training import train, train_agent
-
-__all__ = ["AGENTS", "load_agent", "train", "train_agent"]
+__all__ = [
+    "AgentSpec",
+    "TrainingSpec",
+    "all_agents",
+    "get_agent",
+    "load_agent",
+    "register_agent",
+    "train",
+    "train_agent",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # Training needs PyTorch; loading an agent may not.
-    if name not in ("train", "train_agent"):
+    if name != "AGENTS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("smile_bench.baselines.agent_training"), name)
+    warnings.warn(
+        "smile_bench.baselines.AGENTS is now all_agents(), which maps names to declarations.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return {name: spec.make for name, spec in all_agents().items()}

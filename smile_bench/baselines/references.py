@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from smile_bench.datasets.expert import load_expert
-from smile_bench.datasets.variants import load_task_blind
-from smile_bench.envs.family import ToldPolicy
+from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.baselines.registry import AgentSpec
+from smile_bench.envs.simulation import PrivilegedPolicy
+from smile_bench.experts.policy import load_expert
+from smile_bench.experts.task_blind import load_task_blind
 
-__all__ = ["ExpertAgent", "ExpertPolicy", "TaskBlind"]
+__all__ = ["AGENTS", "ExpertAgent", "ExpertPolicy", "TaskBlind"]
 
 
 @dataclass(frozen=True, eq=False)
 class ExpertPolicy:
     """The expert acting for tasks (slots, P)."""
 
-    expert: ToldPolicy
-    parameters: NDArray[np.float64]
+    expert: PrivilegedPolicy
+    parameters: FloatArray
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     """For experts that draw their actions."""
 
-    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+    def act(self, observations: FloatArray) -> Float32Array:
         """Actions (slots, nu) for observations (slots, observation_size)."""
         return self.expert.act(observations, self.parameters, self.rng)
 
@@ -43,9 +44,7 @@ class ExpertAgent:
     def __init__(self, family: str) -> None:
         self.expert = load_expert(family)
 
-    def adapt_to_tasks(
-        self, parameters: NDArray[np.float64], others: NDArray[np.float64]
-    ) -> ExpertPolicy:
+    def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> ExpertPolicy:
         """Act for the true tasks."""
         return ExpertPolicy(self.expert, parameters)
 
@@ -69,8 +68,20 @@ class TaskBlind:
     def __init__(self, family: str) -> None:
         self.expert = load_task_blind(family)
 
-    def adapt_to_tasks(
-        self, parameters: NDArray[np.float64], others: NDArray[np.float64]
-    ) -> ExpertPolicy:
+    def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> ExpertPolicy:
         """Act for the other tasks."""
         return ExpertPolicy(self.expert, others)
+
+
+AGENTS = (
+    AgentSpec(
+        name="expert",
+        summary="the upper reference, score 1: knows the task",
+        load=ExpertAgent,
+    ),
+    AgentSpec(
+        name="task-blind",
+        summary="the lower reference, score 0: an expert that acts for another task",
+        load=TaskBlind,
+    ),
+)

@@ -1,122 +1,232 @@
-"""The reference agents by name."""
+"""The one table of agents: what each is called, how it is loaded and how it is trained."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from smile_bench.agents import Agent, PrivilegedAgent
-from smile_bench.baselines.references import ExpertAgent, TaskBlind
-from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
 from smile_bench.envs import get_family
-from smile_bench.errors import AgentError, UnknownNameError, suggestion
+from smile_bench.envs.grid.family import GridFamily
+from smile_bench.errors import AgentError, InputError, UnknownNameError, suggestion
+from smile_bench.tracks import require_track
 
-__all__ = ["AGENTS", "GRID_AGENTS", "TRAINED_AGENTS", "load_agent", "weights_path"]
+__all__ = [
+    "AgentSpec",
+    "TrainingSpec",
+    "all_agents",
+    "get_agent",
+    "load_agent",
+    "register_agent",
+    "weights_path",
+]
+
+AnyAgent = Agent | PrivilegedAgent
+
+NOT_DECLARATIONS = ("registry", "training")
+"""Modules of ``smile_bench.baselines`` that declare no agent."""
 
 
-def weights_path(name: str, family: str) -> Path:
-    """Where the released weights of an agent for a family lie."""
-    folder = Path(str(resources.files("smile_bench.baselines") / "weights"))
-    return folder / name / f"{family}.safetensors"
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec:
+    """How an agent is trained. Both functions may be given as ``"package.module:name"``."""
+
+    track: str
+    """The least access that it needs, a name of ``smile_bench.tracks.TRACKS``."""
+    preset: str | Callable[[str, int], Any]
+    """Called with a family's id and a seed; returns the configuration, a frozen dataclass."""
+    trainer: str | Callable[..., Any]
+    """Called with a configuration, a metered access and a torch device; returns the training, a
+    ``smile_bench.learning.loop.Training`` with a method ``agent(recipe)``. What that returns has a
+    method ``save(path)``."""
+    state_only: bool = False
+    """Whether it never sees the demonstrations' actions."""
+
+    def make_preset(self, family: str, seed: int) -> Any:
+        """The configuration for a family."""
+        return _resolved(self.preset)(family, seed)
+
+    def make_trainer(self, config: Any, access: Any, device: Any) -> Any:
+        """The training of a configuration."""
+        return _resolved(self.trainer)(config, access, device)
 
 
-def _trained(name: str, module: str = "imitator", kind: str = "Imitator") -> Callable[[str], Agent]:
-    """An agent whose weights ship with the suite, or are trained by its user."""
+@dataclass(frozen=True, kw_only=True)
+class AgentSpec:
+    """The declaration of an agent. Functions may be given as ``"package.module:name"``.
 
-    def load(family: str) -> Agent:
-        if name in GRID_AGENTS:
-            from smile_bench.baselines.grid_evidence import require_grid
+    Give ``load`` for an agent that is made from the family's id alone, or ``read`` for one whose
+    weights are files of ``weights``, one a family.
 
-            require_grid(family)
-        path = weights_path(name, family)
-        if not path.exists():
+    Raises:
+        InputError: a part is missing or does not fit the others.
+    """
+
+    name: str
+    """How commands and results call it."""
+    summary: str
+    """One sentence for tables."""
+    load: str | Callable[[str], AnyAgent] | None = None
+    """Called with a family's id."""
+    read: str | Callable[[Path], AnyAgent] | None = None
+    """Called with the path of a weights file."""
+    weights: Path | None = None
+    """Folder of the files ``FAMILY.safetensors``; by default the one that ships."""
+    training: TrainingSpec | None = None
+    """None for an agent that is not trained."""
+    grid_only: bool = False
+    """Whether it needs a gridworld family."""
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.summary:
+            raise InputError(
+                f"the declaration of agent {self.name!r} lacks a name or a summary; give both."
+            )
+        if (self.load is None) == (self.read is None):
+            raise InputError(
+                f"the declaration of agent {self.name!r} needs either load, called with a family's "
+                "id, or read, called with the path of its weights; give one of them."
+            )
+        if self.training is not None:
+            require_track(self.training.track)
+
+    def weights_path(self, family: str) -> Path:
+        """Where its weights for a family lie."""
+        folder = self.weights or Path(str(resources.files(__package__) / "weights")) / self.name
+        return folder / f"{family}.safetensors"
+
+    def make(self, family: str) -> AnyAgent:
+        """The agent for a family, ready to be evaluated.
+
+        Raises:
+            UnknownNameError: no such family.
+            AgentError: there are no weights for the family, they are of another agent, the family
+                is not one that the agent is made for, or PyTorch is missing.
+        """
+        found = get_family(family)
+        if self.grid_only and not isinstance(found, GridFamily):
             raise AgentError(
-                f"no {name} weights for {family} ship with this version of smile-bench; train it "
-                f"with `smile-bench train --agent {name} --family {family}`."
+                f"{self.name} needs a gridworld family, such as SmileGridGoal-v0, and {found.id} "
+                "is not one. Choose a gridworld family or another agent."
             )
         try:
-            found = importlib.import_module(f"smile_bench.baselines.{module}")
+            if self.load is not None:
+                agent: AnyAgent = _resolved(self.load)(found.id)
+                return agent
+            return self._read(found.id)
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
             raise AgentError(
-                f"{name} needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
+                f"{self.name} needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
             ) from error
-        loaded = getattr(found, kind).load(path)
-        if (loaded.name, loaded.config.family) != (name, family):
+
+    def _read(self, family: str) -> AnyAgent:
+        path = self.weights_path(family)
+        if not path.exists():
             raise AgentError(
-                f"{path} holds {loaded.name} for {loaded.config.family}, not {name} for {family}."
+                f"no {self.name} weights for {family} ship with this version of smile-bench. Train "
+                f"it with `smile-bench train --agent {self.name} --family {family}`."
             )
-        agent: Agent = loaded
-        return agent
-
-    return load
-
-
-def _inverse_rl(module: str, name: str, **settings: Any) -> Callable[[str], Agent]:
-    """An agent that learns from contexts alone, imported when it is asked for."""
-
-    def load(family: str) -> Agent:
-        found = importlib.import_module(f"smile_bench.baselines.{module}")
-        agent: Agent = getattr(found, name)(family, **settings)
-        return agent
-
-    return load
+        agent: Any = _resolved(self.read)(path)
+        if (agent.name, agent.config.family) != (self.name, family):
+            raise AgentError(
+                f"{path} holds {agent.name} for {agent.config.family}, not {self.name} for "
+                f"{family}."
+            )
+        made: AnyAgent = agent
+        return made
 
 
-TRAINED_AGENTS = (
-    "meta-bc",
-    "meta-dagger",
-    "smile",
-    "smile-state-only",
-    "smile-paper",
-    "smile-paper-state-only",
-)
-"""Those that are networks with weights for each family."""
-
-AGENTS: dict[str, Callable[[str], Agent | PrivilegedAgent]] = {
-    "expert": ExpertAgent,
-    "task-blind": TaskBlind,
-    "retrieve-and-play": RetrieveAndPlay,
-    **{name: _trained(name) for name in TRAINED_AGENTS},
-    "feature-matching": _inverse_rl("max_margin", "FeatureMatching"),
-    "max-margin-irl": _inverse_rl("max_margin", "MaxMarginIRL"),
-    "maxent-irl": _inverse_rl("maxent_irl", "MaxEntIRL"),
-    "causal-maxent-irl": _inverse_rl("maxent_irl", "MaxEntIRL", causal=True),
-    "guided-cost-learning": _inverse_rl("sampled_irl", "GuidedCostLearning"),
-    "gan-irl": _inverse_rl("sampled_irl", "GanIRL"),
-    "gan-plain": _inverse_rl("sampled_irl", "PlainDiscriminator"),
-    "tabular-smile": _trained("tabular-smile", "tabular_smile", "TabularSmile"),
-}
-"""Agent name to its loader for a family id."""
-
-GRID_AGENTS = (
-    "feature-matching",
-    "max-margin-irl",
-    "maxent-irl",
-    "causal-maxent-irl",
-    "guided-cost-learning",
-    "gan-irl",
-    "gan-plain",
-    "tabular-smile",
-)
-"""Those that need a gridworld family and refuse others."""
+_registered: dict[str, AgentSpec] = {}
 
 
-def load_agent(name: str, family: str) -> Agent | PrivilegedAgent:
-    """A reference agent, ready to be evaluated.
+def register_agent(spec: AgentSpec) -> AgentSpec:
+    """Add an agent to the table, so that every command and the leaderboard know its name.
 
     Args:
-        name: one of :data:`AGENTS`.
+        spec: its declaration.
+
+    Returns:
+        The declaration.
+
+    Raises:
+        InputError: another agent has this name.
+    """
+    if spec.name in all_agents():
+        raise InputError(
+            f"an agent {spec.name!r} is already registered. Register each agent once, under a name "
+            "of its own."
+        )
+    _registered[spec.name] = spec
+    return spec
+
+
+def all_agents() -> Mapping[str, AgentSpec]:
+    """Every agent by name: those that ship, then those that were registered."""
+    return MappingProxyType({**_shipped(), **_registered})
+
+
+def get_agent(name: str) -> AgentSpec:
+    """The declaration of an agent.
+
+    Raises:
+        UnknownNameError: no such agent.
+    """
+    agents = all_agents()
+    if name not in agents:
+        raise UnknownNameError(f"unknown agent {name!r}. {suggestion(name, agents)}")
+    return agents[name]
+
+
+def load_agent(name: str, family: str) -> AnyAgent:
+    """An agent, ready to be evaluated.
+
+    Args:
+        name: one of :func:`all_agents`.
         family: the family's id.
 
     Raises:
         UnknownNameError: no such agent or family.
         AgentError, ExpertError, DatasetError: the agent has no weights for the family.
     """
-    if name not in AGENTS:
-        raise UnknownNameError(f"unknown agent {name!r}. {suggestion(name, AGENTS)}")
-    return AGENTS[name](get_family(family).id)
+    return get_agent(name).make(family)
+
+
+def weights_path(name: str, family: str) -> Path:
+    """Where the weights of an agent for a family lie.
+
+    Raises:
+        UnknownNameError: no such agent.
+    """
+    return get_agent(name).weights_path(family)
+
+
+@cache
+def _shipped() -> Mapping[str, AgentSpec]:
+    """The ``AGENTS`` of every module and package beside this one; importing them needs no PyTorch."""
+    package = importlib.import_module(__package__)
+    found: dict[str, AgentSpec] = {}
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+        if module.name in NOT_DECLARATIONS:
+            continue
+        declared = importlib.import_module(f"{__package__}.{module.name}")
+        for spec in getattr(declared, "AGENTS", ()):
+            if spec.name in found:
+                raise InputError(f"two modules declare an agent {spec.name!r}; rename one.")
+            found[spec.name] = spec
+    return MappingProxyType(found)
+
+
+def _resolved(function: Any) -> Callable[..., Any]:
+    found: Callable[..., Any] = (
+        pkgutil.resolve_name(function) if isinstance(function, str) else function
+    )
+    return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smile_bench.agents import Context, pad_contexts, require_family
-from smile_bench.baselines.normaliser import Normaliser
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray
+from smile_bench.baselines.registry import AgentSpec
 from smile_bench.datasets import load_dataset
 from smile_bench.errors import AgentError
+from smile_bench.learning.normaliser import Normaliser
 
-__all__ = ["RetrieveAndPlay", "RetrieveAndPlayPolicy"]
+__all__ = ["AGENTS", "RetrieveAndPlay", "RetrieveAndPlayPolicy"]
 
 
 class RetrieveAndPlayPolicy:
@@ -28,20 +29,20 @@ class RetrieveAndPlayPolicy:
     def __init__(
         self,
         normaliser: Normaliser,
-        keys: NDArray[np.float32],
-        actions: NDArray[np.float32],
-        present: NDArray[np.bool_],
+        keys: Float32Array,
+        actions: Float32Array,
+        present: BoolArray,
     ) -> None:
         self.normaliser, self.keys, self.actions = normaliser, keys, actions
         # ‖q − k‖² orders keys as ‖k‖² − 2 q·k does; an absent key is infinitely far.
         self.offsets = np.where(present, np.square(keys).sum(axis=2), np.inf).astype(np.float32)
 
-    def act(self, observations: NDArray[np.float64]) -> NDArray[np.float32]:
+    def act(self, observations: FloatArray) -> Float32Array:
         """Actions (slots, nu) for observations (slots, observation_size)."""
         queries = self.normaliser(observations)
         products = np.matmul(self.keys, queries[:, :, None])[:, :, 0]
         nearest = np.argmin(self.offsets - 2.0 * products, axis=1)
-        actions: NDArray[np.float32] = self.actions[np.arange(len(queries)), nearest]
+        actions: Float32Array = self.actions[np.arange(len(queries)), nearest]
         return actions
 
 
@@ -76,3 +77,12 @@ class RetrieveAndPlay:
             stacked.actions.reshape(slots, -1, stacked.actions.shape[3]),
             np.repeat(present, length, axis=1),
         )
+
+
+AGENTS = (
+    AgentSpec(
+        name="retrieve-and-play",
+        summary="acts as its context's expert did in the most similar state",
+        load=RetrieveAndPlay,
+    ),
+)

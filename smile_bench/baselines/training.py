@@ -1,198 +1,123 @@
-"""The loop around every training: progress, logs, checkpoints, resuming, Ctrl-C."""
+"""Training an agent by name, through one metered access."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
+from smile_bench.access import Access
+from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
+from smile_bench.errors import require_known
+from smile_bench.provenance import training_recipe
 
-from smile_bench.baselines.checkpoint import CheckpointError, load_checkpoint
-from smile_bench.datasets.files import write_atomically
-from smile_bench.errors import SmileError
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-__all__ = ["DivergedError", "Training", "run"]
-
-
-class DivergedError(SmileError, ArithmeticError):
-    """A training met a number that is not finite."""
+__all__ = ["train", "train_agent", "trainable_agents"]
 
 
-class Training(Protocol):
-    """What the loop asks of a training."""
-
-    iteration: int
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Configuration as JSON-able data; a checkpoint of another one is refused."""
-
-    @property
-    def iterations(self) -> int:
-        """How many iterations the training has."""
-
-    def step(self) -> dict[str, float]:
-        """Do one iteration; return what to log."""
-
-    def save(self, path: Path) -> None:
-        """Write everything that going on exactly needs."""
-
-    def load(self, path: Path) -> None:
-        """Go on from what ``save`` wrote."""
+def trainable_agents() -> dict[str, AgentSpec]:
+    """The agents that can be trained, by name."""
+    return {name: spec for name, spec in all_agents().items() if spec.training is not None}
 
 
-def run(
-    training: Training,
+def train(
+    name: str,
+    access: Access,
     directory: Path,
     *,
-    checkpoint_seconds: float = 120.0,
+    seed: int = 0,
+    device: str = "cpu",
+    configure: Callable[[Any], Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     stop_after: int | None = None,
-) -> float:
-    """Train to the end, or go on where ``directory`` left off.
+) -> Path | None:
+    """Train an agent, or continue a training, and store its weights.
 
-    Writes ``checkpoint.safetensors``, ``progress.csv`` and TensorBoard events. An interrupt or an
-    error, Ctrl-C included, leaves the last checkpoint intact, to the iteration that it was of.
+    What it used stands in ``access.counts`` afterwards, counts from before a resume included.
 
     Args:
-        training: what to run.
-        directory: where to write.
-        checkpoint_seconds: time between checkpoints.
+        name: the agent's name.
+        access: to the family, on the agent's track or one that allows more.
+        directory: where checkpoints, logs and, in the end, the weights go.
+        seed: of the training.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``. A training may be resumed on another one;
+            weights and checkpoints are stored from the CPU.
+        configure: changes the preset configuration.
+        settings: what ``configure`` changes, for the command in the recipe.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
-        Seconds of training in all, those before a resume included.
+        The path of the weights, or None if the training was stopped before its end.
 
     Raises:
-        DivergedError: a logged number is not finite.
-        CheckpointError: the checkpoint is damaged or of another configuration.
+        UnknownNameError: no such agent.
+        InputError: the access does not allow what the agent needs, or there is no such device.
+        DivergedError: the training met a number that is not finite; the last checkpoint stands.
     """
-    record = _Record(training, directory)
-    last_save = time.perf_counter()
-    shown: dict[str, str] = {}
-    end = min(training.iterations, stop_after or training.iterations)
-    with (
-        SummaryWriter(str(directory / "tensorboard"), purge_step=training.iteration) as board,
-        tqdm(total=training.iterations, initial=training.iteration, disable=None) as bar,
-    ):
-        try:
-            while training.iteration < end:
-                log = training.step()
-                record.add(log)
-                for name, value in log.items():
-                    board.add_scalar(name, value, training.iteration)
-                bar.update()
-                shown |= _shown(log)
-                bar.set_postfix(shown)
-                if time.perf_counter() - last_save > checkpoint_seconds:
-                    record.save()
-                    record.write_rows()
-                    last_save = time.perf_counter()
-        finally:
-            # A cut iteration has half-changed the training: the last checkpoint stands.
-            record.write_rows()
-        record.save()
-    return record.seconds
+    from smile_bench.learning.devices import CPU, describe, find_device
+    from smile_bench.learning.loop import run
+
+    spec = _training(name)
+    place = find_device(device)
+    config = spec.make_preset(access.family.id, seed)
+    if configure is not None:
+        config = configure(config)
+    trainer = spec.make_trainer(config, access, place)
+    seconds = run(trainer, directory, stop_after=stop_after)
+    if trainer.iteration < trainer.iterations:
+        return None
+    command = f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"
+    if place != CPU:
+        command += f" --device {device}"
+    for setting, value in (settings or {}).items():
+        command += f" --set {setting}={value}"
+    recipe = {
+        **training_recipe(command, seed),
+        "track": access.track,
+        "device": describe(place),
+        "seconds": round(seconds),
+    }
+    path = directory / f"{access.family.id}.safetensors"
+    trainer.agent(recipe).save(path)
+    return path
 
 
-class _Record:
-    """What a training leaves in a folder: checkpoint, seconds spent, log rows.
+def train_agent(
+    name: str,
+    family: str,
+    directory: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    configure: Callable[[Any], Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stop_after: int | None = None,
+) -> Path | None:
+    """As :func:`train`, through the least access that the agent needs.
 
-    Args:
-        training: goes on from the folder's checkpoint, if there is one.
-        directory: the folder.
+    Raises:
+        UnknownNameError: no such agent or family.
+        DatasetError: no dataset of the family ships.
+        InputError, DivergedError: as there.
     """
-
-    def __init__(self, training: Training, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.training = training
-        self.checkpoint = directory / "checkpoint.safetensors"
-        self._clock, self._log = directory / "seconds.json", directory / "progress.csv"
-        spent = 0.0
-        if self.checkpoint.exists():
-            _require_same_settings(training, self.checkpoint)
-            _load(training, self.checkpoint)
-            spent = float(json.loads(self._clock.read_text())) if self._clock.exists() else 0.0
-        self._started = time.perf_counter() - spent
-        self._rows = _kept_rows(self._log, training.iteration)
-
-    @property
-    def seconds(self) -> float:
-        """Of training in all, those before a resume included."""
-        return time.perf_counter() - self._started
-
-    def add(self, log: Mapping[str, float]) -> None:
-        """Keep a row of the iteration that was done.
-
-        Raises:
-            DivergedError: a number is not finite.
-        """
-        done = self.training.iteration
-        if bad := [name for name, value in log.items() if not math.isfinite(value)]:
-            raise DivergedError(
-                f"{', '.join(bad)} became non-finite at iteration {done}. "
-                f"The last checkpoint, {self.checkpoint}, is intact; lower the learning rate."
-            )
-        self._rows.append({"iteration": done, "seconds": round(self.seconds, 2), **log})
-
-    def save(self) -> None:
-        """Write the checkpoint, and the seconds."""
-        self.training.save(self.checkpoint)
-        write_atomically(self._clock, json.dumps(self.seconds))
-
-    def write_rows(self) -> None:
-        """Write the rows, if there are any."""
-        if not self._rows:
-            return
-        names = list(dict.fromkeys(name for row in self._rows for name in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, names)
-        writer.writeheader()
-        writer.writerows(self._rows)
-        write_atomically(self._log, text.getvalue())
+    training = _training(name)
+    access = Access(family, track=training.track, state_only=training.state_only)
+    return train(
+        name,
+        access,
+        directory,
+        seed=seed,
+        device=device,
+        configure=configure,
+        settings=settings,
+        stop_after=stop_after,
+    )
 
 
-def _shown(log: Mapping[str, float]) -> dict[str, str]:
-    """What the progress bar says: a loss and, when there are new ones, validation metrics."""
-    first = list(log.items())[:1]
-    scores = [(name, value) for name, value in log.items() if name.startswith("validation/")]
-    return {name.split("/")[-1]: f"{value:.3g}" for name, value in (*first, *scores)}
-
-
-def _require_same_settings(training: Training, checkpoint: Path) -> None:
-    _, state = load_checkpoint(checkpoint)
-    expected = json.loads(json.dumps(training.settings))
-    if state["config"] != expected:
-        raise CheckpointError(
-            f"{checkpoint} belongs to a training with other settings "
-            f"({_differences(state['config'], expected)}). Give another folder or remove it."
-        )
-
-
-def _load(training: Training, checkpoint: Path) -> None:
-    try:
-        training.load(checkpoint)
-    except (LookupError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint} has the settings of this training but not its networks, as another "
-            f"version of smile-bench has them ({error}). Give another folder or remove it."
-        ) from error
-
-
-def _differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    names = [name for name in sorted({*stored, *given}) if stored.get(name) != given.get(name)]
-    return ", ".join(f"{n}: {stored.get(n)!r} stored, {given.get(n)!r} given" for n in names)
-
-
-def _kept_rows(path: Path, iteration: int) -> list[dict[str, Any]]:
-    """The log rows up to an iteration; later ones were of work that is done again."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
+def _training(name: str) -> TrainingSpec:
+    require_known("trainable agent", [name], trainable_agents())
+    training = get_agent(name).training
+    assert training is not None
+    return training

@@ -18,24 +18,16 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from smile_bench.datasets.dataset import Dataset, Demonstrations
-from smile_bench.datasets.expert import load_expert
-from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset, reporting_full_disk, write_dataset
-from smile_bench.datasets.tensors import read_tensors
-from smile_bench.datasets.variants import (
-    EXPERT,
-    HALF,
-    Calibration,
-    Half,
-    Noisy,
-    calibrate,
-    draw_others,
-    load_task_blind,
-    require_noise,
-)
+from smile_bench.datasets.variants import EXPERT, HALF, Calibration, calibrate, require_noise
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.envs.family import ToldPolicy
+from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import DatasetError
+from smile_bench.experts.noisy import Half, Noisy
+from smile_bench.experts.policy import load_expert
+from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
+from smile_bench.io.files import write_atomically
+from smile_bench.io.tensors import read_tensors
 
 __all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
 
@@ -149,7 +141,7 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
     return read_dataset(path)
 
 
-def expert_digest(expert: ToldPolicy) -> str:
+def expert_digest(expert: PrivilegedPolicy) -> str:
     """SHA-256 over the arrays that define an expert."""
     total = hashlib.sha256()
     for array in expert.arrays:
@@ -165,7 +157,7 @@ def tables_digest(family: Family) -> str:
     return total.hexdigest()
 
 
-def _attributes(config: BuildConfig, family: Family, expert: ToldPolicy) -> dict[str, Any]:
+def _attributes(config: BuildConfig, family: Family, expert: PrivilegedPolicy) -> dict[str, Any]:
     blind = {}
     if config.variant == HALF:
         blind["blind_sha256"] = expert_digest(load_task_blind(family))
@@ -206,17 +198,17 @@ def _calibrated(parts: Path, family: Family) -> Calibration:
 def _demonstrator(
     config: BuildConfig,
     family: Family,
-    expert: ToldPolicy,
+    expert: PrivilegedPolicy,
     block: Block,
     half: Calibration | None,
-) -> ToldPolicy:
+) -> PrivilegedPolicy:
     """Who gives the demonstrations of a block."""
     if config.noise is not None:
         return Noisy(family, expert, config.noise)
     if half is None:
         return expert
     tasks = np.repeat(np.arange(block.first, block.last), config.demonstrations)
-    others = draw_others(_stream(config, block, 2), family.table(block.split), tasks)
+    others = sample_other_tasks(_stream(config, block, 2), family.table(block.split), tasks)
     return Half(expert, load_task_blind(family), others, half.rate)
 
 
@@ -247,7 +239,7 @@ def _read_part(part: Path) -> dict[str, NDArray[Any]]:
 
 
 def _roll_out(
-    config: BuildConfig, family: Family, policy: ToldPolicy, block: Block
+    config: BuildConfig, family: Family, policy: PrivilegedPolicy, block: Block
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a block's tasks; its randomness depends on nothing but seed, split, task."""
     table = family.table(block.split)[block.first : block.last]
@@ -260,7 +252,7 @@ def _roll_out(
     ]
     states = np.stack(
         [
-            simulator.draw_start(rng, row)
+            simulator.sample_start(rng, row)
             for rng, row in zip(streams, table, strict=True)
             for _ in range(config.demonstrations)
         ]

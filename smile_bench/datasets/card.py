@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from smile_bench.datasets.dataset import Dataset
-from smile_bench.datasets.expert import load_expert
-from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.variants import EXPERT, HALF, NOISY, Calibration
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError
+from smile_bench.experts.policy import load_expert
+from smile_bench.io.files import write_atomically
 
 __all__ = ["card_text", "write_card"]
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
+from smile_bench.arrays import Float32Array
 
 __all__ = ["Context"]
-
-Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.envs.family import SPLITS
 from smile_bench.errors import UnknownNameError, suggestion
@@ -34,23 +35,23 @@ class Demonstrations:
 
     family: str
     split: str
-    task_parameters: NDArray[np.float64]
+    task_parameters: FloatArray
     """(N, P)."""
-    observations: NDArray[np.float32]
+    observations: Float32Array
     """(N, D, T, observation_size)."""
-    actions: NDArray[np.float32]
+    actions: Float32Array
     """(N, D, T, nu), exactly as they were applied."""
-    next_observations: NDArray[np.float32]
+    next_observations: Float32Array
     """(N, D, T, observation_size)."""
-    rewards: NDArray[np.float32]
+    rewards: Float32Array
     """Task rewards (N, D, T); for analysis, imitators do not see them."""
     timesteps: NDArray[np.int32]
     """Control step of each transition in its episode, (N, D, T)."""
-    initial_states: NDArray[np.float64]
+    initial_states: FloatArray
     """(N, D, S): positions, velocities, what the episode drew."""
-    metrics: Mapping[str, NDArray[np.float64]]
+    metrics: Mapping[str, FloatArray]
     """Each of the family's metrics over the whole episode, (N, D)."""
-    replay_actions: NDArray[np.float32] | None = None
+    replay_actions: Float32Array | None = None
     """Where transitions are subsampled, every action (N, horizon, nu) of each task's first
     demonstration: what it takes to replay it."""
 
@@ -64,7 +65,7 @@ class Demonstrations:
         """D, per task."""
         return int(self.observations.shape[1])
 
-    def contexts(self, tasks: NDArray[np.int64], demonstrations: NDArray[np.int64]) -> Context:
+    def contexts(self, tasks: IntArray, demonstrations: IntArray) -> Context:
         """Gather contexts by index, in one indexing operation an array.
 
         Args:
@@ -91,9 +92,7 @@ class Demonstrations:
             next_observations=self.next_observations[task, demonstrations],
         )
 
-    def sample_contexts(
-        self, tasks: NDArray[np.int64], shots: int, rng: np.random.Generator
-    ) -> Context:
+    def sample_contexts(self, tasks: IntArray, shots: int, rng: np.random.Generator) -> Context:
         """Draw contexts of ``shots`` different demonstrations each for tasks (B,).
 
         Raises:

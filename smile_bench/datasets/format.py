@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
-from smile_bench.datasets.files import replacing
-from smile_bench.datasets.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
 from smile_bench.envs import SPLITS, Family, all_families, get_family
 from smile_bench.errors import DatasetError, suggestion
+from smile_bench.io.files import replacing
+from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
 
 __all__ = ["FORMAT", "read_dataset", "reporting_full_disk", "write_dataset"]
 

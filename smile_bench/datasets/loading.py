@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from smile_bench.datasets.dataset import Dataset
-from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import DatasetError
+from smile_bench.io.files import write_atomically
 
 __all__ = ["add_to_manifest", "data_folder", "load_dataset", "read_manifest", "shipped_families"]
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smile_bench.datasets.dataset import Dataset
-from smile_bench.datasets.expert import expert_metrics, load_base_policy, load_expert
-from smile_bench.envs import Family, get_family
-from smile_bench.envs.family import ToldPolicy
-from smile_bench.errors import DatasetError, InputError, require_known
+from smile_bench.envs import Family
+from smile_bench.errors import DatasetError, require_known
+from smile_bench.experts.noisy import Half
+from smile_bench.experts.policy import expert_metrics, load_expert
+from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
 
 __all__ = [
     "EXPERT",
@@ -26,16 +25,11 @@ __all__ = [
     "SCORE_RANGE",
     "VARIANTS",
     "Calibration",
-    "Half",
-    "Noisy",
     "calibrate",
-    "draw_others",
     "is_half",
-    "load_task_blind",
     "require_noise",
 ]
 
-FloatArray = NDArray[np.float64]
 
 EXPERT, NOISY, HALF = VARIANTS = ("expert", "noisy", "half")
 """The expert's own actions; those with noise; those of a policy half as good."""
@@ -51,90 +45,6 @@ CALIBRATION_STEPS, CALIBRATION_EPISODES = 51_200, 256
 measures each rate on."""
 CALIBRATION_SEED = 0
 """Fixed, so that half an expert is the same one however many demonstrations it gives."""
-
-
-@dataclass(frozen=True, eq=False)
-class Noisy:
-    """The expert, disturbed independently at every control step.
-
-    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]; a choice
-    among moves is, with probability ``scale``, drawn anew evenly from all of them.
-    """
-
-    family: Family
-    expert: ToldPolicy
-    scale: float
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The expert's."""
-        return self.expert.recipe
-
-    @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """The expert's, and the scale."""
-        return (*self.expert.arrays, np.array(self.scale))
-
-    def act(
-        self,
-        observations: FloatArray,
-        parameters: FloatArray,
-        rng: np.random.Generator | None = None,
-    ) -> NDArray[np.float32]:
-        """Actions (N, A) for observations (N, O) in tasks (N, P).
-
-        Raises:
-            InputError: no generator to draw from.
-        """
-        rng = _require_generator(rng)
-        actions = self.expert.act(observations, parameters, rng)
-        if isinstance(self.family.action_space, spaces.Discrete):
-            redrawn = rng.random((len(actions), 1)) < self.scale
-            drawn = self.family.random_actions(rng, len(actions))
-            return np.where(redrawn, drawn, actions).astype(np.float32)
-        noise = self.scale * rng.standard_normal(actions.shape)
-        return np.clip(actions + noise, -1.0, 1.0).astype(np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Half:
-    """The expert, whose action is replaced by the task-blind expert's at a rate.
-
-    Replacements are drawn independently at every control step. At rate 0 it is the expert and at
-    rate 1 the task-blind expert, so some rate between gives half the score in any family.
-    """
-
-    expert: ToldPolicy
-    blind: ToldPolicy
-    others: FloatArray
-    """What the task-blind expert is told in each episode, (N, P)."""
-    rate: float
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The expert's."""
-        return self.expert.recipe
-
-    @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """Those of both experts, and the rate."""
-        return (*self.expert.arrays, *self.blind.arrays, np.array(self.rate))
-
-    def act(
-        self,
-        observations: FloatArray,
-        parameters: FloatArray,
-        rng: np.random.Generator | None = None,
-    ) -> NDArray[np.float32]:
-        """Actions (N, A) for observations (N, O) in tasks (N, P).
-
-        Raises:
-            InputError: no generator to draw from.
-        """
-        rng = _require_generator(rng)
-        right = self.expert.act(observations, parameters, rng)
-        wrong = self.blind.act(observations, self.others, rng)
-        return np.where(rng.random((len(right), 1)) < self.rate, wrong, right)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,17 +104,6 @@ class Calibration:
             ) from error
 
 
-def load_task_blind(family: str | Family) -> ToldPolicy:
-    """The lower reference, to be told another task: the expert, or the family's base policy.
-
-    Raises:
-        UnknownNameError: no such family.
-        ExpertError: the family does not have it yet, or its file is damaged.
-    """
-    family = get_family(family)
-    return load_base_policy(family) if family.blind_is_base_policy else load_expert(family)
-
-
 def require_noise(family: Family, variant: str, noise: float | None) -> float | None:
     """The scale of the noise: what is given, or the family's for noisy demonstrations.
 
@@ -225,14 +124,6 @@ def require_noise(family: Family, variant: str, noise: float | None) -> float | 
     return noise
 
 
-def draw_others(
-    rng: np.random.Generator, table: FloatArray, tasks: NDArray[np.int64]
-) -> FloatArray:
-    """Parameters (N, P) of another task of a table than each of ``tasks`` (N,), drawn evenly."""
-    shift = rng.integers(1, len(table), size=len(tasks))
-    return np.asarray(table[(tasks + shift) % len(table)])
-
-
 def calibrate(family: Family) -> Calibration:
     """Find the rate at which :class:`Half` has half the score, by bisection on meta-train tasks.
 
@@ -247,7 +138,7 @@ def calibrate(family: Family) -> Calibration:
     episodes = max(CALIBRATION_EPISODES, CALIBRATION_STEPS // family.horizon)
     each = math.ceil(episodes / len(table))
     tasks = np.repeat(np.arange(len(table)), each)
-    others = draw_others(np.random.default_rng([CALIBRATION_SEED, 1]), table, tasks)
+    others = sample_other_tasks(np.random.default_rng([CALIBRATION_SEED, 1]), table, tasks)
 
     def mean(rate: float) -> float:
         policy = Half(expert, blind, others, rate)
@@ -284,12 +175,6 @@ def calibrate(family: Family) -> Calibration:
             f"{best.score:.3f}."
         )
     return best
-
-
-def _require_generator(rng: np.random.Generator | None) -> np.random.Generator:
-    if rng is None:
-        raise InputError("variants of an expert draw their actions: give them a generator.")
-    return rng
 
 
 def is_half(score: float) -> bool:

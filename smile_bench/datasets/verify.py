@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smile_bench.arrays import IntArray
 from smile_bench.datasets.build import expert_digest, tables_digest
 from smile_bench.datasets.dataset import Dataset, Demonstrations
-from smile_bench.datasets.expert import load_expert
 from smile_bench.datasets.variants import HALF, SCORE_RANGE, Calibration, is_half
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError, ExpertError
+from smile_bench.experts.policy import load_expert
 
 __all__ = ["Check", "made_here", "replay_difference", "verify_dataset"]
 
@@ -61,9 +61,7 @@ def made_here(dataset: Dataset) -> bool:
     return bool(same_version and made["machine"] == platform.machine())
 
 
-def replay_difference(
-    family: Family, part: Demonstrations, tasks: NDArray[np.int64], steps: int
-) -> float:
+def replay_difference(family: Family, part: Demonstrations, tasks: IntArray, steps: int) -> float:
     """Replay the first demonstration of tasks (n,) from its initial state and actions.
 
     Returns:

@@ -1,6 +1,7 @@
 """Families of tasks, their environments and the batched simulator below them."""
 
-from smile_bench.envs.family import SPLITS, Family, Metric, MujocoFamily, Task
+from smile_bench.envs.family import SPLITS, Family, Metric, Task
+from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.envs.registry import (
     all_families,
     get_family,

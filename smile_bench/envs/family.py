@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench.envs.body import Body, Marker
-from smile_bench.envs.interfaces import BatchSimulator, Outcome, Renderer, ToldPolicy
+from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 if TYPE_CHECKING:
-    import mujoco
-
-    from smile_bench.envs.rendering import BatchRenderer
-    from smile_bench.envs.simulator import Simulator
+    pass
 
 __all__ = [
     "OBSERVATION_BOUND",
     "SPLITS",
-    "BatchSimulator",
-    "ControlStep",
     "Family",
     "Metric",
-    "MujocoFamily",
-    "Outcome",
     "Recipe",
-    "Renderer",
     "Task",
-    "ToldPolicy",
 ]
 
-FloatArray = NDArray[np.float64]
 
 SPLITS = ("train", "validation", "test")
 """Meta-train, meta-validation and meta-test; no task stands in two of them."""
@@ -86,25 +76,6 @@ class Recipe:
     deviation of Gaussian noise on torques, or probability that a choice is drawn anew."""
 
 
-class ControlStep(NamedTuple):
-    """What happened in one control step of a batch of N episodes."""
-
-    qpos_before: FloatArray
-    """Positions before the step, (N, nq)."""
-    qpos: FloatArray
-    """Positions after the step, (N, nq)."""
-    actions: FloatArray
-    """Actions taken, (N, nu)."""
-    parameters: FloatArray
-    """Task parameters, (N, P)."""
-    episode: FloatArray
-    """What was drawn for the episode, (N, E)."""
-    memory: FloatArray
-    """What the episode's metrics remember, (N, M), as it was before the step."""
-    steps: NDArray[np.int64]
-    """Control steps taken in the episode, this one included, (N,)."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family(ABC):
     """A family of tasks, whatever its physics.
@@ -137,6 +108,11 @@ class Family(ABC):
     entry_point: ClassVar[str]
     """The scalar environment, as Gymnasium's registry wants it."""
     vector_entry_point: ClassVar[str] = "smile_bench.envs.vector:SmileVectorEnv"
+    simulator_entry_point: ClassVar[str]
+    """The batched simulator as ``module:attribute``; called with the family, ``num_envs`` and
+    ``threads``. A string, so that a declaration imports no physics."""
+    renderer_entry_point: ClassVar[str]
+    """The renderer likewise; called with the family, ``width`` and ``height``."""
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -186,13 +162,24 @@ class Family(ABC):
     def physics(self) -> Mapping[str, Any]:
         """Facts of the physics that enter the protocol's version, as JSON-able data."""
 
-    @abstractmethod
     def make_simulator(self, num_envs: int, *, threads: int | None = None) -> BatchSimulator:
-        """A batched simulator of N episodes."""
+        """Make a batched simulator of N episodes.
 
-    @abstractmethod
+        Args:
+            num_envs: N.
+            threads: native threads, by default one per available processor.
+
+        Raises:
+            InputError: a number below 1.
+        """
+        make = pkgutil.resolve_name(self.simulator_entry_point)
+        simulator: BatchSimulator = make(self, num_envs, threads=threads)
+        return simulator
+
     def make_renderer(self, width: int, height: int) -> Renderer:
-        """What draws pictures of a size in pixels."""
+        """Make a renderer of pictures of a size in pixels."""
+        renderer: Renderer = pkgutil.resolve_name(self.renderer_entry_point)(self, width, height)
+        return renderer
 
     def require_states(self, states: Any, batch: tuple[int, ...]) -> FloatArray:
         """Initial states as a new array (*batch, S).
@@ -219,14 +206,14 @@ class Family(ABC):
         """
         return np.asarray(actions)
 
-    def admissible(self, actions: NDArray[Any]) -> NDArray[np.float32]:
+    def admissible(self, actions: NDArray[Any]) -> Float32Array:
         """The actions (N, A) that continuous outputs (N, A) in [-1, 1] stand for.
 
         As they are in a ``Box``; one-hot at the largest in a ``Discrete`` space.
         """
         if isinstance(self.action_space, spaces.Discrete):
             eye = np.eye(self.action_size, dtype=np.float32)
-            rows: NDArray[np.float32] = eye[np.argmax(actions, axis=-1)]
+            rows: Float32Array = eye[np.argmax(actions, axis=-1)]
             return rows
         return np.asarray(actions, np.float32)
 
@@ -236,7 +223,7 @@ class Family(ABC):
             return np.eye(self.action_size)[rng.integers(self.action_size, size=num_envs)]
         return rng.uniform(-1.0, 1.0, (num_envs, self.action_size))
 
-    def computed_expert(self) -> ToldPolicy | None:
+    def computed_expert(self) -> PrivilegedPolicy | None:
         """The expert, where it is computed from the task rather than trained; else None."""
         return None
 
@@ -264,118 +251,3 @@ class Family(ABC):
         if split not in self.tasks:
             raise UnknownNameError(f"unknown split {split!r}. {suggestion(split, SPLITS)}")
         return self.tasks[split]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MujocoFamily(Family):
-    """A family of tasks over one MuJoCo body.
-
-    A subclass adds what a task does: reward, metrics, what an episode draws and, where tasks
-    differ in dynamics, how the model changes. All its methods are pure and work on a batch of N
-    episodes, so that the scalar and the batched environments share them.
-    """
-
-    body: Body
-    markers: tuple[Marker, ...] = ()
-
-    entry_point: ClassVar[str] = "smile_bench.envs.env:SmileEnv"
-    extra_observed: ClassVar[int] = 0
-    """Observed numbers beyond the body's."""
-    episode_size: ClassVar[int] = 0
-    """E: numbers drawn for each episode."""
-    memory_size: ClassVar[int] = 1
-    """M: numbers that the metrics remember."""
-    varies_dynamics: ClassVar[bool] = False
-    """Whether tasks change the physics."""
-
-    @property
-    def observation_size(self) -> int:
-        """Length of an observation."""
-        return self.body.observed + self.extra_observed
-
-    @property
-    def state_size(self) -> int:
-        """Length of an initial state: positions, velocities, what the episode drew."""
-        return self.body.positions + self.body.velocities + self.episode_size
-
-    @property
-    def state_layout(self) -> str:
-        """What the numbers of an initial state are."""
-        return (
-            f"{self.body.positions} positions, {self.body.velocities} velocities, "
-            f"{self.episode_size} drawn for the episode"
-        )
-
-    @property
-    def action_space(self) -> spaces.Box:
-        """Normalised torques."""
-        return spaces.Box(-1.0, 1.0, (self.body.actions,), np.float32)
-
-    @property
-    def action_size(self) -> int:
-        """Number of torques."""
-        return self.body.actions
-
-    @property
-    def control_seconds(self) -> float:
-        """Length of a control step in seconds."""
-        return self.body.dt
-
-    @property
-    def physics(self) -> Mapping[str, Any]:
-        """Everything of the body but how it is filmed."""
-        return {name: value for name, value in asdict(self.body).items() if name != "camera"}
-
-    @cached_property
-    def neutral_parameters(self) -> FloatArray:
-        """Parameters (P,) of the unmodified body, for families whose tasks change the physics."""
-        return np.ones(len(self.parameter_names))
-
-    def make_simulator(self, num_envs: int, *, threads: int | None = None) -> Simulator:
-        """The batched simulator; MuJoCo is imported here, not with the declaration."""
-        from smile_bench.envs.simulator import Simulator
-
-        return Simulator(self, num_envs, threads=threads)
-
-    def make_renderer(self, width: int, height: int) -> BatchRenderer:
-        """A renderer over one OpenGL context."""
-        from smile_bench.envs.rendering import BatchRenderer
-
-        return BatchRenderer(self, width, height)
-
-    def draw_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
-        """Draw what is particular to one episode, (E,), for task parameters (P,)."""
-        return np.empty(0)
-
-    def observe(
-        self, qpos: FloatArray, qvel: FloatArray, parameters: FloatArray, episode: FloatArray
-    ) -> FloatArray:
-        """Observations (N, observation_size); task parameters must not enter them."""
-        return self.body.observe(qpos, qvel)
-
-    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
-        """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
-        return np.concatenate((observations, parameters), axis=1)
-
-    def change_model(
-        self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
-    ) -> None:
-        """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""
-
-    def marker_positions(
-        self, parameters: FloatArray, episode: FloatArray, time: float
-    ) -> FloatArray:
-        """Where the markers stand, (number of markers, 3), in metres, at a time in seconds."""
-        return np.empty((0, 3))
-
-    @abstractmethod
-    def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
-        """Gymnasium's ``v5`` position keys of ``info``, each (N,)."""
-
-    @abstractmethod
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
-        """The memory (N, M) of episodes that start now."""
-
-    @abstractmethod
-    def judge(self, step: ControlStep) -> Outcome:
-        """Reward, info and memory after a control step."""

@@ -9,7 +9,8 @@ from functools import cache
 import gymnasium as gym
 
 from smile_bench.envs import families
-from smile_bench.envs.family import Family, MujocoFamily
+from smile_bench.envs.family import Family
+from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.errors import UnknownNameError, suggestion
 
 __all__ = ["all_families", "get_family", "get_mujoco_family", "register_families"]

@@ -12,14 +12,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from smile_bench.envs.env import observation_space
-from smile_bench.envs.family import FloatArray, Renderer, Task
+from smile_bench.arrays import BoolArray, FloatArray
+from smile_bench.envs.family import Task
+from smile_bench.envs.mujoco.env import observation_space
 from smile_bench.envs.registry import get_family
+from smile_bench.envs.simulation import Renderer
 from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
 
 __all__ = ["SmileVectorEnv"]
 
-BoolArray = NDArray[np.bool_]
 
 RENDER_MODES = ["rgb_array"]
 RESET_OPTIONS = ("reset_mask", "states", "tasks")
@@ -259,7 +260,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             generators = self._rngs()
             parameters = self.simulator.parameters
             chosen = np.stack(
-                [self.simulator.draw_start(generators[i], parameters[i]) for i in ids]
+                [self.simulator.sample_start(generators[i], parameters[i]) for i in ids]
             )
         else:
             chosen = states[ids]

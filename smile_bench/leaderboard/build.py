@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from smile_bench.datasets.files import write_atomically
 from smile_bench.errors import LeaderboardError, SmileError
+from smile_bench.io.files import write_atomically
 from smile_bench.leaderboard.consistency import check_between, check_entry
 from smile_bench.leaderboard.document import leaderboard_document
 from smile_bench.leaderboard.entries import Entry, Evaluated, entry_folders, read_entry

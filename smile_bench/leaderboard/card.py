@@ -12,19 +12,13 @@ from urllib.parse import urlsplit
 from smile_bench.envs import all_families
 from smile_bench.errors import LeaderboardError, require_known
 from smile_bench.leaderboard.files import read_object, require_keys, require_name
+from smile_bench.tracks import TRACKS
 
-__all__ = ["FORMAT", "TRACKS", "Card", "read_card"]
+__all__ = ["FORMAT", "Card", "read_card"]
 
 FORMAT = "smile-bench-entry-1"
 LIMIT = 64 * 1024
 MAX_DEMONSTRATIONS = 1_000_000
-
-TRACKS: Mapping[str, str] = {
-    "offline": "Learns from the shipped demonstrations alone.",
-    "interactive": "May also act in the meta-train tasks, without seeing rewards.",
-    "expert-queries": "May also ask the meta-train experts what they would do.",
-}
-"""What a learner may use, the least first."""
 
 _REQUIRED = ("format", "name", "title", "authors", "track", "state_only", "demonstrations")
 _OPTIONAL = ("paper", "code", "description", "families", "reference", "agent")

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.card import TRACKS, Card
+from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run
 from smile_bench.leaderboard.training import training_of
-from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
+from smile_bench.tracks import TRACKS
 
 __all__ = ["check_between", "check_entry"]
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
-from smile_bench.leaderboard.card import TRACKS
 from smile_bench.leaderboard.progress import Curve
 from smile_bench.leaderboard.published import Published, PublishedRow
 from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
 from smile_bench.leaderboard.verification import Status
-from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate, Summary
+from smile_bench.tracks import TRACKS
 
 __all__ = ["FORMAT", "leaderboard_document", "plot_kind"]
 
@@ -45,7 +45,7 @@ def leaderboard_document(
         "format": FORMAT,
         "evidence": evidence_base,
         "partitions": [_partition(p) for p in sorted(partitions, key=_newest, reverse=True)],
-        "tracks": [{"id": track, "rule": rule} for track, rule in TRACKS.items()],
+        "tracks": [{"id": name, "rule": track.rule} for name, track in TRACKS.items()],
         "families": [
             _family(family, ranked=family.id in ranked)
             for family in sorted(

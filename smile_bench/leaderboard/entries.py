@@ -17,8 +17,8 @@ from smile_bench.errors import LeaderboardError, SmileError, require_known
 from smile_bench.leaderboard.card import Card, read_card
 from smile_bench.leaderboard.files import children, require_name
 from smile_bench.leaderboard.progress import Curve, read_curve
-from smile_bench.protocol.reading import read_result
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
+from smile_bench.protocol.result_file import read_result
 
 __all__ = ["Entry", "Evaluated", "Run", "entry_folders", "read_entry"]
 

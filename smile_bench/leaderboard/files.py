@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.protocol.schema import parse_strictly
+from smile_bench.io.schema import parse_strictly
 
 __all__ = ["children", "read_object", "read_text", "require_keys", "require_name"]
 

@@ -13,18 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import all_families, get_family
-from smile_bench.envs.family import MujocoFamily
+from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.errors import ProtocolError
-from smile_bench.leaderboard.card import TRACKS, Card
+from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run
 from smile_bench.leaderboard.progress import Curve
 from smile_bench.leaderboard.training import training_of
 from smile_bench.leaderboard.verification import Status
-from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate, Summary, interquartile_mean, summarise
+from smile_bench.tracks import TRACKS
 
 __all__ = [
     "Cost",
@@ -37,7 +38,6 @@ __all__ = [
     "ranked_families",
 ]
 
-FloatArray = NDArray[np.float64]
 Key = tuple["Partition", str, bool]
 """Rows that are ranked together: partition, track, state-only."""
 
@@ -314,7 +314,7 @@ def _at(run: Run, shots: int, *, measured: bool) -> FloatArray:
     return _task_means(run.family, result.tasks[kept], result.episodes[metric][kept])
 
 
-def _task_means(family: str, tasks: NDArray[np.int64], values: FloatArray) -> FloatArray:
+def _task_means(family: str, tasks: IntArray, values: FloatArray) -> FloatArray:
     """Means (number of tasks,) of values (E,) by task (E,); NaN for a task without any."""
     number = len(get_family(family).table("test"))
     counts = np.bincount(tasks, minlength=number)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from smile_bench.leaderboard.card import TRACKS
 from smile_bench.protocol.result import Result
+from smile_bench.tracks import TRACKS
 
 __all__ = ["Training", "training_of"]
 

@@ -11,8 +11,8 @@ from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 
-from smile_bench.datasets.files import write_atomically
 from smile_bench.errors import LeaderboardError
+from smile_bench.io.files import write_atomically
 from smile_bench.leaderboard.entries import Evaluated
 from smile_bench.protocol.result import RESULT_FILE
 from smile_bench.protocol.verification import Verification, verify_result

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smile_bench.agents import (
@@ -16,13 +15,14 @@ from smile_bench.agents import (
     checked_policy,
     is_state_only,
 )
+from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError, InputError, ProtocolError
 from smile_bench.protocol.evidence import Recorder
-from smile_bench.protocol.metatest import MetaTest, load_meta_test
-from smile_bench.protocol.provenance import hardware, package_versions, training_of, weights_of
+from smile_bench.protocol.meta_test import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result, normalised_scores
+from smile_bench.provenance import hardware, package_versions, training_of, weights_of
 
 __all__ = [
     "adapt",
@@ -110,7 +110,7 @@ def load_frozen(family: Family) -> tuple[MetaTest, Dataset]:
     return meta_test, dataset
 
 
-def context_sizes(family: Family, meta_test: MetaTest, shots: int | None) -> NDArray[np.int64]:
+def context_sizes(family: Family, meta_test: MetaTest, shots: int | None) -> IntArray:
     """Demonstrations in each episode's context, (E,): ``shots``, or the protocol's mixture.
 
     Raises:
@@ -127,7 +127,7 @@ def context_sizes(family: Family, meta_test: MetaTest, shots: int | None) -> NDA
 
 
 def meta_test_contexts(
-    meta_test: MetaTest, dataset: Dataset, sizes: NDArray[np.int64], *, state_only: bool
+    meta_test: MetaTest, dataset: Dataset, sizes: IntArray, *, state_only: bool
 ) -> list[Context]:
     """The context of every episode, with ``sizes`` (E,) demonstrations each."""
     contexts = [
@@ -140,12 +140,12 @@ def meta_test_contexts(
 def run_episodes(
     family: Family,
     policy: Policy,
-    parameters: NDArray[np.float64],
-    initial_states: NDArray[np.float64],
+    parameters: FloatArray,
+    initial_states: FloatArray,
     *,
     threads: int | None = None,
     recorder: Recorder | None = None,
-) -> tuple[dict[str, NDArray[np.float64]], float]:
+) -> tuple[dict[str, FloatArray], float]:
     """Run one episode a slot to the horizon.
 
     Args:
@@ -183,7 +183,7 @@ def adapt(
     family: Family,
     meta_test: MetaTest,
     dataset: Dataset,
-    sizes: NDArray[np.int64],
+    sizes: IntArray,
 ) -> Policy:
     """Let an agent adapt to the contexts, or a reference to the tasks, of every episode.
 

@@ -12,11 +12,12 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from smile_bench.datasets.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.envs import Family
-from smile_bench.envs.family import BatchSimulator
+from smile_bench.envs.simulation import BatchSimulator
 from smile_bench.errors import ProtocolError
-from smile_bench.protocol.metatest import MetaTest
+from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
+from smile_bench.protocol.meta_test import MetaTest
 
 __all__ = [
     "EVIDENCE_FORMAT",
@@ -42,19 +43,19 @@ class Evidence:
 
     family: str
     protocol_version: str
-    actions: NDArray[np.float32]
+    actions: Float32Array
     """As the simulator took them, (E, T, A): one-hot rows where actions are discrete."""
-    tasks: NDArray[np.int64]
+    tasks: IntArray
     """Meta-test task of each episode, (E,)."""
-    demonstrations: NDArray[np.int64]
+    demonstrations: IntArray
     """The task's demonstrations in each context, in order, (E, K); −1 behind the last."""
-    shots: NDArray[np.int64]
+    shots: IntArray
     """How many they are, (E,)."""
     initial_digests: NDArray[np.uint64]
     """Digest of each frozen initial state, (E,)."""
-    steps: NDArray[np.int64]
+    steps: IntArray
     """Control steps after which states were recorded, (C,); the horizon is the last."""
-    states: NDArray[np.float32]
+    states: Float32Array
     """The states, rounded, (E, C, W): positions and velocities; the cell of a grid."""
     state_digests: NDArray[np.uint64]
     """Digests of the states as they were, (E, C)."""
@@ -99,15 +100,15 @@ class Recorder:
     def __init__(self, family: Family, slots: int) -> None:
         self.steps = checkpoints(family)
         self.actions = np.zeros((slots, family.horizon, family.action_size), np.float32)
-        self._states: list[NDArray[np.float64]] = []
+        self._states: list[FloatArray] = []
 
-    def record(self, step: int, actions: NDArray[np.float32], simulator: BatchSimulator) -> None:
+    def record(self, step: int, actions: Float32Array, simulator: BatchSimulator) -> None:
         """Keep what was done in a control step, from 0, and at checkpoints where it led."""
         self.actions[:, step] = actions
         if step + 1 in self.steps:
             self._states.append(simulator.state())
 
-    def evidence(self, meta_test: MetaTest, sizes: NDArray[np.int64]) -> Evidence:
+    def evidence(self, meta_test: MetaTest, sizes: IntArray) -> Evidence:
         """The evidence of episodes that have ended, with contexts of ``sizes`` (E,)."""
         states = np.stack(self._states, axis=1)
         return Evidence(
@@ -124,19 +125,19 @@ class Recorder:
         )
 
 
-def context_demonstrations(meta_test: MetaTest, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def context_demonstrations(meta_test: MetaTest, sizes: IntArray) -> IntArray:
     """Demonstrations of contexts of ``sizes`` (E,), in order, (E, K); −1 behind the last."""
     order = meta_test.demonstrations
     return np.where(np.arange(order.shape[1]) < sizes[:, None], order, NO_DEMONSTRATION)
 
 
-def checkpoints(family: Family) -> NDArray[np.int64]:
+def checkpoints(family: Family) -> IntArray:
     """Control steps after which states are recorded, (C,)."""
     regular = np.arange(CHECKPOINT_EVERY, family.horizon, CHECKPOINT_EVERY)
     return np.append(regular, family.horizon)
 
 
-def row_digests(rows: NDArray[np.float64]) -> NDArray[np.uint64]:
+def row_digests(rows: FloatArray) -> NDArray[np.uint64]:
     """Digest of each row of (..., W), (...): the first 8 bytes of its SHA-256, little-endian.
 
     A row is hashed as little-endian float64.

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from smile_bench.datasets.files import replacing
+from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError
+from smile_bench.io.files import replacing
 from smile_bench.protocol.evidence import Evidence
-from smile_bench.protocol.metatest import References
+from smile_bench.protocol.meta_test import References
 
 __all__ = [
     "EVIDENCE_FILE",
@@ -50,13 +50,13 @@ class Result:
     state_only: bool
     evaluation: str
     """``"primary"``, with the protocol's mixture of context sizes, or ``"k shots"``."""
-    tasks: NDArray[np.int64]
+    tasks: IntArray
     """Meta-test task of each episode, (E,)."""
-    shots: NDArray[np.int64]
+    shots: IntArray
     """Demonstrations in each episode's context, (E,)."""
-    episodes: Mapping[str, NDArray[np.float64]]
+    episodes: Mapping[str, FloatArray]
     """Each of the family's metrics, (E,)."""
-    scores: NDArray[np.float64]
+    scores: FloatArray
     """Normalised score of each task, (number of tasks,); NaN where the references do not differ."""
     versions: Mapping[str, str]
     hardware: Mapping[str, Any]
@@ -84,7 +84,7 @@ class Result:
         """Normalised score, averaged over tasks: 1 is the expert, 0 the task-blind expert."""
         return float(np.nanmean(self.scores))
 
-    def per_task(self, metric: str | None = None) -> NDArray[np.float64]:
+    def per_task(self, metric: str | None = None) -> FloatArray:
         """A metric's mean on each task, (number of tasks,); the primary one by default."""
         values = self.episodes[metric or get_family(self.family).metric.name]
         return task_means(self.tasks, values)
@@ -167,17 +167,17 @@ def render(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def task_means(tasks: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def task_means(tasks: IntArray, values: FloatArray) -> FloatArray:
     """Mean of values (E,) over the episodes of each task."""
     return np.bincount(tasks, values) / np.bincount(tasks)
 
 
 def normalised_scores(
     family: str,
-    tasks: NDArray[np.int64],
-    episodes: Mapping[str, NDArray[np.float64]],
+    tasks: IntArray,
+    episodes: Mapping[str, FloatArray],
     references: References,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Score of each task: (agent - task-blind) / (expert - task-blind), in the primary metric.
 
     For walker dynamics, whose task-blind reference is the base policy, this is the paper's custom

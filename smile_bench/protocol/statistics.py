@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_bench.arrays import FloatArray
 from smile_bench.errors import InputError
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
     "summarise",
 ]
 
-FloatArray = NDArray[np.float64]
 Scores = Mapping[str, FloatArray]
 """Family to normalised scores (seeds, tasks)."""
 Counts = NDArray[np.int32]
@@ -81,7 +81,7 @@ class Summary:
     tasks: int
     """Measured tasks over all families."""
     scores: int
-    """Runs on measured tasks, pooled."""
+    """NStepReturns on measured tasks, pooled."""
 
 
 def measured(scores: Scores) -> dict[str, FloatArray]:

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.arrays import FloatArray
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import InputError, ProtocolError, SimulationError
 from smile_bench.protocol.evaluation import context_sizes, load_frozen
@@ -23,11 +24,11 @@ from smile_bench.protocol.evidence import (
     context_demonstrations,
     row_digests,
 )
-from smile_bench.protocol.metatest import MetaTest
-from smile_bench.protocol.reading import read_result
-from smile_bench.protocol.replaying import Replay, replay
-from smile_bench.protocol.rerunning import rerun_agent
+from smile_bench.protocol.meta_test import MetaTest
+from smile_bench.protocol.replay import Replay, replay
+from smile_bench.protocol.rerun import rerun_agent
 from smile_bench.protocol.result import Result, normalised_scores
+from smile_bench.protocol.result_file import read_result
 
 __all__ = ["AgentLoader", "Finding", "Verification", "made_here", "verify_result"]
 
@@ -183,7 +184,7 @@ def _replayed(
 
 
 def _same_metrics(
-    result: Result, episodes: Mapping[str, NDArray[np.float64]], slack: float
+    result: Result, episodes: Mapping[str, FloatArray], slack: float
 ) -> Iterator[Finding]:
     for name, values in episodes.items():
         right = _same(result.episodes[name], values, slack)
@@ -193,7 +194,7 @@ def _same_metrics(
         )
 
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64], slack: float) -> bool:
+def _same(one: FloatArray, other: FloatArray, slack: float) -> bool:
     return bool(np.allclose(one, other, rtol=slack, atol=slack, equal_nan=True))
 
 

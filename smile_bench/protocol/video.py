@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from smile_bench.agents import Agent, Policy, PrivilegedAgent, checked_actions, is_state_only
 from smile_bench.datasets import load_dataset
-from smile_bench.datasets.files import write_atomically
 from smile_bench.envs import Family
-from smile_bench.envs.family import BatchSimulator, Renderer
+from smile_bench.envs.simulation import BatchSimulator, Renderer
 from smile_bench.errors import InputError, SmileError, UnknownNameError
+from smile_bench.io.files import write_atomically
 from smile_bench.protocol.evaluation import adapt
-from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.meta_test import load_meta_test
 
 __all__ = ["RenderError", "record", "write_film"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smile_bench.access import Access
-from smile_bench.baselines.normaliser import Normaliser
-from smile_bench.baselines.task_data import TaskDemonstrations
+from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.learning.normaliser import Normaliser
 
 
 @pytest.fixture(scope="session")

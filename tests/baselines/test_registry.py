@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from smile_bench.baselines import AGENTS, load_agent, registry
-from smile_bench.baselines.agent_training import TRAININGS
 from smile_bench.baselines.registry import GRID_AGENTS, TRAINED_AGENTS, weights_path
+from smile_bench.baselines.training import TRAININGS
 from smile_bench.errors import AgentError, UnknownNameError
 
 FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"

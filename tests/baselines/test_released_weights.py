@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from smile_bench.baselines.imitator import Imitator
-from smile_bench.baselines.presets import members, meta_bc_preset, meta_dagger_preset
+from smile_bench.baselines.imitation.imitator import Imitator
+from smile_bench.baselines.meta_bc.presets import members, meta_bc_preset, meta_dagger_preset
 from smile_bench.baselines.registry import TRAINED_AGENTS, weights_path
-from smile_bench.baselines.smile_config import PRESETS, preset
+from smile_bench.baselines.smile.presets import PRESETS, preset
 from smile_bench.envs import all_families
 
 RELEASED = [

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smile_bench.baselines.normaliser import Normaliser
 from smile_bench.baselines.retrieve_and_play import RetrieveAndPlay
 from smile_bench.errors import AgentError
-from tests import synthetic
+from smile_bench.learning.normaliser import Normaliser
+from tests.helpers import synthetic
 
 
 def agent() -> RetrieveAndPlay:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smile_bench.cli import main
+from smile_bench.cli.main import main
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import SPLITS, Family, get_family
 

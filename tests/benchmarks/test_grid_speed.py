@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from smile_bench import evaluate, load_agent
+from smile_bench.arrays import FloatArray
 from smile_bench.baselines import registry
-from smile_bench.baselines.agent_training import train_agent
-from smile_bench.baselines.grid_evidence import require_grid
-from smile_bench.baselines.maxent_irl import log_likelihood
-
-FloatArray = NDArray[np.float64]
+from smile_bench.baselines.tabular_irl.contexts import require_grid
+from smile_bench.baselines.tabular_irl.maxent import log_likelihood
+from smile_bench.baselines.training import train_agent
 
 FAMILY = require_grid("SmileGridGoal-v0")
 TASKS, STEPS, RATE, ROUNDS = 100, 3, 0.02, 5

@@ -8,7 +8,7 @@ from typing import Any
 
 from smile_bench.leaderboard.build import build_leaderboard
 from smile_bench.leaderboard.verification import Verifier
-from tests.leaderboard.made import write_entry
+from tests.helpers.made_entries import write_entry
 
 ENTRIES = 100
 SEEDS = (0, 1, 2)

@@ -19,8 +19,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from smile_bench.access import Access
-from smile_bench.baselines.smile import SMILe
-from smile_bench.baselines.smile_config import preset
+from smile_bench.baselines.smile.presets import preset
+from smile_bench.baselines.smile.training import SMILe
 
 SIDE, ROUNDS, UPDATES = 256, 9, 40
 BAR = 0.2

@@ -26,9 +26,9 @@ from gymnasium.vector import AsyncVectorEnv
 from mujoco import rollout
 from numpy.typing import NDArray
 
+from smile_bench.arrays import FloatArray
 from smile_bench.envs import get_mujoco_family
-from smile_bench.envs.family import FloatArray
-from smile_bench.envs.simulator import available_threads
+from smile_bench.envs.mujoco.simulator import available_threads
 from smile_bench.envs.vector import SmileVectorEnv
 
 FAMILIES = ("SmileHalfCheetahVelocity-v0", "SmileAntGoal-v0", "SmileWalkerDynamics-v0")
@@ -163,7 +163,7 @@ class Async(Rival):
     def __init__(self, ours: SmileVectorEnv) -> None:
         super().__init__(ours)
         # Forked from a process without threads, and with the imports done once.
-        multiprocessing.set_forkserver_preload(["smile_bench.envs.env"])
+        multiprocessing.set_forkserver_preload(["smile_bench.envs.mujoco.env"])
         family, split = ours.family.id, ours.split
 
         makers = [

@@ -15,7 +15,7 @@ from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
 from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
 from smile_bench.envs import SPLITS, get_family, get_mujoco_family
-from smile_bench.envs.simulator import Simulator
+from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
 
 FAMILY = "SmileAntGoal-v0"
@@ -112,9 +112,9 @@ def test_a_subsample_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_a_family_without_an_expert_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smile_bench.datasets import expert
+    from smile_bench.experts import policy
 
-    expert.load_expert.cache_clear()
+    policy.load_expert.cache_clear()
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ExpertError, match="no trained expert"):
         build_dataset(SMALL, tmp_path / "x.h5")
@@ -123,7 +123,8 @@ def test_a_family_without_an_expert_is_named(
 def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smile_bench.datasets import build, files
+    from smile_bench.datasets import build
+    from smile_bench.io import files
 
     real = files.write_atomically
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smile_bench.errors import UnknownNameError
-from tests import synthetic
+from tests.helpers import synthetic
 
 
 def test_contexts_are_the_demonstrations_asked_for() -> None:

@@ -12,7 +12,7 @@ from smile_bench.datasets import Dataset
 from smile_bench.datasets.format import read_dataset, write_dataset
 from smile_bench.envs import SPLITS
 from smile_bench.errors import DatasetError
-from tests import synthetic
+from tests.helpers import synthetic
 
 
 def assert_same(one: Dataset, other: Dataset) -> None:

@@ -11,7 +11,7 @@ from smile_bench.datasets import loading
 from smile_bench.datasets.format import write_dataset
 from smile_bench.envs import get_family
 from smile_bench.errors import DatasetError, UnknownNameError
-from tests import synthetic
+from tests.helpers import synthetic
 
 FAMILY = "SmileAntGoal-v0"
 

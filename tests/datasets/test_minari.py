@@ -8,7 +8,7 @@ import pytest
 from smile_bench.datasets.minari import from_minari, to_minari
 from smile_bench.envs import SPLITS
 from smile_bench.errors import DatasetError
-from tests import synthetic
+from tests.helpers import synthetic
 
 pytest.importorskip("minari")
 

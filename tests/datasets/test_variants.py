@@ -9,25 +9,20 @@ import numpy as np
 import pytest
 
 from smile_bench import load_dataset
-from smile_bench.cli import main
+from smile_bench.cli.main import main
 from smile_bench.datasets import Dataset, build, variants
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.card import card_text
-from smile_bench.datasets.expert import load_expert
-from smile_bench.datasets.files import write_atomically
 from smile_bench.datasets.format import read_dataset
-from smile_bench.datasets.variants import (
-    Calibration,
-    Half,
-    Noisy,
-    calibrate,
-    draw_others,
-    load_task_blind,
-)
+from smile_bench.datasets.variants import Calibration, calibrate
 from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import SPLITS, get_family
-from smile_bench.envs.interfaces import draw_starts
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import DatasetError, InputError, UnknownNameError
+from smile_bench.experts.noisy import Half, Noisy
+from smile_bench.experts.policy import load_expert
+from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
+from smile_bench.io.files import write_atomically
 
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
 
@@ -131,11 +126,11 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
     expert, blind = load_expert(GRID), load_task_blind(GRID)
     table = family.table("train")
     tasks = np.arange(len(table))
-    others = draw_others(np.random.default_rng(0), table, tasks)
+    others = sample_other_tasks(np.random.default_rng(0), table, tasks)
     simulator = family.make_simulator(len(table))
     simulator.set_tasks(table)
     rng = np.random.default_rng(1)
-    simulator.reset(draw_starts(simulator, rng, table))
+    simulator.reset(sample_starts(simulator, rng, table))
     seen = simulator.observe()
     for rate, told in ((0.0, table), (1.0, others)):
         drawn = np.random.default_rng(2)
@@ -149,7 +144,7 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
 def test_another_task_is_never_the_own() -> None:
     table = get_family(GRID).table("validation")
     tasks = np.repeat(np.arange(len(table)), 50)
-    others = draw_others(np.random.default_rng(0), table, tasks)
+    others = sample_other_tasks(np.random.default_rng(0), table, tasks)
     assert not (others == table[tasks]).all(axis=1).any()
     assert all(len(np.unique(others[tasks == t], axis=0)) == len(table) - 1 for t in (0, 7))
 

@@ -11,8 +11,8 @@ import pytest
 
 from smile_bench.envs import MujocoFamily, get_mujoco_family
 from smile_bench.envs.families.ant_linear_classification import REACH, TARGETS
-from smile_bench.envs.family import ControlStep
-from smile_bench.envs.simulator import Simulator, compile_task, split_state
+from smile_bench.envs.mujoco.family import ControlStep
+from smile_bench.envs.mujoco.simulator import Simulator, compile_task, split_state
 from smile_bench.errors import UnknownNameError
 
 SIZES = {
@@ -124,7 +124,7 @@ def test_walker_tasks_move_differently_in_one_batch() -> None:
     family = get_mujoco_family("SmileWalkerDynamics-v0")
     simulator = Simulator(family, 3, threads=1)
     simulator.set_tasks(family.tasks["test"][[0, 1, 0]])
-    start = simulator.draw_start(np.random.default_rng(0), family.tasks["test"][0])
+    start = simulator.sample_start(np.random.default_rng(0), family.tasks["test"][0])
     simulator.reset(np.tile(start, (3, 1)))
     for _ in range(20):
         simulator.step(np.full((3, 6), 0.3))
@@ -135,7 +135,7 @@ def test_walker_tasks_move_differently_in_one_batch() -> None:
 def test_classification_shows_one_vector_from_each_side() -> None:
     rng = np.random.default_rng(0)
     for normal in CLASSIFICATION.tasks["train"][:8]:
-        drawn = np.array([CLASSIFICATION.draw_episode(rng, normal) for _ in range(400)])
+        drawn = np.array([CLASSIFICATION.sample_episode(rng, normal) for _ in range(400)])
         assert np.abs(drawn).max() <= 1.0
         first, second = drawn[:, :4] @ normal, drawn[:, 4:] @ normal
         assert np.all((first > 0) != (second > 0))

@@ -9,7 +9,7 @@ from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard import build
 from smile_bench.leaderboard.build import FILES, build_leaderboard, check_folder, summary_lines
 from smile_bench.leaderboard.verification import Verifier
-from tests.leaderboard.made import ANT, write_entry
+from tests.helpers.made_entries import ANT, write_entry
 
 TRUST = Verifier(replay=False)
 

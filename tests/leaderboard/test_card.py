@@ -7,7 +7,7 @@ import pytest
 
 from smile_bench.errors import SmileError
 from smile_bench.leaderboard.card import read_card
-from tests.leaderboard.made import ANT, CHEETAH, card, write_card
+from tests.helpers.made_entries import ANT, CHEETAH, card, write_card
 
 
 def read(folder: Path, **facts: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from smile_bench.errors import SmileError
 from smile_bench.leaderboard.consistency import check_between, check_entry
 from smile_bench.leaderboard.entries import read_entry
-from tests.leaderboard.made import ANT, CHEETAH, result, training, write_entry, write_result
+from tests.helpers.made_entries import ANT, CHEETAH, result, training, write_entry, write_result
 
 OTHER_VERSION = "v0-" + "0" * 16
 

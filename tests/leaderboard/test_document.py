@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 
-from smile_bench.access import TRACKS as ACCESS_TRACKS
 from smile_bench.envs import all_families, get_family
-from smile_bench.leaderboard.card import TRACKS
 from smile_bench.leaderboard.document import leaderboard_document, plot_kind
 from smile_bench.leaderboard.entries import read_entry
 from smile_bench.leaderboard.markdown import leaderboard_markdown
 from smile_bench.leaderboard.published import load_published
 from smile_bench.leaderboard.rows import entry_rows, rank
 from smile_bench.leaderboard.verification import Status
-from tests.leaderboard.made import ANT, CHEETAH, FAMILIES, write_entry
+from tests.helpers.made_entries import ANT, CHEETAH, FAMILIES, write_entry
 
 
 @pytest.fixture
@@ -34,10 +32,6 @@ def document(tmp_path: Path) -> dict[str, Any]:
         for row in entry_rows(read_entry(folder), lambda one: Status.EXACT, FAMILIES)
     ]
     return leaderboard_document(rank(rows), load_published(), FAMILIES, evidence_base="../entries/")
-
-
-def test_tracks_are_those_that_access_is_given_on() -> None:
-    assert tuple(TRACKS) == ACCESS_TRACKS
 
 
 def test_tasks_are_laid_out_by_what_they_are() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from smile_bench.errors import SmileError
 from smile_bench.leaderboard.entries import entry_folders, read_entry
-from tests.leaderboard.made import ANT, CHEETAH, FAMILIES, GRID, result, write_entry, write_result
+from tests.helpers.made_entries import (
+    ANT,
+    CHEETAH,
+    FAMILIES,
+    GRID,
+    result,
+    write_entry,
+    write_result,
+)
 
 FIRST = f"{ANT}/seed-0/primary"
 

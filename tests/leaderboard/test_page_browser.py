@@ -13,8 +13,8 @@ import pytest
 from smile_bench.leaderboard import rows
 from smile_bench.leaderboard.build import build_leaderboard
 from smile_bench.leaderboard.verification import Verifier
-from tests.leaderboard.browser import ARGUMENTS, chromium
-from tests.leaderboard.made import (
+from tests.helpers.browser import ARGUMENTS, chromium
+from tests.helpers.made_entries import (
     ANT,
     CHEETAH,
     FAMILIES,

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from smile_bench.envs import all_families
-from smile_bench.leaderboard.card import TRACKS
 from smile_bench.leaderboard.published import load_published
-from tests.leaderboard.made import CHEETAH, CLASSIFICATION
+from smile_bench.tracks import TRACKS
+from tests.helpers.made_entries import CHEETAH, CLASSIFICATION
 
 WALKER = "SmileWalkerDynamics-v0"
 

@@ -9,8 +9,8 @@ import pytest
 from smile_bench.leaderboard.entries import read_entry
 from smile_bench.leaderboard.rows import Row, entry_rows, rank, ranked_families
 from smile_bench.leaderboard.verification import Status
-from smile_bench.protocol.metatest import load_meta_test
-from tests.leaderboard.made import (
+from smile_bench.protocol.meta_test import load_meta_test
+from tests.helpers.made_entries import (
     ANT,
     CHEETAH,
     FAMILIES,

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from smile_bench.baselines.registry import AGENTS
+from smile_bench.baselines.registry import all_agents
 from smile_bench.leaderboard.build import check_entries, check_folder
 from smile_bench.leaderboard.verification import Status, Verifier
-from tests.leaderboard.made import GRID
+from tests.helpers.made_entries import GRID
 
 ENTRIES = Path(__file__).parents[2] / "leaderboard" / "entries"
 
 
 def test_every_entry_is_well_formed_and_true_to_its_card() -> None:
-    checked = check_entries(ENTRIES, Verifier(replay=False), known_agent=AGENTS.__contains__)
+    checked = check_entries(ENTRIES, Verifier(replay=False), known_agent=all_agents().__contains__)
     names = {one.entry.card.name for one in checked}
     assert {"expert", "task-blind", "retrieve-and-play", "meta-bc"} <= names
     assert {one.entry.card.name for one in checked if one.entry.card.reference} == {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smile_bench.leaderboard.training import Training, training_of
-from tests.leaderboard.made import ANT, result
+from tests.helpers.made_entries import ANT, result
 
 
 def said(**facts: Any) -> Training | None:

@@ -8,7 +8,7 @@ from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.entries import Evaluated, read_entry
 from smile_bench.leaderboard.verification import Status, Verifier, default_cache
 from smile_bench.protocol.verification import Finding, Verification
-from tests.leaderboard.made import ANT, result, write_entry, write_result
+from tests.helpers.made_entries import ANT, result, write_entry, write_result
 
 
 class Replays:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 import smile_bench
 from smile_bench.agents import Context
 from smile_bench.datasets import load_dataset
-from smile_bench.datasets.expert import load_expert
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, InputError, UnknownNameError
+from smile_bench.experts.policy import load_expert
 from smile_bench.protocol import evaluation
-from smile_bench.protocol.metatest import load_meta_test
+from smile_bench.protocol.meta_test import load_meta_test
 
 FAMILY = "SmileAntGoal-v0"
 

@@ -12,9 +12,9 @@ import pytest
 
 from smile_bench.errors import AgentError, ProtocolError
 from smile_bench.protocol import evaluate, read_result
-from smile_bench.protocol.metatest import References, load_meta_test
+from smile_bench.protocol.meta_test import References, load_meta_test
 from smile_bench.protocol.result import Result, normalised_scores, seal, task_means
-from tests.protocol.results import GRID, RECIPE, WEIGHTS, Wanderer, evaluated
+from tests.helpers.results import GRID, RECIPE, WEIGHTS, Wanderer, evaluated
 
 ANT, WALKER = "SmileAntGoal-v0", "SmileWalkerDynamics-v0"
 

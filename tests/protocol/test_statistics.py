@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, trim_mean
 
+from smile_bench.arrays import FloatArray
 from smile_bench.errors import InputError
 from smile_bench.protocol import statistics
 from smile_bench.protocol.statistics import (
@@ -20,8 +20,6 @@ from smile_bench.protocol.statistics import (
     probability_of_improvement,
     summarise,
 )
-
-FloatArray = NDArray[np.float64]
 
 
 def drawn(seeds: int, tasks: int, digits: int, rng: np.random.Generator, at: float) -> FloatArray:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from smile_bench.agents import Context
-from smile_bench.cli import main
+from smile_bench.cli.main import main
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError
 from smile_bench.protocol import (
@@ -25,10 +25,10 @@ from smile_bench.protocol import (
     verification,
     verify_result,
 )
-from smile_bench.protocol.metatest import MetaTest, load_meta_test
-from smile_bench.protocol.replaying import Replay, replay
+from smile_bench.protocol.meta_test import MetaTest, load_meta_test
+from smile_bench.protocol.replay import Replay, replay
 from smile_bench.protocol.result import render, seal
-from tests.protocol.results import GRID, Wanderer, WandererPolicy, evaluated
+from tests.helpers.results import GRID, Wanderer, WandererPolicy, evaluated
 
 ANT = "SmileAntGoal-v0"
 STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
@@ -367,7 +367,7 @@ def test_the_command_verifies_folders(
 ) -> None:
     assert main(["verify", str(saved.parent)]) == 0
     assert "verified exactly" in capsys.readouterr().out
-    agent = "tests.protocol.results:Wanderer"
+    agent = "tests.helpers.results:Wanderer"
     other = str(tmp_path / "nothing")
     assert main(["verify", str(saved.parent), other]) == 1
     output = capsys.readouterr().out

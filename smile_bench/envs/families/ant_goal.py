@@ -6,15 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from smile_bench.envs.body import ANT, Marker
-from smile_bench.envs.family import (
-    ControlStep,
-    FloatArray,
-    Metric,
-    MujocoFamily,
-    Outcome,
-    Recipe,
-)
+from smile_bench.arrays import FloatArray
+from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.mujoco.body import ANT, Marker
+from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.simulation import StepResult
 
 CONTROL_COST = 0.005
 RADIUS = 2.0
@@ -71,7 +67,7 @@ class AntGoal(MujocoFamily):
     def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
         return distance(qpos, parameters)[:, None]
 
-    def judge(self, step: ControlStep) -> Outcome:
+    def judge(self, step: ControlStep) -> StepResult:
         away = distance(step.qpos, step.parameters)
         nearest = np.minimum(step.memory[:, 0], away)
         closeness = -away
@@ -83,7 +79,7 @@ class AntGoal(MujocoFamily):
             "reward_ctrl": control,
             "min_distance": nearest,
         }
-        return Outcome(closeness + control, info, nearest[:, None])
+        return StepResult(closeness + control, info, nearest[:, None])
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float

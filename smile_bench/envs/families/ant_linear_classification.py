@@ -6,16 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from smile_bench.envs.body import ANT, Marker
+from smile_bench.arrays import FloatArray
 from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance, towards
-from smile_bench.envs.family import (
-    ControlStep,
-    FloatArray,
-    Metric,
-    MujocoFamily,
-    Outcome,
-    Recipe,
-)
+from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.mujoco.body import ANT, Marker
+from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.simulation import StepResult
 from smile_bench.envs.tables import load_table
 
 TARGETS = np.array([[1.41, 1.41], [-1.41, 1.41]])
@@ -40,7 +36,7 @@ class AntLinearClassification(MujocoFamily):
     memory_size: ClassVar[int] = 1
     constants: ClassVar[dict[str, float]] = {"reach": REACH, "target": float(TARGETS[0, 0])}
 
-    def draw_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
+    def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
         first, second = rng.uniform(-1.0, 1.0, (2, FEATURES))
         # The cube is symmetric about 0: mirroring draws uniformly from the other side.
         if (first @ parameters > 0.0) == (second @ parameters > 0.0):
@@ -69,7 +65,7 @@ class AntLinearClassification(MujocoFamily):
     def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> Outcome:
+    def judge(self, step: ControlStep) -> StepResult:
         right = self.right_targets(step.parameters, step.episode)
         near_right = distance(step.qpos, right) < REACH
         near_wrong = distance(step.qpos, TARGETS.sum(axis=0) - right) < REACH
@@ -84,7 +80,7 @@ class AntLinearClassification(MujocoFamily):
             "success": (decision == 1.0).astype(np.float64),
             "no_op": (decision == 0.0).astype(np.float64),
         }
-        return Outcome(reward, info, decision[:, None])
+        return StepResult(reward, info, decision[:, None])
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smile_bench.envs.family import Metric, Recipe
-from smile_bench.envs.grid import GridFamily
+from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.tables import load_table
 
 LAYOUT = (

@@ -6,15 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from smile_bench.envs.body import HALF_CHEETAH, Marker
-from smile_bench.envs.family import (
-    ControlStep,
-    FloatArray,
-    Metric,
-    MujocoFamily,
-    Outcome,
-    Recipe,
-)
+from smile_bench.arrays import FloatArray
+from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.mujoco.body import HALF_CHEETAH, Marker
+from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.simulation import StepResult
 
 CONTROL_COST = 0.05
 
@@ -36,7 +32,7 @@ class HalfCheetahVelocity(MujocoFamily):
     def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> Outcome:
+    def judge(self, step: ControlStep) -> StepResult:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
         forward = -np.abs(velocity - step.parameters[:, 0])
         control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
@@ -48,7 +44,7 @@ class HalfCheetahVelocity(MujocoFamily):
             "reward_ctrl": control,
             "velocity_error": memory[:, 0] / step.steps,
         }
-        return Outcome(forward + control, info, memory)
+        return StepResult(forward + control, info, memory)
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from smile_bench.envs.body import WALKER
-from smile_bench.envs.family import (
-    ControlStep,
-    FloatArray,
-    Metric,
-    MujocoFamily,
-    Outcome,
-    Recipe,
-)
+from smile_bench.arrays import FloatArray
+from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.mujoco.body import WALKER
+from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.simulation import StepResult
 from smile_bench.envs.tables import load_table
 
 if TYPE_CHECKING:
@@ -66,7 +62,7 @@ class WalkerDynamics(MujocoFamily):
     def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> Outcome:
+    def judge(self, step: ControlStep) -> StepResult:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
         control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
         reward = velocity + SURVIVE_REWARD + control
@@ -79,7 +75,7 @@ class WalkerDynamics(MujocoFamily):
             "reward_survive": np.full(len(reward), SURVIVE_REWARD),
             "episode_return": memory[:, 0].copy(),
         }
-        return Outcome(reward, info, memory)
+        return StepResult(reward, info, memory)
 
 
 FAMILY = WalkerDynamics(

@@ -6,12 +6,13 @@ import json
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
+
+from smile_bench.arrays import FloatArray
 
 __all__ = ["load_table"]
 
 
-def load_table(name: str) -> dict[str, NDArray[np.float64]]:
+def load_table(name: str) -> dict[str, FloatArray]:
     """Read a table.
 
     Args:

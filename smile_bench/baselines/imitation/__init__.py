@@ -1,0 +1,1 @@
+"""What context-conditioned imitators share."""

@@ -1,0 +1,18 @@
+"""Meta-BC: behavioural cloning of a context-conditioned policy (SMILe, eq. 2)."""
+
+from smile_bench.baselines.registry import AgentSpec, TrainingSpec
+
+__all__ = ["AGENTS"]
+
+AGENTS = (
+    AgentSpec(
+        name="meta-bc",
+        summary="clones the demonstrated actions with a policy that sees the task embedding",
+        read="smile_bench.baselines.imitation.imitator:Imitator.load",
+        training=TrainingSpec(
+            track="offline",
+            preset="smile_bench.baselines.meta_bc.presets:preset",
+            trainer="smile_bench.baselines.meta_bc.training:make_trainer",
+        ),
+    ),
+)

@@ -1,0 +1,44 @@
+"""Meta-BC's settings for the families."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gymnasium import spaces
+
+from smile_bench.baselines.imitation.encoder import EncoderConfig
+from smile_bench.baselines.meta_bc.training import MetaBCConfig
+from smile_bench.envs import get_family
+
+__all__ = ["family_settings", "preset"]
+
+CLASSIFICATION = "SmileAntLinearClassification-v0"
+
+
+def preset(family: str, seed: int) -> MetaBCConfig:
+    """Meta-BC's settings for a family."""
+    config = MetaBCConfig(family=family, seed=seed)
+    # Only the first state does not yet show which target the expert is about to walk to.
+    early = 0.5 if family == CLASSIFICATION else 0.0
+    return replace(config, early_states=early, **family_settings(family))
+
+
+def family_settings(family: str) -> dict[str, Any]:
+    """What a family changes, for Meta-BC and Meta-DAgger alike."""
+    if isinstance(get_family(family).action_space, spaces.Discrete):
+        # Few choices among few cells: less of everything.
+        return {"updates": 600, "hidden": (128, 128), "updates_per_iteration": 50}
+    if family == CLASSIFICATION:
+        # 64 tasks to learn to classify from: what is learnt by heart must be forgotten.
+        return {
+            "weight_decay": 0.01,
+            "episode_noise": 0.1,
+            "episode_vectors": 4,
+            "outcome": 1.0,
+            "encoder": EncoderConfig(pooled=128, code=64),
+            "context_timesteps": 8,
+            "tasks_per_batch": 32,
+            "states_per_task": 32,
+        }
+    return {}

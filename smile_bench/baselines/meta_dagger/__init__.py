@@ -1,0 +1,18 @@
+"""Meta-DAgger: Meta-BC on the states that the learner itself visits (Ross et al. 2011)."""
+
+from smile_bench.baselines.registry import AgentSpec, TrainingSpec
+
+__all__ = ["AGENTS"]
+
+AGENTS = (
+    AgentSpec(
+        name="meta-dagger",
+        summary="Meta-BC on the states that it visits itself, labelled by the experts",
+        read="smile_bench.baselines.imitation.imitator:Imitator.load",
+        training=TrainingSpec(
+            track="expert-queries",
+            preset="smile_bench.baselines.meta_dagger.presets:preset",
+            trainer="smile_bench.baselines.meta_dagger.training:make_trainer",
+        ),
+    ),
+)

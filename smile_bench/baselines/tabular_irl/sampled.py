@@ -1,0 +1,250 @@
+"""Sample-based inverse RL on a grid: guided cost learning, IRL as a GAN (CS285 notes 11.3, 11.4).
+
+Policy and reward take turns: the policy moves a little towards the soft-optimal one for the current
+reward, trajectories are drawn from it in the estimated dynamics, and the reward takes one step. All
+contexts of a call are learned from side by side.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smile_bench.agents import Context
+from smile_bench.arrays import FloatArray
+from smile_bench.baselines.tabular_irl.adam import Adam
+from smile_bench.baselines.tabular_irl.contexts import (
+    Evidence,
+    PlannedPolicy,
+    read_contexts,
+    require_grid,
+)
+from smile_bench.baselines.tabular_irl.trajectories import (
+    Samples,
+    improve,
+    log_chances,
+    log_weights,
+    sample,
+)
+from smile_bench.envs.grid.planning import MDP, hard_values, visitation
+
+__all__ = [
+    "GanIRL",
+    "GuidedCostLearning",
+    "PlainDiscriminator",
+    "SampledConfig",
+    "density_gradient",
+    "density_logits",
+    "importance_shares",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledConfig:
+    """Settings of the three agents."""
+
+    iterations: int = 50
+    samples: int = 4
+    """Trajectories drawn from each demonstration's start, per iteration."""
+    learning_rate: float = 0.3
+    """Of Adam on the weights; falls to 0 along a cosine."""
+    policy_step: float = 0.5
+    """How far the policy moves towards the soft-optimal one per iteration."""
+    deviation: float = 3.0
+    """σ of the prior N(0, σ²) on each weight."""
+    seed: int = 0
+
+
+def importance_shares(log_w: FloatArray) -> FloatArray:
+    """w_j / Σ w_j over the last axis (notes 11.3.3)."""
+    shares = np.exp(log_w - log_w.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def density_logits(
+    returns: FloatArray, log_partition: FloatArray, log_chances_: FloatArray
+) -> FloatArray:
+    """Logits of D(τ) = exp(r)/Z / (Π π + exp(r)/Z) (notes 11.4.6): r(τ) − log Z − Σ log π."""
+    return returns - log_partition - log_chances_
+
+
+def density_gradient(
+    expert_logits: FloatArray,
+    expert_features: FloatArray,
+    expert_shares: FloatArray,
+    logits: FloatArray,
+    features: FloatArray,
+    shares: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Gradient of E_{τ~p*} log D + E_{τ~π} log(1 − D) by ψ and by log Z (notes after 11.4.6).
+
+    Where D is ½, by ψ it is half of MaxEnt's gradient.
+
+    Args:
+        expert_logits: (..., N) of demonstrations.
+        expert_features: f(τ) = Σ_t f(s_t, a_t), (..., N, K).
+        expert_shares: weight of each in the expectation, (..., N).
+        logits: (..., M) of the policy's trajectories.
+        features: (..., M, K).
+        shares: (..., M).
+
+    Returns:
+        (..., K) and (...).
+    """
+    real = expert_shares / (1.0 + np.exp(np.clip(expert_logits, -500, 500)))
+    made = shares / (1.0 + np.exp(-np.clip(logits, -500, 500)))
+    by_weights = (real[..., None] * expert_features).sum(axis=-2)
+    by_weights = by_weights - (made[..., None] * features).sum(axis=-2)
+    return by_weights, made.sum(axis=-1) - real.sum(axis=-1)
+
+
+class _Sampled(ABC):
+    """The loop that the three share."""
+
+    name: str
+
+    def __init__(self, family: str, config: SampledConfig | None = None) -> None:
+        self.family, self.config = require_grid(family), config or SampledConfig()
+
+    def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray, FloatArray]:
+        """Estimated dynamics, weights (slots, K) and the last policy (slots, T, S, A)."""
+        evidence = read_contexts(contexts, self.family)
+        config, family = self.config, self.family
+        # One stream for all slots, so that a slot's draws depend on its place: ``stochastic``.
+        rng = np.random.default_rng(config.seed)
+        slots = len(contexts)
+        weights = np.zeros(evidence.counts.shape)
+        shape = (slots, family.horizon, family.cells, family.action_size)
+        policy = np.full(shape, 1.0 / family.action_size)
+        adam = Adam(weights.shape)
+        self._begin(evidence)
+        for k in range(config.iterations):
+            policy = improve(evidence.mdp, policy, family.rewards(weights), config.policy_step)
+            gradient = self._gradient(evidence, policy, weights, rng)
+            gradient -= weights / (evidence.shots[:, None] * config.deviation**2)
+            rate = 0.5 * config.learning_rate * (1.0 + np.cos(np.pi * k / config.iterations))
+            weights = weights + rate * adam.direction(gradient)
+        return evidence.mdp, weights, policy
+
+    def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
+        """Infer the reward, then plan for it.
+
+        Raises:
+            AgentError: contexts that ``read_contexts`` refuses.
+        """
+        mdp, weights, _ = self.infer(contexts)
+        planned = hard_values(mdp, self.family.rewards(weights), self.family.horizon)
+        return PlannedPolicy(self.family, planned.policy)
+
+    def _begin(self, evidence: Evidence) -> None:  # noqa: B027 (only one keeps state)
+        """Get ready for contexts."""
+
+    @abstractmethod
+    def _gradient(
+        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """The direction (slots, K) in which the reward improves."""
+
+    def _drawn(
+        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+    ) -> tuple[Samples, FloatArray, FloatArray]:
+        """Trajectories, their features (B, G, M, K) and returns (B, G, M)."""
+        starts = evidence.cells[:, :, 0]
+        drawn = sample(evidence.mdp, policy, starts, self.config.samples, rng)
+        features = self.family.features[drawn.states].sum(axis=3)
+        return drawn, features, np.einsum("bgmk,bk->bgm", features, weights)
+
+
+class GuidedCostLearning(_Sampled):
+    """Guided cost learning: MaxEnt's gradient by importance sampling (notes 11.3.1 to 11.3.3).
+
+    Trajectories are drawn from each demonstration's start and weighed against those that share it,
+    by w = exp(Σ r) / Π π.
+
+    Args:
+        family: a gridworld family's id.
+        config: settings.
+    """
+
+    name = "guided-cost-learning"
+    stochastic = True
+
+    def _gradient(
+        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        drawn, features, returns = self._drawn(evidence, policy, weights, rng)
+        shares = importance_shares(log_weights(returns, drawn.log_chances))
+        expected = np.einsum("bg,bgm,bgmk->bk", evidence.shares, shares, features)
+        return np.asarray(evidence.counts - expected)
+
+
+class GanIRL(_Sampled):
+    """IRL as a GAN: the discriminator is a density, D's logit r(τ) − log Z − Σ log π (11.4.6).
+
+    log Z is learned for each demonstration's start, beside the weights.
+
+    Args:
+        family: a gridworld family's id.
+        config: settings.
+    """
+
+    name = "gan-irl"
+    stochastic = True
+
+    def _begin(self, evidence: Evidence) -> None:
+        steps = self.family.horizon * np.log(self.family.action_size)
+        self.log_partition = np.full(evidence.present.shape, steps)
+        self.partition_adam = Adam(evidence.present.shape)
+        self.expert_features = self.family.features[evidence.cells].sum(axis=2)
+
+    def _gradient(
+        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        drawn, features, returns = self._drawn(evidence, policy, weights, rng)
+        expert = self.expert_features[:, :, None]
+        expert_returns = np.einsum("bgnk,bk->bgn", expert, weights)
+        expert_chances = log_chances(policy, evidence.cells, evidence.moves)[..., None]
+        z = self.log_partition[..., None]
+        by_weights, by_partition = density_gradient(
+            density_logits(expert_returns, z, expert_chances),
+            expert,
+            np.ones((*expert.shape[:2], 1)),
+            density_logits(returns, z, drawn.log_chances),
+            features,
+            np.full(features.shape[:3], 1.0 / features.shape[2]),
+        )
+        self.log_partition = self.log_partition + 0.3 * self.partition_adam.direction(by_partition)
+        return np.asarray(np.einsum("bg,bgk->bk", evidence.shares, by_weights))
+
+
+class PlainDiscriminator(_Sampled):
+    """IRL as a GAN with a plain classifier of states, whose logit is the reward (notes 11.4).
+
+    The classifier is logistic in the cells' features; expectations under the policy are exact. At
+    convergence it knows nothing, so the agent acts by the policy that fooled it, not by planning.
+
+    Args:
+        family: a gridworld family's id.
+        config: settings.
+    """
+
+    name = "gan-plain"
+
+    def _gradient(
+        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        made = visitation(evidence.mdp, policy, evidence.start).sum(axis=(1, 3))
+        chance = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
+        difference = evidence.visits * (1.0 - chance) - made * chance
+        return np.asarray(difference @ self.family.features)
+
+    def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
+        """Train both and act by the policy.
+
+        Raises:
+            AgentError: contexts that ``read_contexts`` refuses.
+        """
+        return PlannedPolicy(self.family, self.infer(contexts)[2])

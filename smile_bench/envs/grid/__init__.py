@@ -1,0 +1,1 @@
+"""Gridworld families, in which every quantity can be computed."""

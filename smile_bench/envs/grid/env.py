@@ -1,0 +1,151 @@
+"""The scalar environment of a gridworld family."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import EzPickle
+from numpy.typing import NDArray
+
+from smile_bench.arrays import FloatArray
+from smile_bench.envs.family import OBSERVATION_BOUND
+from smile_bench.envs.grid.family import GridFamily
+from smile_bench.envs.grid.rendering import as_text
+from smile_bench.envs.grid.simulator import GridSimulator
+from smile_bench.envs.registry import get_family
+from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
+
+__all__ = ["SmileGridEnv"]
+
+RENDER_MODES = ["ansi", "rgb_array"]
+RESET_OPTIONS = ("state", "task")
+
+
+class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
+    """One environment of a gridworld family.
+
+    ## Action space
+    ``Discrete(5)``: stay, north, east, south, west. With the task's slip probability another move,
+    drawn evenly from all five, is made instead; moves into walls stay.
+
+    ## Observation space
+    ``Box((cells + 1,), float64)``: 1 for the cell, 0 for the others, then the share of the episode
+    that has passed. The task never enters it.
+
+    ## Rewards and metrics
+    The weight of the cell that the step was taken in. ``info`` has the column ``x_position``, the
+    row ``y_position`` and ``episode_return``.
+
+    ## Starting state
+    Any cell that is no wall.
+
+    ## Episode end
+    Never terminates; truncated at the family's horizon.
+
+    ## Arguments
+    Args:
+        family: the family's id.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        task: index in the split; None draws one at each reset.
+        render_mode: None, ``"rgb_array"`` or ``"ansi"``, as Gymnasium's toy-text environments.
+        width: of a picture, in pixels.
+        height: of a picture, in pixels.
+
+    ``reset(options={"task": i})`` overrides the task for an episode, and ``options={"state": s}``
+    the initial state.
+
+    Raises:
+        UnknownNameError: no such family, split, task or render mode.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 4}  # noqa: RUF012
+
+    def __init__(
+        self,
+        family: str,
+        split: str = "train",
+        task: int | None = None,
+        render_mode: str | None = None,
+        width: int = 480,
+        height: int = 480,
+    ) -> None:
+        EzPickle.__init__(self, family, split, task, render_mode, width, height)
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise UnknownNameError(
+                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
+            )
+        found = get_family(family)
+        if not isinstance(found, GridFamily):
+            raise UnknownNameError(f"{found.id} is no grid; make it with gymnasium.make.")
+        self.family = found
+        self.split, self.render_mode = split, render_mode
+        self._fixed_task = None if task is None else found.task(split, task)
+        self.task = self._fixed_task or found.task(split, 0)
+        """The task of the current episode."""
+        shape = (found.observation_size,)
+        self.observation_space = spaces.Box(
+            -OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64
+        )
+        self.action_space = cast("spaces.Space[np.int64]", found.action_space)
+        self.simulator = GridSimulator(found, 1)
+        self._renderer = found.make_renderer(width, height)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: as Gymnasium.
+            options: ``"task"``, an index in the split; ``"state"``, an initial state.
+
+        Raises:
+            UnknownNameError: no such option or task.
+            InputError: a state that does not fit.
+        """
+        options = options or {}
+        require_known("reset option", options, RESET_OPTIONS)
+        index, state = options.get("task"), options.get("state")
+        # Checked before anything changes, so that a mistake leaves the episode as it was.
+        task = self._fixed_task if index is None else self.family.task(self.split, index)
+        if state is not None:
+            state = self.family.require_states(state, ())
+        super().reset(seed=seed)
+        if task is None:
+            drawn = int(self.np_random.integers(len(self.family.table(self.split))))
+            task = self.family.task(self.split, drawn)
+        self.task = task
+        self.simulator.set_tasks(np.array([task.parameters]))
+        if state is None:
+            state = self.simulator.sample_start(self.np_random, self.simulator.parameters[0])
+        self.simulator.reset(state[None])
+        return self.simulator.observe()[0], self._first(self.simulator.positions())
+
+    def step(
+        self, action: np.int64 | int
+    ) -> tuple[FloatArray, np.float64, bool, bool, dict[str, Any]]:
+        """Take one step.
+
+        Raises:
+            InputError: no move of the family; nothing has moved.
+        """
+        if np.ndim(action) != 0:
+            raise InputError(f"an action is one integer, got shape {np.shape(action)}.")
+        outcome = self.simulator.step(self.family.action_rows(np.asarray(action)[None], 1))
+        observation = self.simulator.observe()[0]
+        return observation, outcome.rewards[0], False, False, self._first(outcome.info)
+
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """The episode as a picture (height, width, 3), as text, or None without a render mode."""
+        if self.render_mode is None:
+            return None
+        if self.render_mode == "ansi":
+            return as_text(self.family.layout, int(self.simulator.cells[0]))
+        return self._renderer.draw_slot(self.simulator, 0)
+
+    @staticmethod
+    def _first(values: dict[str, FloatArray]) -> dict[str, Any]:
+        return {key: array[0] for key, array in values.items()}

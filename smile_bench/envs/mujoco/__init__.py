@@ -1,0 +1,1 @@
+"""Families over one MuJoCo body."""

@@ -1,0 +1,233 @@
+"""The scalar environment: one episode at a time, in the manner of Gymnasium's MuJoCo ``v5``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from gymnasium import spaces
+from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
+from gymnasium.utils import EzPickle
+from numpy.typing import NDArray
+
+from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs.family import OBSERVATION_BOUND, Family, Task
+from smile_bench.envs.mujoco.family import ControlStep
+from smile_bench.envs.mujoco.rendering import camera_options, fit_offscreen_buffer, place_markers
+from smile_bench.envs.mujoco.simulator import (
+    compile_task,
+    require_actions,
+    require_stable,
+    require_states,
+    sample_start,
+    split_state,
+)
+from smile_bench.envs.registry import get_mujoco_family
+from smile_bench.errors import UnknownNameError, require_known, suggestion
+
+__all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space"]
+
+RESET_OPTIONS = ("state", "task")
+RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
+
+
+def observation_space(family: Family) -> spaces.Box:
+    """The observation space of one environment of a family."""
+    shape = (family.observation_size,)
+    return spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
+
+
+class SmileEnv(MujocoEnv, EzPickle):
+    """One environment of a family.
+
+    ## Action space
+    ``Box(-1, 1, (nu,), float32)``: normalised torques.
+
+    ## Observation space
+    ``Box((observation_size,), float64)``: the body's positions and velocities, and what the family
+    adds. The task never enters it.
+
+    ## Rewards and metrics
+    The task reward of the family. ``info`` has Gymnasium's ``v5`` keys and, under its name, each
+    of the family's metrics as it stands in the episode so far.
+
+    ## Starting state
+    As Gymnasium's ``v5`` environment of the body; the ants' torso starts at (0, 0).
+
+    ## Episode end
+    Never terminates; truncated at the family's horizon.
+
+    ## Arguments
+    Args:
+        family: the family's id.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        task: index in the split; None draws one at each reset.
+        render_mode: as Gymnasium's MuJoCo environments.
+        **kwargs: rendering options of :class:`gymnasium.envs.mujoco.MujocoEnv`.
+
+    ``reset(options={"task": i})`` overrides the task for an episode, and ``options={"state": s}``
+    the initial state.
+
+    Raises:
+        UnknownNameError: no such family, split or task.
+    """
+
+    # Not a ClassVar: Gymnasium reads it from the class and each body sets its own frame rate.
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES}  # noqa: RUF012
+
+    def __init__(
+        self,
+        family: str,
+        split: str = "train",
+        task: int | None = None,
+        render_mode: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        EzPickle.__init__(self, family, split, task, render_mode, **kwargs)
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise UnknownNameError(
+                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
+            )
+        self.family = get_mujoco_family(family)
+        self.split = split
+        self._tasks = self.family.table(split)
+        self._fixed_task = None if task is None else self.family.task(split, task)
+        self.task = self._fixed_task or self.family.task(split, 0)
+        """The task of the current episode."""
+        body = self.family.body
+        self.metadata = {
+            "render_modes": RENDER_MODES,
+            "render_fps": round(1.0 / body.dt),
+        }
+        if not kwargs.keys() & {"camera_id", "camera_name", "default_camera_config"}:
+            kwargs |= camera_options(body)
+        super().__init__(
+            body.asset,
+            body.frame_skip,
+            observation_space(self.family),
+            render_mode=render_mode,
+            **kwargs,
+        )
+        self._steps = np.zeros(1, np.int64)
+        self._memory: FloatArray = np.zeros((1, self.family.memory_size))
+        self._episode: FloatArray = np.zeros((1, self.family.episode_size))
+
+    def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        self._nominal = self.family.body.compile(self.family.markers)
+        model = compile_task(self.family, self._nominal, self._parameters[0])
+        fit_offscreen_buffer(model, self.width, self.height)
+        return model, mujoco.MjData(model)
+
+    @property
+    def _parameters(self) -> FloatArray:
+        return np.array([self.task.parameters], np.float64)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: as Gymnasium.
+            options: ``"task"``, an index in the split; ``"state"``, an initial state.
+
+        Raises:
+            UnknownNameError: no such option or task.
+            InputError: a state that does not fit.
+        """
+        options = options or {}
+        require_known("reset option", options, RESET_OPTIONS)
+        # Checked before anything changes, so that a mistake leaves the episode as it was.
+        self._next_task = options.get("task")
+        if self._next_task is not None:
+            self.family.task(self.split, self._next_task)
+        self._next_state = options.get("state")
+        if self._next_state is not None:
+            self._next_state = require_states(self.family, self._next_state, ())
+        observation, info = super().reset(seed=seed)
+        return observation, info
+
+    def reset_model(self) -> FloatArray:
+        """Choose task and initial state; called by ``reset``."""
+        if self._next_task is not None:
+            self._change_task(self.family.task(self.split, self._next_task))
+        elif self._fixed_task is not None:
+            self._change_task(self._fixed_task)
+        else:
+            index = int(self.np_random.integers(len(self._tasks)))
+            self._change_task(self.family.task(self.split, index))
+        parameters = self._parameters
+        state = self._next_state
+        if state is None:
+            state = sample_start(
+                self.family, self.np_random, parameters[0], self.init_qpos, self.init_qvel
+            )
+        qpos, qvel, episode = split_state(self.family, state)
+        self.set_state(qpos, qvel)  # type: ignore[no-untyped-call]
+        self._episode = episode[None].copy()
+        self._steps[:] = 0
+        self._memory = self.family.begin(qpos[None], parameters, self._episode)
+        self._place_markers()
+        return self._observe()
+
+    def step(
+        self, action: Float32Array
+    ) -> tuple[FloatArray, np.float64, bool, bool, dict[str, Any]]:
+        """Take one control step.
+
+        Raises:
+            InputError: an action of another shape or not finite; nothing has moved.
+            SimulationError: the state is not finite.
+        """
+        require_actions(np.asarray(action), (self.family.body.actions,))
+        before = self.data.qpos[None].copy()
+        self.do_simulation(action, self.frame_skip)
+        self._steps += 1
+        counters = self.data.warning.number[None]
+        require_stable(self.family, counters, self._steps)
+        outcome = self.family.judge(
+            ControlStep(
+                before,
+                self.data.qpos[None],
+                self.data.ctrl[None],
+                self._parameters,
+                self._episode,
+                self._memory,
+                self._steps,
+            )
+        )
+        self._memory = outcome.memory
+        self._place_markers()
+        if self.render_mode == "human":
+            self.render()  # type: ignore[no-untyped-call]
+        info = {key: values[0] for key, values in outcome.info.items()}
+        return self._observe(), outcome.rewards[0], False, False, info
+
+    def _step_mujoco_simulation(self, ctrl: NDArray[Any], n_frames: int) -> None:
+        self.data.ctrl[:] = ctrl
+        mujoco.mj_step(self.model, self.data, nstep=n_frames)
+
+    def _change_task(self, task: Task) -> None:
+        if task == self.task:
+            return
+        self.task = task
+        # In place, because the renderer holds on to the model.
+        self.family.change_model(self.model, self._nominal, self._parameters[0])
+
+    def _observe(self) -> FloatArray:
+        observation: FloatArray = self.family.observe(
+            self.data.qpos[None], self.data.qvel[None], self._parameters, self._episode
+        )[0]
+        return observation
+
+    def _place_markers(self) -> None:
+        if self.render_mode is not None:
+            time = float(self._steps[0]) * self.family.body.dt
+            place_markers(
+                self.family, self.model, self.data, self._parameters[0], self._episode[0], time
+            )
+
+    def _get_reset_info(self) -> dict[str, Any]:
+        positions = self.family.positions(self.data.qpos[None])
+        return {key: values[0] for key, values in positions.items()}

@@ -1,0 +1,146 @@
+"""Families over one MuJoCo body: what a task does to its rewards, metrics and dynamics."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.envs.family import Family
+from smile_bench.envs.mujoco.body import Body, Marker
+from smile_bench.envs.simulation import StepResult
+
+if TYPE_CHECKING:
+    import mujoco
+
+__all__ = ["ControlStep", "MujocoFamily"]
+
+
+class ControlStep(NamedTuple):
+    """What happened in one control step of a batch of N episodes."""
+
+    qpos_before: FloatArray
+    """Positions before the step, (N, nq)."""
+    qpos: FloatArray
+    """Positions after the step, (N, nq)."""
+    actions: FloatArray
+    """Actions taken, (N, nu)."""
+    parameters: FloatArray
+    """Task parameters, (N, P)."""
+    episode: FloatArray
+    """What was drawn for the episode, (N, E)."""
+    memory: FloatArray
+    """What the episode's metrics remember, (N, M), as it was before the step."""
+    steps: IntArray
+    """Control steps taken in the episode, this one included, (N,)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MujocoFamily(Family):
+    """A family of tasks over one MuJoCo body.
+
+    A subclass adds what a task does: reward, metrics, what an episode draws and, where tasks
+    differ in dynamics, how the model changes. All its methods are pure and work on a batch of N
+    episodes, so that the scalar and the batched environments share them.
+    """
+
+    body: Body
+    markers: tuple[Marker, ...] = ()
+
+    entry_point: ClassVar[str] = "smile_bench.envs.mujoco.env:SmileEnv"
+    simulator_entry_point: ClassVar[str] = "smile_bench.envs.mujoco.simulator:Simulator"
+    renderer_entry_point: ClassVar[str] = "smile_bench.envs.mujoco.rendering:BatchRenderer"
+    extra_observed: ClassVar[int] = 0
+    """Observed numbers beyond the body's."""
+    episode_size: ClassVar[int] = 0
+    """E: numbers drawn for each episode."""
+    memory_size: ClassVar[int] = 1
+    """M: numbers that the metrics remember."""
+    varies_dynamics: ClassVar[bool] = False
+    """Whether tasks change the physics."""
+
+    @property
+    def observation_size(self) -> int:
+        """Length of an observation."""
+        return self.body.observed + self.extra_observed
+
+    @property
+    def state_size(self) -> int:
+        """Length of an initial state: positions, velocities, what the episode drew."""
+        return self.body.positions + self.body.velocities + self.episode_size
+
+    @property
+    def state_layout(self) -> str:
+        """What the numbers of an initial state are."""
+        return (
+            f"{self.body.positions} positions, {self.body.velocities} velocities, "
+            f"{self.episode_size} drawn for the episode"
+        )
+
+    @property
+    def action_space(self) -> spaces.Box:
+        """Normalised torques."""
+        return spaces.Box(-1.0, 1.0, (self.body.actions,), np.float32)
+
+    @property
+    def action_size(self) -> int:
+        """Number of torques."""
+        return self.body.actions
+
+    @property
+    def control_seconds(self) -> float:
+        """Length of a control step in seconds."""
+        return self.body.dt
+
+    @property
+    def physics(self) -> Mapping[str, Any]:
+        """Everything of the body but how it is filmed."""
+        return {name: value for name, value in asdict(self.body).items() if name != "camera"}
+
+    @cached_property
+    def neutral_parameters(self) -> FloatArray:
+        """Parameters (P,) of the unmodified body, for families whose tasks change the physics."""
+        return np.ones(len(self.parameter_names))
+
+    def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
+        """Draw what is particular to one episode, (E,), for task parameters (P,)."""
+        return np.empty(0)
+
+    def observe(
+        self, qpos: FloatArray, qvel: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
+        """Observations (N, observation_size); task parameters must not enter them."""
+        return self.body.observe(qpos, qvel)
+
+    def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
+        """What an expert sees, (N, F): observations (N, observation_size) and the task (N, P)."""
+        return np.concatenate((observations, parameters), axis=1)
+
+    def change_model(
+        self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
+    ) -> None:
+        """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""
+
+    def marker_positions(
+        self, parameters: FloatArray, episode: FloatArray, time: float
+    ) -> FloatArray:
+        """Where the markers stand, (number of markers, 3), in metres, at a time in seconds."""
+        return np.empty((0, 3))
+
+    @abstractmethod
+    def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
+        """Gymnasium's ``v5`` position keys of ``info``, each (N,)."""
+
+    @abstractmethod
+    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+        """The memory (N, M) of episodes that start now."""
+
+    @abstractmethod
+    def judge(self, step: ControlStep) -> StepResult:
+        """Reward, info and memory after a control step."""

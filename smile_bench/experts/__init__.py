@@ -1,0 +1,1 @@
+"""Privileged policies: they demonstrate, and they define the scores 1 and 0."""

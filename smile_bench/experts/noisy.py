@@ -1,0 +1,108 @@
+"""Worse experts: one with noise on its actions, and one that is half as good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs import Family
+from smile_bench.envs.simulation import PrivilegedPolicy
+from smile_bench.errors import InputError
+
+__all__ = ["Half", "Noisy"]
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy:
+    """The expert, disturbed independently at every control step.
+
+    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]; a choice
+    among moves is, with probability ``scale``, drawn anew evenly from all of them.
+    """
+
+    family: Family
+    expert: PrivilegedPolicy
+    scale: float
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The expert's."""
+        return self.expert.recipe
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The expert's, and the scale."""
+        return (*self.expert.arrays, np.array(self.scale))
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
+        """Actions (N, A) for observations (N, O) in tasks (N, P).
+
+        Raises:
+            InputError: no generator to draw from.
+        """
+        rng = _require_generator(rng)
+        actions = self.expert.act(observations, parameters, rng)
+        if isinstance(self.family.action_space, spaces.Discrete):
+            redrawn = rng.random((len(actions), 1)) < self.scale
+            drawn = self.family.random_actions(rng, len(actions))
+            return np.where(redrawn, drawn, actions).astype(np.float32)
+        noise = self.scale * rng.standard_normal(actions.shape)
+        return np.clip(actions + noise, -1.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """The expert, whose action is replaced by the task-blind expert's at a rate.
+
+    Replacements are drawn independently at every control step. At rate 0 it is the expert and at
+    rate 1 the task-blind expert, so some rate between gives half the score in any family.
+    """
+
+    expert: PrivilegedPolicy
+    blind: PrivilegedPolicy
+    others: FloatArray
+    """What the task-blind expert is told in each episode, (N, P)."""
+    rate: float
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The expert's."""
+        return self.expert.recipe
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Those of both experts, and the rate."""
+        return (*self.expert.arrays, *self.blind.arrays, np.array(self.rate))
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
+        """Actions (N, A) for observations (N, O) in tasks (N, P).
+
+        Raises:
+            InputError: no generator to draw from.
+        """
+        rng = _require_generator(rng)
+        right = self.expert.act(observations, parameters, rng)
+        wrong = self.blind.act(observations, self.others, rng)
+        return np.where(rng.random((len(right), 1)) < self.rate, wrong, right)
+
+
+def _require_generator(rng: np.random.Generator | None) -> np.random.Generator:
+    if rng is None:
+        raise InputError("variants of an expert draw their actions: give them a generator.")
+    return rng

@@ -1,0 +1,139 @@
+"""Experts of one policy per task, for families whose tasks are a table of different dynamics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
+from smile_bench.errors import ExpertError
+from smile_bench.experts.network import forward, unpack_network
+from smile_bench.io.files import write_atomically
+from smile_bench.io.tensors import TensorFile
+
+__all__ = ["FORMAT", "PerTaskExperts", "unpack_per_task", "write_per_task"]
+
+FORMAT = "smile-bench-specialists-1"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PerTaskExperts:
+    """One deterministic policy a task; which one acts follows from the task's parameters.
+
+    Each is a multilayer perceptron of tanh layers on ``(observation - mean) / scale``, clipped;
+    its output is clipped to [-1, 1].
+    """
+
+    family: str
+    tasks: FloatArray
+    """Parameters of the tasks that there are policies for, (N, P)."""
+    weights: tuple[Float32Array, ...]
+    """One stack of matrices (N, out, in) a layer."""
+    biases: tuple[Float32Array, ...]
+    """One stack (N, out) a layer."""
+    mean: Float32Array
+    """(N, observation_size)."""
+    scale: Float32Array
+    """(N, observation_size)."""
+    feature_clip: float
+    """Normalised observations are clipped to plus or minus this."""
+    recipe: Mapping[str, Any]
+    """How they were trained."""
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Tasks, weights, biases and normalisation."""
+        return (self.tasks, *self.weights, *self.biases, self.mean, self.scale)
+
+    @cached_property
+    def _rows(self) -> dict[bytes, int]:
+        return {row.tobytes(): index for index, row in enumerate(self.tasks)}
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
+        """Choose actions.
+
+        Args:
+            observations: (N, observation_size).
+            parameters: the task of each, (N, P).
+            rng: not used; the policies are deterministic.
+
+        Returns:
+            Actions (N, A) in [-1, 1].
+
+        Raises:
+            ExpertError: a task that there is no policy for.
+        """
+        which = self._lookup(parameters)
+        actions = np.empty((len(observations), self.biases[-1].shape[1]), np.float32)
+        for task in np.unique(which):
+            slots = np.flatnonzero(which == task)
+            z = (observations[slots] - self.mean[task]) / self.scale[task]
+            actions[slots] = forward(
+                np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32),
+                [weight[task] for weight in self.weights],
+                [bias[task] for bias in self.biases],
+                activation="tanh",
+            )
+        return np.clip(actions, -1.0, 1.0)
+
+    def _lookup(self, parameters: FloatArray) -> IntArray:
+        rows = np.ascontiguousarray(parameters, np.float64)
+        try:
+            return np.array([self._rows[row.tobytes()] for row in rows], np.int64)
+        except KeyError:
+            missing = [i for i, row in enumerate(rows) if row.tobytes() not in self._rows]
+            raise ExpertError(
+                f"the experts of {self.family} are one policy for each of its {len(self.tasks)} "
+                f"tasks in the tables; there is none for the parameters in slots {missing[:8]}."
+            ) from None
+
+
+def write_per_task(path: Path, specialists: PerTaskExperts) -> None:
+    """Write specialists as safetensors, whole or not at all."""
+    tensors: dict[str, NDArray[Any]] = {
+        "tasks": specialists.tasks,
+        "mean": specialists.mean,
+        "scale": specialists.scale,
+    }
+    for i, (weight, bias) in enumerate(zip(specialists.weights, specialists.biases, strict=True)):
+        tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"] = weight, bias
+    metadata = {
+        "format": FORMAT,
+        "family": specialists.family,
+        "feature_clip": repr(specialists.feature_clip),
+        "recipe": json.dumps(specialists.recipe, sort_keys=True),
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    write_atomically(path, save(contiguous, metadata))
+
+
+def unpack_per_task(file: TensorFile) -> PerTaskExperts:
+    """What :func:`write_per_task` wrote.
+
+    Raises:
+        ExpertError: the file is damaged.
+    """
+    tasks = file.tensor("tasks")
+    if tasks.ndim != 2 or tasks.dtype != np.float64 or not len(tasks):
+        raise file.damaged(f"its tasks are {tasks.dtype} {tasks.shape}")
+    with file.understanding():
+        return PerTaskExperts(
+            family=file.text("family"),
+            tasks=tasks,
+            **unpack_network(file, (len(tasks),)),
+            feature_clip=float(file.text("feature_clip")),
+            recipe=file.document("recipe"),
+        )

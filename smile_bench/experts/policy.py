@@ -1,0 +1,193 @@
+"""Expert policies: small networks with privileged input, stored as safetensors, run in NumPy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs import Family, get_family, get_mujoco_family
+from smile_bench.envs.simulation import PrivilegedPolicy, sample_starts
+from smile_bench.errors import ExpertError
+from smile_bench.experts import per_task
+from smile_bench.experts.network import forward, unpack_network
+from smile_bench.experts.per_task import PerTaskExperts, unpack_per_task
+from smile_bench.io.files import write_atomically
+from smile_bench.io.tensors import read_tensors
+
+__all__ = [
+    "Expert",
+    "expert_metrics",
+    "load_base_policy",
+    "load_expert",
+    "read_expert",
+    "task_metrics",
+    "write_expert",
+]
+
+FORMAT = "smile-bench-expert-1"
+ACTIVATIONS, SQUASHES = ("tanh", "relu"), ("clip", "tanh")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expert:
+    """A deterministic policy that sees the task.
+
+    A multilayer perceptron on ``(family.privileged(observations, parameters) - mean) / scale``,
+    clipped; its output is squashed to [-1, 1].
+    """
+
+    family: str
+    weights: tuple[Float32Array, ...]
+    """One matrix (out, in) a layer."""
+    biases: tuple[Float32Array, ...]
+    mean: Float32Array
+    scale: Float32Array
+    activation: str
+    """``"tanh"`` or ``"relu"``, of the hidden layers."""
+    squash: str
+    """``"clip"`` or ``"tanh"``, of the output."""
+    feature_clip: float = float("inf")
+    """Normalised features are clipped to plus or minus this."""
+    recipe: Mapping[str, Any]
+    """How it was trained: command, configuration, versions, steps."""
+
+    @property
+    def arrays(self) -> tuple[Float32Array, ...]:
+        """Weights, biases and normalisation."""
+        return (*self.weights, *self.biases, self.mean, self.scale)
+
+    def act(
+        self,
+        observations: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator | None = None,
+    ) -> Float32Array:
+        """Choose actions.
+
+        Args:
+            observations: (N, observation_size).
+            parameters: task parameters (N, P).
+            rng: not used; the policy is deterministic.
+
+        Returns:
+            Actions (N, nu) in [-1, 1].
+        """
+        features = get_mujoco_family(self.family).privileged(observations, parameters)
+        z = (features - self.mean) / self.scale
+        x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
+        x = forward(x, self.weights, self.biases, activation=self.activation)
+        x = np.tanh(x) if self.squash == "tanh" else np.clip(x, -1.0, 1.0)
+        return x.astype(np.float32)
+
+
+def write_expert(path: Path, expert: Expert) -> None:
+    """Write an expert as safetensors, whole or not at all."""
+    tensors = {"mean": expert.mean, "scale": expert.scale}
+    for i, (weight, bias) in enumerate(zip(expert.weights, expert.biases, strict=True)):
+        tensors[f"layer{i}.weight"] = np.ascontiguousarray(weight, np.float32)
+        tensors[f"layer{i}.bias"] = np.ascontiguousarray(bias, np.float32)
+    metadata = {
+        "format": FORMAT,
+        "family": expert.family,
+        "activation": expert.activation,
+        "squash": expert.squash,
+        "feature_clip": repr(expert.feature_clip),
+        "recipe": json.dumps(expert.recipe, sort_keys=True),
+    }
+    write_atomically(path, save(tensors, metadata))
+
+
+def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExperts:
+    """Read an expert, of a family if one is named.
+
+    Raises:
+        ExpertError: the file is missing, damaged, not an expert or of another family.
+    """
+    file = read_tensors(path, "an expert", ExpertError, formats=(FORMAT, per_task.FORMAT))
+    stated = file.text("family")
+    if family not in (None, stated):
+        raise ExpertError(f"{path} holds an expert of {stated}, not of {family}.")
+    if file.text("format") == per_task.FORMAT:
+        return unpack_per_task(file)
+    activation, squash = file.text("activation"), file.text("squash")
+    if activation not in ACTIVATIONS or squash not in SQUASHES:
+        raise file.damaged(f"no network has {activation!r} layers and {squash!r} outputs")
+    with file.understanding():
+        return Expert(
+            family=stated,
+            **unpack_network(file),
+            activation=activation,
+            squash=squash,
+            feature_clip=float(file.text("feature_clip")),
+            recipe=file.document("recipe"),
+        )
+
+
+@cache
+def load_expert(family: str | Family) -> PrivilegedPolicy:
+    """The expert that ships with a family, or that the family computes.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family has no expert yet, or its file is damaged.
+    """
+    family = get_family(family)
+    computed = family.computed_expert()
+    return computed or _load(family, family.recipe.expert, "trained expert")
+
+
+@cache
+def load_base_policy(family: str | Family) -> Expert:
+    """The base policy that ships with a family: it knows the unmodified body and no task.
+
+    Raises:
+        UnknownNameError: no such family.
+        ExpertError: the family has no base policy, or its file is damaged.
+    """
+    family = get_family(family)
+    base = _load(family, f"{family.recipe.expert}-base", "base policy")
+    if not isinstance(base, Expert):
+        raise ExpertError(f"the base policy of {family.id} must be one policy. Install it again.")
+    return base
+
+
+def expert_metrics(
+    family: Family, expert: PrivilegedPolicy, split: str, *, episodes: int = 8, seed: int = 0
+) -> FloatArray:
+    """An expert's primary metric per task of a split, (tasks, episodes)."""
+    return task_metrics(family, expert, family.table(split), episodes, seed)
+
+
+def task_metrics(
+    family: Family, expert: PrivilegedPolicy, tasks: FloatArray, episodes: int, seed: int
+) -> FloatArray:
+    """An expert's primary metric in each of some tasks (N, P), (N, episodes)."""
+    parameters = np.repeat(tasks, episodes, axis=0)
+    simulator = family.make_simulator(len(parameters))
+    simulator.set_tasks(parameters)
+    rng = np.random.default_rng(seed)
+    simulator.reset(sample_starts(simulator, rng, parameters))
+    for _ in range(family.horizon):
+        outcome = simulator.step(expert.act(simulator.observe(), parameters, rng))
+    return outcome.info[family.metric.name].reshape(len(tasks), episodes)
+
+
+def _load(family: Family, name: str, kind: str) -> Expert | PerTaskExperts:
+    path = Path(str(resources.files("smile_bench.experts") / "weights"))
+    file = path / f"{name}.safetensors"
+    if not file.exists():
+        there = sorted(found.stem for found in path.glob("*.safetensors"))
+        raise ExpertError(
+            f"{family.id} has no {kind} in this version of smile-bench "
+            f"(looked for {file.name}). Those there: {', '.join(there) or 'none'}."
+        )
+    return read_expert(file, family.id)

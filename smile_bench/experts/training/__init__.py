@@ -1,0 +1,1 @@
+"""Training the experts that ship with the families."""

@@ -1,0 +1,1 @@
+"""PyTorch tools that know no task and no demonstration."""

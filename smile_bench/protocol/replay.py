@@ -1,0 +1,76 @@
+"""Replaying the evidence of an evaluation in the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from smile_bench.arrays import BoolArray, FloatArray
+from smile_bench.envs import Family
+from smile_bench.protocol.evidence import Evidence, row_digests
+from smile_bench.protocol.meta_test import MetaTest
+
+__all__ = ["Replay", "replay"]
+
+Watch = Callable[[int, FloatArray], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Where the recorded actions lead."""
+
+    episodes: Mapping[str, FloatArray]
+    """Each of the family's metrics, (E,)."""
+    states: FloatArray
+    """States at the checkpoints, (E, C, W)."""
+    evidence: Evidence
+
+    @property
+    def equal(self) -> BoolArray:
+        """Which states are the recorded ones to the last bit, (E, C)."""
+        rounded = (self.states.astype(np.float32) == self.evidence.states).all(axis=2)
+        return np.asarray(rounded & (row_digests(self.states) == self.evidence.state_digests))
+
+    @property
+    def deviations(self) -> FloatArray:
+        """Largest absolute difference to each recorded state, (E, C)."""
+        return np.asarray(np.abs(self.states - self.evidence.states).max(axis=2))
+
+
+def replay(
+    family: Family,
+    meta_test: MetaTest,
+    evidence: Evidence,
+    *,
+    guided: bool = False,
+    watch: Watch | None = None,
+) -> Replay:
+    """Apply the recorded actions from the frozen initial states.
+
+    Args:
+        family: the family.
+        meta_test: its frozen meta-test set.
+        evidence: of all its episodes.
+        guided: put the episodes into the recorded state after each checkpoint, so that differences
+            between machines do not grow further than from one to the next.
+        watch: is given every control step, from 0, and the observations (E, O) before it.
+
+    Raises:
+        InputError, SimulationError: actions or states that can not be.
+    """
+    simulator = family.make_simulator(len(meta_test.tasks))
+    simulator.set_tasks(family.table("test")[meta_test.tasks])
+    simulator.reset(meta_test.initial_states)
+    states: list[FloatArray] = []
+    for step in range(family.horizon):
+        if watch is not None:
+            watch(step, simulator.observe())
+        outcome = simulator.step(evidence.actions[:, step])
+        if step + 1 == evidence.steps[len(states)]:
+            states.append(simulator.state())
+            if guided:
+                simulator.set_state(evidence.states[:, len(states) - 1].astype(np.float64))
+    episodes = {metric.name: outcome.info[metric.name].copy() for metric in family.metrics}
+    return Replay(episodes, np.stack(states, axis=1), evidence)

@@ -1,0 +1,183 @@
+"""Asking an agent again: are the recorded actions its own, and does each slot stand alone?"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from smile_bench.agents import (
+    Agent,
+    Policy,
+    PrivilegedAgent,
+    checked_actions,
+    is_state_only,
+)
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
+from smile_bench.datasets import Dataset
+from smile_bench.envs import Family
+from smile_bench.errors import SmileError
+from smile_bench.protocol.evaluation import adapt, evaluate
+from smile_bench.protocol.meta_test import MetaTest
+from smile_bench.protocol.replay import replay
+from smile_bench.protocol.result import Result
+from smile_bench.provenance import hardware, package_versions, training_of, weights_of
+
+__all__ = ["rerun_agent"]
+
+ALONE = 4
+"""Episodes that are run again one by one."""
+TOLERANCE = 1e-3
+"""How far an action may lie from the recorded one. Networks round by the size of their batch."""
+FLIPPED, FLIPPED_ELSEWHERE = 0.01, 0.1
+"""Share of the actions that may lie further: choices between near ties, which last bits decide.
+The second where another processor, another size of batch or the physics rounds otherwise."""
+FLIPPED_IN_EPISODE = 0.5
+"""The same of any one episode, so that none can be replaced. Retrieve-and-Play on a standing ant
+has been seen to flip a quarter."""
+TOLERANCE_ELSEWHERE = 0.05
+"""The tolerance where observations differ, too, since the physics rounds otherwise."""
+DEVIATIONS, SLACK = 4.0, 0.01
+"""A stochastic agent's score may differ by this many standard errors over tasks, and this much."""
+
+Found = tuple[str, bool, str]
+
+
+class _Slots(NamedTuple):
+    """A policy, and the episodes that it acts in."""
+
+    policy: Policy
+    episodes: IntArray
+
+
+def rerun_agent(
+    family: Family,
+    result: Result,
+    meta_test: MetaTest,
+    dataset: Dataset,
+    load: Callable[[str, str], Agent | PrivilegedAgent],
+    exact: bool,
+) -> Iterator[Found]:
+    """Load a result's agent and compare what it does with what the result says.
+
+    It is shown the observations of the replay, so that a difference in one action does not lead to
+    others, once in a few episodes alone and once in all of them together: an agent that uses what
+    it sees in other slots acts otherwise there. Those alone come first, while the agent can not
+    have kept anything of the others.
+
+    Args:
+        family: the family.
+        result: with its evidence.
+        meta_test: the frozen meta-test set.
+        dataset: the family's.
+        load: gives the agent of a name for a family's id.
+        exact: whether the replay meets the recorded states to the last bit.
+
+    Yields:
+        Name, whether it passed, and details of one check after another.
+    """
+    try:
+        agent = load(result.agent, family.id)
+        yield _statements(agent, result)
+        if getattr(agent, "stochastic", False):
+            yield _score_again(agent, family, result)
+            return
+        every = np.arange(len(meta_test.tasks))
+        chosen = np.linspace(0, len(every) - 1, ALONE).astype(np.int64)
+        # The last first: what an agent kept of the first episode would go unnoticed in it.
+        apart = chosen[:0, None] if isinstance(agent, PrivilegedAgent) else chosen[::-1, None]
+        alone = [_slots(agent, family, result, meta_test, dataset, one) for one in apart]
+        groups = [_slots(agent, family, result, meta_test, dataset, every), *alone]
+        differences = _differences(family, result, meta_test, groups, guided=not exact)
+    except SmileError as error:
+        yield "agent", False, str(error)
+        return
+    tolerance = TOLERANCE if exact else TOLERANCE_ELSEWHERE
+    allowed = FLIPPED if exact and _same_computer(result) else FLIPPED_ELSEWHERE
+    yield _judged("actions again", differences[0], tolerance, allowed)
+    if alone:
+        apart_differences = np.concatenate(differences[1:])
+        yield _judged(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
+
+
+def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Found:
+    """What the result says of its agent, beside what the agent says."""
+    pairs = {
+        "privileged": (result.privileged, isinstance(agent, PrivilegedAgent)),
+        "state_only": (result.state_only, is_state_only(agent)),
+        "training": (result.training, training_of(agent)),
+        "weights_sha256": (result.weights, weights_of(agent)),
+    }
+    wrong = [name for name, (stated, own) in pairs.items() if stated != own]
+    detail = f"{', '.join(pairs)} agree"
+    if wrong:
+        detail = f"the result's {', '.join(wrong)} differ from what the agent states"
+    return "statements", not wrong, detail
+
+
+def _slots(
+    agent: Agent | PrivilegedAgent,
+    family: Family,
+    result: Result,
+    meta_test: MetaTest,
+    dataset: Dataset,
+    episodes: IntArray,
+) -> _Slots:
+    some = meta_test.select(episodes)
+    return _Slots(adapt(agent, family, some, dataset, result.shots[episodes]), episodes)
+
+
+def _differences(
+    family: Family,
+    result: Result,
+    meta_test: MetaTest,
+    groups: Sequence[_Slots],
+    *,
+    guided: bool,
+) -> list[Float32Array]:
+    """For each group, the largest difference of each recorded action, (its episodes, T)."""
+    evidence = result.evidence
+    assert evidence is not None
+    differences = [np.zeros((len(g.episodes), family.horizon), np.float32) for g in groups]
+
+    def ask(step: int, observations: FloatArray) -> None:
+        for group, difference in zip(groups, differences, strict=True):
+            raw = group.policy.act(observations[group.episodes])
+            actions = checked_actions(family, raw, len(group.episodes), step)
+            recorded = evidence.actions[group.episodes, step]
+            difference[:, step] = np.abs(actions - recorded).max(axis=1)
+
+    replay(family, meta_test, evidence, guided=guided, watch=ask)
+    return differences
+
+
+def _judged(name: str, difference: Float32Array, tolerance: float, allowed: float) -> Found:
+    beyond = difference > tolerance
+    share, worst = float(beyond.mean()), float(beyond.mean(axis=1).max())
+    detail = (
+        f"{int(beyond.sum())} of {beyond.size} actions differ by more than {tolerance:g} "
+        f"({allowed:.0%} may), {worst:.0%} in one episode ({FLIPPED_IN_EPISODE:.0%} may)"
+    )
+    return name, share <= allowed and worst <= FLIPPED_IN_EPISODE, detail
+
+
+def _same_computer(result: Result) -> bool:
+    """Whether processor and versions are the result's, so that networks round alike."""
+    stated, own = dict(result.versions), package_versions()
+    same = all(stated.get(name) == own.get(name) for name in ("numpy", "torch", "mujoco"))
+    here = hardware()["processor"] == result.hardware["processor"]
+    return same and here and result.hardware["machine"] == platform.machine()
+
+
+def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result) -> Found:
+    """A stochastic agent's score in a second evaluation, paired by task."""
+    shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
+    again = evaluate(agent, family, shots=shots)
+    differences = (again.scores - result.scores)[np.isfinite(result.scores)]
+    error = float(differences.std() / np.sqrt(len(differences)))
+    bound = DEVIATIONS * error + SLACK
+    difference = abs(float(differences.mean()))
+    detail = f"differs by {difference:.3g} in a second evaluation (at most {bound:.3g})"
+    return "score again", difference <= bound, detail

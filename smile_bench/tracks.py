@@ -1,0 +1,56 @@
+"""The tracks: what a learner may use, the least first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from smile_bench.errors import UnknownNameError, suggestion
+
+__all__ = ["TRACKS", "Track", "require_track"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """What a learner may use beside the meta-train demonstrations."""
+
+    rule: str
+    """One sentence for the leaderboard."""
+    environments: bool
+    """Whether it may act in reward-free meta-train environments."""
+    labels: bool
+    """Whether it may ask the experts what they would do."""
+
+
+TRACKS: Mapping[str, Track] = MappingProxyType(
+    {
+        "offline": Track(
+            rule="Learns from the shipped demonstrations alone.",
+            environments=False,
+            labels=False,
+        ),
+        "interactive": Track(
+            rule="May also act in the meta-train tasks, without seeing rewards.",
+            environments=True,
+            labels=False,
+        ),
+        "expert-queries": Track(
+            rule="May also ask the meta-train experts what they would do.",
+            environments=True,
+            labels=True,
+        ),
+    }
+)
+"""By name, the least first."""
+
+
+def require_track(name: str) -> Track:
+    """A track by its name.
+
+    Raises:
+        UnknownNameError: no such track.
+    """
+    if name not in TRACKS:
+        raise UnknownNameError(f"unknown track {name!r}. {suggestion(name, TRACKS)}")
+    return TRACKS[name]

@@ -1,0 +1,96 @@
+"""Signed permutations of what episodes show are symmetries of the tasks, and touch nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.baselines.imitation.augmentation import SignedPermutations
+from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.envs import get_mujoco_family
+from smile_bench.envs.families.ant_linear_classification import AntLinearClassification
+from smile_bench.errors import InputError
+from smile_bench.learning.replay import Transitions
+
+FAMILY = "SmileAntLinearClassification-v0"
+
+
+def test_the_matrices_are_signed_permutations(demonstrations: TaskDemonstrations) -> None:
+    matrices = SignedPermutations(demonstrations, 4).sample(np.random.default_rng(0), 4000)
+    assert torch.equal(matrices @ matrices.mT, torch.eye(4).expand(4000, 4, 4))
+    assert set(np.unique(matrices.numpy())) == {-1.0, 0.0, 1.0}
+    # All 4! · 2⁴ of them come.
+    assert len(np.unique(matrices.flatten(1).numpy(), axis=0)) == 384
+
+
+def test_a_task_seen_under_one_has_the_same_right_answers(
+    demonstrations: TaskDemonstrations,
+) -> None:
+    family = get_mujoco_family(FAMILY)
+    assert isinstance(family, AntLinearClassification)
+    symmetry, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(1)
+    table = family.table("train")
+    table = np.repeat(table, 50, axis=0)
+    samples = np.stack([family.sample_episode(rng, row) for row in table])
+    observed = np.zeros((len(table), 41))
+    observed[:, -8:] = samples
+    normaliser = demonstrations.normaliser
+    matrices = symmetry.sample(rng, len(table))
+    turned = symmetry(torch.from_numpy(normaliser(observed)), matrices).double().numpy()
+    restored = turned * normaliser.scale + normaliser.mean
+    seen = restored[:, -8:].astype(np.float64)
+    # What is observed is turned, up to single precision, whatever normalisation makes of it.
+    exact = np.einsum("nvi,nij->nvj", samples.reshape(-1, 2, 4), matrices.double().numpy())
+    np.testing.assert_allclose(seen, exact.reshape(-1, 8), atol=1e-6)
+    assert np.abs(normaliser.mean[-8:]).max() > 1e-3
+    normals = np.einsum("ni,nij->nj", table, matrices.numpy())
+    assert not np.allclose(seen, samples)
+    np.testing.assert_array_equal(
+        family.right_targets(normals, seen), family.right_targets(table, samples)
+    )
+
+
+def test_all_transitions_of_a_task_are_seen_alike_and_the_rest_is_untouched(
+    demonstrations: TaskDemonstrations,
+) -> None:
+    symmetry, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(2)
+    features, _ = demonstrations.sample_contexts(rng, np.array([3, 7]), 2, 5)
+    matrices = symmetry.sample(rng, 2)
+    before, seen = features.clone(), symmetry(features, matrices)
+    assert torch.equal(features, before)
+    width = features.shape[-1]
+    shown = [*range(33, 41), *range(width - 8, width)]
+    others = [k for k in range(width) if k not in shown]
+    assert torch.equal(seen[..., others], features[..., others])
+    for start in (33, 37, width - 8, width - 4):
+        vectors = features[..., start : start + 4]
+        which = np.arange(41)[start if start < 41 else start - width :][:4]
+        mean = torch.from_numpy(demonstrations.normaliser.mean[which])
+        scale = torch.from_numpy(demonstrations.normaliser.scale[which])
+        expected = torch.einsum("bkti,bij->bktj", vectors * scale + mean, matrices)
+        torch.testing.assert_close(seen[..., start : start + 4], (expected - mean) / scale)
+    # States alone, and whole transitions, in the same way.
+    states = features[:, 0, 0, :41]
+    assert torch.equal(symmetry(states, matrices), seen[:, 0, 0, :41])
+    drawn = Transitions(states, None, features[:, 0, 0, -41:])
+    turned = symmetry.transitions(drawn, matrices)
+    assert turned.actions is None
+    assert torch.equal(turned.next_states, seen[:, 0, 0, -41:])
+
+
+def test_without_vectors_nothing_happens(demonstrations: TaskDemonstrations) -> None:
+    symmetry, rng = SignedPermutations(demonstrations, 0), np.random.default_rng(3)
+    matrices = symmetry.sample(rng, 2)
+    assert matrices.shape == (2, 0, 0)
+    assert rng.random() == np.random.default_rng(3).random()
+    states = demonstrations.states[:2, 0, 0]
+    assert symmetry(states, matrices) is states
+
+
+@pytest.mark.parametrize("length", [3, -1, 16])
+def test_vectors_that_the_coordinates_do_not_make_are_refused(
+    demonstrations: TaskDemonstrations, length: int
+) -> None:
+    with pytest.raises(InputError, match=f"8 observed coordinates.*no vectors of length {length}"):
+        SignedPermutations(demonstrations, length)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig, context_features
+from smile_bench.errors import InputError
+
+
+def encoder() -> ContextEncoder:
+    return ContextEncoder(7, EncoderConfig(), torch.Generator().manual_seed(0)).double()
+
+
+def test_the_code_does_not_depend_on_the_order_of_demonstrations_or_timesteps() -> None:
+    net, generator = encoder(), torch.Generator().manual_seed(1)
+    x = torch.randn(3, 4, 6, 7, generator=generator, dtype=torch.float64)
+    code = net(x)
+    torch.testing.assert_close(net(x[:, torch.tensor([2, 0, 3, 1])]), code)
+    torch.testing.assert_close(net(x[:, :, torch.randperm(6, generator=generator)]), code)
+
+
+def test_the_code_depends_on_the_demonstrations() -> None:
+    net = encoder()
+    x = torch.zeros(2, 1, 5, 7, dtype=torch.float64)
+    x[1] += 1.0
+    codes = net(x)
+    assert (codes[0] - codes[1]).abs().max() > 1e-3
+
+
+def test_absent_demonstrations_count_for_nothing() -> None:
+    net, generator = encoder(), torch.Generator().manual_seed(1)
+    x = torch.randn(2, 3, 5, 7, generator=generator, dtype=torch.float64)
+    present = torch.tensor([[True, True, False], [True, True, True]])
+    padded = net(x, present)
+    torch.testing.assert_close(padded[0], net(x[:1, :2])[0])
+    torch.testing.assert_close(padded[1], net(x[1:])[0])
+
+
+def test_repeating_a_demonstration_leaves_the_code() -> None:
+    net, generator = encoder(), torch.Generator().manual_seed(1)
+    x = torch.randn(1, 1, 5, 7, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(net(x.expand(1, 4, 5, 7)), net(x))
+
+
+def test_state_only_features_leave_the_actions_out() -> None:
+    s, a, n = torch.ones(2, 3), torch.full((2, 1), 2.0), torch.full((2, 3), 3.0)
+    assert context_features(s, a, n).tolist()[0] == [1, 1, 1, 2, 3, 3, 3]
+    assert context_features(s, None, n).tolist()[0] == [1, 1, 1, 3, 3, 3]
+
+
+def test_changes_are_seen_in_their_own_standard_deviations() -> None:
+    config, generator = EncoderConfig(changes=True), torch.Generator().manual_seed(1)
+    net = ContextEncoder(7, config, torch.Generator().manual_seed(0), observed=3).double()
+    plain = encoder()
+    s = torch.randn(2, 50, 30, 3, generator=generator, dtype=torch.float64)
+    a = torch.randn(2, 50, 30, 1, generator=generator, dtype=torch.float64)
+    spread = torch.tensor([0.05, 0.5, 0.0], dtype=torch.float64)
+    change = spread * torch.randn(s.shape, generator=generator, dtype=torch.float64)
+    features = context_features(s, a, s + change)
+    net.measure(features)
+    scale = change.flatten(0, -2).std(0).clamp(min=1e-3)
+    torch.testing.assert_close(net.change_scale, scale)
+    torch.testing.assert_close(net(features), plain(torch.cat((s, a, change / scale), -1)))
+    far = context_features(s, a, s + 1e4)
+    torch.testing.assert_close(net(far), plain(torch.cat((s, a, torch.full_like(s, 10.0)), -1)))
+
+
+def test_only_an_encoder_of_changes_measures_them() -> None:
+    net = encoder()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    net.measure(torch.randn(4, 7))
+    assert net.state_dict().keys() == before.keys()
+    for observed in (0, 4):
+        with pytest.raises(InputError, match=f"of {observed} numbers each out of 7"):
+            ContextEncoder(7, EncoderConfig(changes=True), torch.Generator(), observed)

@@ -1,0 +1,190 @@
+"""The agent that Meta-BC, Meta-DAgger and SMILe share: contexts in, policy out, files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.agents import Context
+from smile_bench.baselines.imitation.encoder import EncoderConfig
+from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.errors import AgentError
+from smile_bench.learning.normaliser import Normaliser
+from tests.helpers import synthetic
+from tests.helpers.stand_in import stand_in_device
+
+CONFIG = ImitatorConfig(
+    family=synthetic.FAMILY,
+    hidden=(16, 8),
+    encoder=EncoderConfig(hidden=16, pooled=8, code=4, changes=True),
+)
+
+
+def agent(*, state_only: bool = False, members: int = 1, trimmed: bool = False) -> Imitator:
+    config = replace(CONFIG, state_only=state_only, members=members)
+    generator = torch.Generator().manual_seed(0)
+    acting = [make_networks(config, generator) for _ in range(members)]
+    for encoder, _ in acting:
+        encoder.change_scale.uniform_(0.1, 1.0, generator=generator)
+    shown = synthetic.demonstrations("train").observations
+    trimming = OutlierFilter(np.zeros(29), np.eye(29), 100.0) if trimmed else None
+    normaliser = Normaliser.of(shown)
+    return Imitator("smile", config, acting, normaliser, {"command": "none"}, trimming)
+
+
+def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
+    observations = np.random.default_rng(0).standard_normal((len(contexts), 29))
+    return made.adapt(contexts).act(observations)
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+def test_the_order_of_demonstrations_and_timesteps_does_not_matter(trimmed: bool) -> None:
+    test, made = synthetic.demonstrations("test"), agent(trimmed=trimmed)
+    whole = test.context(0, [0, 1, 2])
+    if made.trimming is not None:
+        whole.observations[1, 3] = 9.0
+        assert made.trimming.kept(whole.observations).sum() == 14
+
+    def permuted(demonstrations: list[int], timesteps: list[int]) -> Context:
+        where = np.ix_(demonstrations, timesteps)
+        assert whole.actions is not None
+        return Context(
+            family=whole.family,
+            observations=whole.observations[where],
+            actions=whole.actions[where],
+            next_observations=whole.next_observations[where],
+        )
+
+    expected = act(made, [whole])
+    for demonstrations, timesteps in (
+        ([2, 0, 1], [0, 1, 2, 3, 4]),
+        ([0, 1, 2], [4, 2, 0, 1, 3]),
+        ([1, 2, 0], [3, 4, 2, 1, 0]),
+    ):
+        np.testing.assert_allclose(
+            act(made, [permuted(demonstrations, timesteps)]), expected, atol=1e-6
+        )
+    assert np.abs(act(made, [test.context(1, [0, 1, 2])]) - expected).max() > 1e-5
+
+
+def test_slots_do_not_depend_on_each_other_or_on_the_padding() -> None:
+    test, made = synthetic.demonstrations("test"), agent()
+    contexts = [test.context(0, [0]), test.context(1, [0, 1, 2])]
+    together = act(made, contexts)
+    np.testing.assert_allclose(together[:1], act(made, contexts[:1]), atol=1e-6)
+
+
+def test_a_state_only_agent_never_reads_actions() -> None:
+    test, made = synthetic.demonstrations("test"), agent(state_only=True)
+    context = test.context(0, [0, 1])
+    expected = act(made, [context.state_only()])
+    assert context.actions is not None
+    context.actions[:] = np.nan
+    np.testing.assert_array_equal(act(made, [context]), expected)
+    assert np.isfinite(expected).all()
+
+
+def test_what_is_left_out_of_a_context_changes_nothing() -> None:
+    context = synthetic.demonstrations("test").context(0, [0, 1])
+    context.observations[:, 2] = 9.0
+    made, whole = agent(trimmed=True), agent()
+    assert made.trimming is not None
+    np.testing.assert_array_equal(~made.trimming.kept(context.observations), [[0, 0, 1, 0, 0]] * 2)
+    expected, before = act(made, [context]), act(whole, [context])
+    assert context.actions is not None
+    context.actions[:, 2], context.next_observations[:, 2] = -0.5, -3.0
+    np.testing.assert_array_equal(act(made, [context]), expected)
+    assert np.abs(act(whole, [context]) - before).max() > 1e-5
+    left = np.array([0, 1, 3, 4])
+    alone = Context(
+        context.family,
+        context.observations[:, left],
+        context.actions[:, left],
+        context.next_observations[:, left],
+    )
+    np.testing.assert_allclose(act(whole, [alone]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("members", [1, 3])
+def test_weights_survive_saving(members: int, trimmed: bool, tmp_path: Path) -> None:
+    made = agent(members=members, trimmed=trimmed)
+    path = tmp_path / "agent.safetensors"
+    made.save(path)
+    loaded = Imitator.load(path)
+    contexts = [synthetic.demonstrations("test").context(0, [0])]
+    contexts[0].observations[:, 1] = 9.0
+    assert (loaded.trimming is not None) is trimmed
+    np.testing.assert_array_equal(act(loaded, contexts), act(made, contexts))
+    assert (loaded.name, loaded.config) == ("smile", replace(CONFIG, members=members))
+    assert loaded.recipe == {"command": "none"}
+    assert loaded.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert made.weights_sha256 is None
+
+
+def test_several_members_do_the_mean_of_what_each_would() -> None:
+    contexts = [synthetic.demonstrations("test").context(task, [0, 1]) for task in (0, 1)]
+    whole, parts = agent(members=3), []
+    for acting in whole.members:
+        one = Imitator("smile", CONFIG, [acting], whole.normaliser, {})
+        parts.append(act(one, contexts))
+    np.testing.assert_allclose(act(whole, contexts), np.mean(parts, axis=0), atol=1e-6)
+    assert np.ptp(parts, axis=0).max() > 1e-3
+
+
+@pytest.mark.parametrize("said", [-1, 0, 1, 3, 2.0])
+def test_a_file_that_says_another_number_of_members_is_damaged(said: float, tmp_path: Path) -> None:
+    made, path = agent(members=2), tmp_path / "agent.safetensors"
+    made.config = replace(CONFIG, members=said)  # type: ignore[arg-type]
+    made.save(path)
+    with pytest.raises(AgentError, match="can not read an imitator's weights"):
+        Imitator.load(path)
+
+
+def test_it_has_the_members_that_its_configuration_says() -> None:
+    made = agent(members=2)
+    for number in (0, 1, 3):
+        config = replace(CONFIG, members=number)
+        with pytest.raises(AgentError, match=f"2 pairs .* says {number}"):
+            Imitator("smile", config, made.members, made.normaliser, {})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"\x10" + b"\x00" * 40])
+def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "agent.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AgentError, match="can not read an imitator's weights"):
+        Imitator.load(path)
+
+
+@pytest.mark.parametrize(("state_only", "members"), [(False, 1), (True, 2)])
+def test_on_another_device_it_acts_and_is_stored_as_on_the_cpu(
+    state_only: bool, members: int, tmp_path: Path
+) -> None:
+    test = synthetic.demonstrations("test")
+    contexts = [test.context(0, [0, 1, 2]), test.context(1, [3])]
+    made = agent(state_only=state_only, members=members)
+    expected = act(made, contexts)
+    with stand_in_device() as elsewhere:
+        for network in (network for member in made.members for network in member):
+            network.to(elsewhere)
+        np.testing.assert_array_equal(act(made, contexts), expected)
+        made.save(tmp_path / "agent.safetensors")
+    loaded = Imitator.load(tmp_path / "agent.safetensors")
+    np.testing.assert_array_equal(act(loaded, contexts), expected)
+
+
+def test_it_refuses_contexts_that_it_can_not_use() -> None:
+    made = agent()
+    with pytest.raises(AgentError, match="smile needs the demonstrations' actions"):
+        made.adapt([synthetic.demonstrations("test").context(0, [0]).state_only()])
+    other = synthetic.demonstrations("test", family="SmileHalfCheetahVelocity-v0")
+    with pytest.raises(AgentError, match="SmileHalfCheetahVelocity-v0"):
+        made.adapt([other.context(0, [0])])

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.access import Access
+from smile_bench.baselines.imitation.encoder import EncoderConfig
+from smile_bench.baselines.meta_bc.presets import meta_bc_preset
+from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
+from smile_bench.datasets import Dataset, Demonstrations
+from smile_bench.errors import CheckpointError, DivergedError, InputError
+from smile_bench.learning.loop import run
+from tests.helpers import synthetic
+
+CONFIG = MetaBCConfig(
+    family=synthetic.FAMILY,
+    updates=60,
+    updates_per_iteration=10,
+    tasks_per_batch=4,
+    states_per_task=8,
+    context_timesteps=3,
+    hidden=(32, 32),
+    episode_noise=0.5,
+    validate_every=2,
+)
+
+
+def offline(dataset: Dataset | None = None, family: str = synthetic.FAMILY) -> Access:
+    return Access(family, track="offline", dataset=dataset or synthetic.dataset())
+
+
+def training(config: MetaBCConfig = CONFIG) -> MetaBC:
+    return MetaBC(config, offline())
+
+
+def parameters(trained: MetaBC) -> torch.Tensor:
+    modules = trained.encoder, trained.policy
+    return torch.cat([p.detach().flatten() for module in modules for p in module.parameters()])
+
+
+def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    whole = training()
+    run(whole, tmp_path / "whole")
+    run(training(), tmp_path / "cut", stop_after=3)
+    resumed = training()
+    run(resumed, tmp_path / "cut")
+    whole.save(tmp_path / "a")
+    resumed.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    rows = (tmp_path / "cut" / "progress.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
+    scored = rows[0].split(",").index("validation/min_distance")
+    assert [row.split(",")[scored] != "" for row in rows[1:]] == [False, True] * 3
+
+
+def test_the_encoder_measures_changes_on_the_demonstrations() -> None:
+    made = training(replace(CONFIG, encoder=EncoderConfig(changes=True)))
+    changes = (made.train.next_states - made.train.states).flatten(0, 2)
+    torch.testing.assert_close(made.encoder.change_scale, changes.std(0).clamp(min=1e-3))
+
+
+def test_it_uses_nothing_but_demonstrations(tmp_path: Path) -> None:
+    access = offline()
+    run(MetaBC(CONFIG, access), tmp_path)
+    counts = access.counts
+    assert (counts.demonstrations, counts.env_steps, counts.expert_queries) == (12, 0, 0)
+    assert counts.validation_demonstrations == 12
+    assert counts.validation_env_steps == 3 * 3 * 100
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    run(training(), tmp_path, stop_after=1)
+    with pytest.raises(CheckpointError, match="seed: 0 stored, 1 given"):
+        run(training(replace(CONFIG, seed=1)), tmp_path)
+
+
+def test_a_nan_stops_training_and_leaves_the_checkpoint(tmp_path: Path) -> None:
+    run(training(), tmp_path, stop_after=2)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    broken = training()
+    assert broken.train.actions is not None
+    broken.train.actions[:] = float("nan")
+    with pytest.raises(DivergedError, match="loss became nan in iteration 3"):
+        run(broken, tmp_path, checkpoint_seconds=0.0)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+def task_dataset() -> Dataset:
+    """The expert's action is a constant that only the context tells."""
+
+    def part(split: str) -> Demonstrations:
+        made = synthetic.demonstrations(split, tasks=8, each=6)
+        rng = np.random.default_rng([7, len(split)])
+        constant = rng.uniform(-0.8, 0.8, (8, 1, 1, 1)).astype(np.float32)
+        made.actions[:] = constant
+        return made
+
+    return Dataset(
+        family=synthetic.FAMILY,
+        splits={split: part(split) for split in ("train", "validation", "test")},
+        attributes={},
+    )
+
+
+def test_it_learns_what_only_the_context_tells() -> None:
+    dataset = task_dataset()
+    config = MetaBCConfig(
+        family=synthetic.FAMILY,
+        updates=600,
+        updates_per_iteration=300,
+        tasks_per_batch=8,
+        validate_every=0,
+    )
+    trained = MetaBC(config, offline(dataset))
+    for _ in range(trained.iterations):
+        trained.step()
+    agent = trained.agent({})
+    # New tasks: constants that were not trained on.
+    policy = agent.adapt([dataset.test.context(task, [0]) for task in range(8)])
+    observations = dataset.test.observations[:, 1, 0].astype(np.float64)
+    wanted = dataset.test.actions[:, 0, 0]
+    error = np.abs(policy.act(observations) - wanted).mean()
+    ignorant = np.abs(dataset.train.actions.mean() - wanted).mean()
+    assert error < 0.25 * ignorant
+
+
+def test_what_is_regressed_is_the_action_that_acts() -> None:
+    trained = training()
+    rng = np.random.default_rng(0)
+    tasks = np.array([0, 2])
+    features, rest = trained.train.sample_contexts(rng, tasks, 1, 3)
+    drawn = trained.train.sample_from(rng, tasks, rest, 4)
+    assert drawn.actions is not None
+    codes = trained.encoder(features)[:, None].expand(-1, 4, -1)
+    acted = trained.policy.act(torch.cat((drawn.states, codes), -1))
+    expected = (acted - drawn.actions).square().mean()
+    loss = trained._loss(trained.encoder(features), drawn.states, drawn.actions)
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_states_to_imitate_are_not_of_the_context() -> None:
+    trained = training()
+    rng = np.random.default_rng(0)
+    tasks = np.arange(3)
+    _, rest = trained.train.sample_contexts(rng, tasks, 1, 3)
+    drawn = trained.train.sample_from(rng, tasks, rest, 200, early=50)
+    in_context = [({*range(4)} - {*row.tolist()}).pop() for row in rest]
+    for row, (task, held) in enumerate(zip(tasks, in_context, strict=True)):
+        known = trained.train.states[task]
+        found = (drawn.states[row][:, None, None] == known).all(-1).nonzero()
+        assert held not in found[:, 1]
+        assert {*found[:, 1].tolist()} == {0, 1, 2, 3} - {held}
+        assert (found[found[:, 0] >= 150][:, 2] == 0).all()
+        assert (found[found[:, 0] < 150][:, 2] != 0).any()
+
+
+def test_it_refuses_an_access_that_does_not_fit() -> None:
+    with pytest.raises(InputError, match="imitates actions"):
+        MetaBC(CONFIG, Access(synthetic.FAMILY, state_only=True))
+    with pytest.raises(InputError, match="do not fit an access to SmileAntLinear"):
+        MetaBC(CONFIG, Access("SmileAntLinearClassification-v0"))
+
+
+@pytest.mark.parametrize(
+    "family", ["SmileAntGoal-v0", "SmileGridGoal-v0", "SmileAntLinearClassification-v0"]
+)
+def test_presets_fit_their_families(family: str) -> None:
+    config = replace(
+        meta_bc_preset(family, 3), updates=2, updates_per_iteration=1, validate_every=2
+    )
+    assert config.seed == 3
+    trained = MetaBC(config, Access(family, track="offline"))
+    logs = [trained.step(), trained.step()]
+    assert any(name.startswith("validation/") for name in logs[1])

@@ -1,0 +1,185 @@
+"""Agents of the gridworld family: what they read, what they refuse, and how they score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smile_bench import evaluate, load_agent, load_dataset
+from smile_bench.agents import checked_actions
+from smile_bench.baselines.tabular_irl.contexts import read_contexts, require_grid
+from smile_bench.baselines.tabular_irl.maxent import MaxEntIRL
+from smile_bench.baselines.tabular_irl.smile import (
+    TabularSmile,
+    TabularSmileConfig,
+    train_tabular_smile,
+)
+from smile_bench.datasets.verify import verify_dataset
+from smile_bench.envs.grid.planning import soft_values, visitation
+from smile_bench.errors import AgentError, InputError
+from smile_bench.experts.policy import load_expert
+from smile_bench.protocol import evaluation
+from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.testing import check_agent
+
+ID = "SmileGridGoal-v0"
+FAMILY = require_grid(ID)
+VERSION = "v0-3d46260f2d56fa79"
+LEAST = {
+    "retrieve-and-play": 0.0,
+    "meta-bc": 0.65,
+    "feature-matching": 0.68,
+    "max-margin-irl": 0.85,
+    "maxent-irl": 0.8,
+    "causal-maxent-irl": 0.8,
+    "guided-cost-learning": 0.8,
+    "gan-irl": 0.8,
+    "gan-plain": 0.45,
+    "tabular-smile": 0.9,
+}
+"""About 0.1 less than each agent reaches with one or two demonstrations."""
+
+
+def test_the_frozen_set_is_the_published_one() -> None:
+    meta_test = load_meta_test(ID)
+    assert meta_test.version == VERSION
+    references = meta_test.references
+    gain = references.expert["episode_return"] - references.blind["episode_return"]
+    assert gain.min() > 1.0
+
+
+def test_the_shipped_demonstrations_are_whole_and_replay() -> None:
+    assert all(check.passed for check in verify_dataset(load_dataset(ID)))
+
+
+@pytest.fixture
+def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the eight episodes of each meta-test task, one with one demonstration."""
+    meta_test = load_meta_test(ID)
+    some = meta_test.select(np.flatnonzero(np.arange(len(meta_test.tasks)) % 8 < 2))
+    monkeypatch.setattr(evaluation, "load_meta_test", lambda _: some)
+    monkeypatch.setattr(type(meta_test), "version", meta_test.version)
+
+
+@pytest.mark.usefixtures("fewer")
+@pytest.mark.parametrize("name", LEAST)
+def test_scores(name: str) -> None:
+    assert evaluate(load_agent(name, ID), ID).score >= LEAST[name]
+
+
+def test_the_expert_is_reproduced_exactly() -> None:
+    assert evaluate(load_agent("expert", ID), ID).score == pytest.approx(1.0, abs=1e-12)
+    assert evaluate(load_agent("task-blind", ID), ID).score == pytest.approx(0.0, abs=0.1)
+
+
+def test_demonstrations_are_of_the_soft_optimal_policy() -> None:
+    test = load_dataset(ID).test
+    contexts = [test.context(task, list(range(16))) for task in range(test.tasks)]
+    evidence = read_contexts(contexts, FAMILY)
+    mdp, rewards = (
+        FAMILY.mdp(FAMILY.table("test")[:, 0]),
+        FAMILY.rewards(FAMILY.table("test")[:, 1:]),
+    )
+    policy = soft_values(mdp, rewards, FAMILY.horizon).policy
+    exact = visitation(mdp, policy, evidence.start).sum(axis=(1, 3))
+    # 24 × 16 episodes: the mean difference a task and kind of cell is sampling error.
+    difference = evidence.counts - exact @ FAMILY.features
+    assert np.abs(difference.mean(axis=0)).max() < 0.25
+    # And the estimated slips are near the true ones.
+    assert np.abs(evidence.slips - FAMILY.table("test")[:, 0]).mean() < 0.03
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_agents_keep_to_the_interface(name: str) -> None:
+    check_agent(load_agent(name, ID), ID)  # type: ignore[arg-type]
+
+
+def context() -> Any:
+    return load_dataset(ID).train.context(0, [0, 1])
+
+
+def broken(which: str) -> Any:
+    made = context()
+    arrays = {
+        name: getattr(made, name).copy()
+        for name in ("observations", "actions", "next_observations")
+    }
+    if which == "teleport":  # From one corner of the map to the other, twice consistently.
+        arrays["next_observations"][1, 3, :64] = np.eye(64)[0]
+        arrays["observations"][1, 4, :64] = np.eye(64)[0]
+        arrays["observations"][1, 3, :64] = np.eye(64)[63]
+        arrays["next_observations"][1, 2, :64] = np.eye(64)[63]
+        arrays["observations"][1, 2, :64] = np.eye(64)[63]
+        arrays["next_observations"][1, 1, :64] = np.eye(64)[63]
+        arrays["observations"][1, 1, :64] = np.eye(64)[63]
+        arrays["next_observations"][1, 0, :64] = np.eye(64)[63]
+        arrays["observations"][1, 0, :64] = np.eye(64)[63]
+    elif which == "gap":
+        arrays["observations"] = arrays["observations"][:, ::-1].copy()
+    elif which == "wall":
+        arrays["observations"][0, 0, :64] = np.eye(64)[18]
+    elif which == "blurred":
+        arrays["observations"][0, 0, :64] = 1 / 64
+    return replace(made, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        ("teleport", "demonstration 1, step 3: no move leads from cell 63 to cell 0"),
+        ("gap", "does not begin where the one before it ended"),
+        ("wall", "one cell that is no wall"),
+        ("blurred", "one cell that is no wall"),
+    ],
+)
+def test_contexts_that_contradict_the_dynamics_are_refused(which: str, message: str) -> None:
+    with pytest.raises(AgentError, match=message):
+        MaxEntIRL(ID).adapt([context(), broken(which)])
+
+
+def test_contexts_without_actions_or_of_other_families_are_refused() -> None:
+    with pytest.raises(AgentError, match="needs the demonstrations' actions"):
+        MaxEntIRL(ID).adapt([context().state_only()])
+    for name in ("maxent-irl", "feature-matching", "gan-irl", "tabular-smile"):
+        with pytest.raises(AgentError, match="has no transition tensor"):
+            load_agent(name, "SmileAntGoal-v0")
+
+
+def test_the_expert_needs_a_generator() -> None:
+    with pytest.raises(InputError, match="give it a generator"):
+        load_expert(ID).act(np.zeros((1, 65)), FAMILY.table("test")[:1])
+
+
+def test_actions_may_be_indices_or_one_hot_rows() -> None:
+    rows = checked_actions(FAMILY, np.array([3, 0]), 2, 0)
+    np.testing.assert_array_equal(rows, np.eye(5)[[3, 0]])
+    np.testing.assert_array_equal(checked_actions(FAMILY, rows, 2, 0), rows)
+    for wrong, message in (
+        (np.array([5, 0]), "integers 0 to 4"),
+        (np.array([0.5, 0]), "integers 0 to 4"),
+        (np.full((2, 5), 0.2), "not one-hot"),
+        (np.zeros((2, 4)), r"integers \(2,\) or one-hot rows \(2, 5\)"),
+        (np.array([np.nan, 0]), r"NaN or infinity at step 0 in slots \[0\]"),
+        (np.full((2, 5), np.inf), r"NaN or infinity at step 0 in slots \[0, 1\]"),
+    ):
+        with pytest.raises(AgentError, match=message):
+            checked_actions(FAMILY, wrong, 2, 0)
+
+
+def test_a_short_training_of_tabular_smile_learns_and_survives_its_file(tmp_path: Path) -> None:
+    config = TabularSmileConfig(family=ID, iterations=25, tasks_per_batch=16, seed=1)
+    agent = train_tabular_smile(config)
+    score = evaluate(agent, ID, shots=4).score
+    untrained = train_tabular_smile(replace(config, iterations=0))
+    assert score > evaluate(untrained, ID, shots=4).score + 0.3
+    agent.save(tmp_path / "agent.safetensors")
+    again = TabularSmile.load(tmp_path / "agent.safetensors")
+    assert again.config == config
+    assert evaluate(again, ID, shots=4).score == pytest.approx(score, abs=0.02)
+    (tmp_path / "agent.safetensors").write_bytes(b"none")
+    with pytest.raises(AgentError, match="can not read"):
+        TabularSmile.load(tmp_path / "agent.safetensors")

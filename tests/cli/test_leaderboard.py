@@ -1,0 +1,108 @@
+"""``smile-bench leaderboard``, with the real protocol on the grid."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from smile_bench.cli.main import main
+from tests.helpers.made_entries import GRID, write_card
+
+AGENT = "retrieve-and-play"
+
+
+@pytest.fixture
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "leaderboard" / "entries" / AGENT
+    write_card(
+        folder,
+        {
+            "format": "smile-bench-entry-1",
+            "name": AGENT,
+            "title": "Retrieve",
+            "authors": ["A. Author"],
+            "track": "offline",
+            "state_only": False,
+            "demonstrations": {GRID: 16},
+            "agent": AGENT,
+        },
+    )
+    return folder
+
+
+def test_an_entry_is_evaluated_checked_and_shown(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry), "--shot-curve"]) == 0
+    seed = entry / GRID / "seed-0"
+    assert sorted(path.name for path in seed.iterdir()) == [
+        "1-shots", "2-shots", "4-shots", "8-shots", "primary",
+    ]  # fmt: skip
+    assert (seed / "primary" / "evidence.h5").exists()
+    # The agent ships: its shot curve can be made again.
+    assert not (seed / "1-shots" / "evidence.h5").exists()
+    capsys.readouterr()
+
+    assert main(["leaderboard", "check", str(entry)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert "replayed, exact" in lines[0]
+    assert all("rerun to verify" in line for line in lines[1:])
+
+    assert main(["leaderboard", "build"]) == 0
+    assert "incomplete" in capsys.readouterr().out
+    document = json.loads((tmp_path / "site" / "leaderboard.json").read_text())
+    (row,) = document["rows"]
+    part = row["families"][GRID]
+    assert part["status"]["id"] == "exact"
+    assert part["shots_status"]["id"] == "rerun"
+    assert [point["shots"] for point in part["shots"]] == [1, 2, 4, 8]
+
+
+def test_evidence_that_was_altered_is_found(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry)]) == 0
+    assert main(["leaderboard", "build"]) == 0
+    page = tmp_path / "site" / "index.html"
+    before = page.read_bytes()
+    evidence = entry / GRID / "seed-0" / "primary" / "evidence.h5"
+    content = bytearray(evidence.read_bytes())
+    content[len(content) // 2] ^= 1
+    evidence.write_bytes(content)
+    capsys.readouterr()
+    for command in (["check", str(entry)], ["build"]):
+        assert main(["leaderboard", *command]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"smile-bench: {AGENT}: {GRID}/seed-0/primary: ")
+        assert error.count("\n") == 1
+    assert page.read_bytes() == before
+
+
+def test_weights_trained_locally_are_evaluated_with_their_seed(entry: Path) -> None:
+    pytest.importorskip("torch")
+    from smile_bench.baselines.registry import weights_path
+
+    pattern = str(weights_path("meta-bc", "{family}"))
+    command = ["leaderboard", "evaluate", str(entry), "--agent", "meta-bc", "--seed", "7"]
+    assert main([*command, "--weights", pattern]) == 0
+    path = entry / GRID / "seed-7" / "primary" / "result.json"
+    document = json.loads(path.read_text())
+    assert document["agent"] == "meta-bc"
+    digest = hashlib.sha256(weights_path("meta-bc", GRID).read_bytes()).hexdigest()
+    assert document["weights_sha256"] == digest
+    assert document["score"] > 0.9
+
+
+def test_errors_are_one_line(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["check", str(entry)], ["build", "--no-replay"]):
+        assert main(["leaderboard", *command]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("smile-bench: ")
+        assert f"no results on {GRID}" in error
+        assert error.count("\n") == 1

@@ -1,0 +1,149 @@
+"""Pictures show the markers where they stand; run where OpenGL works without a screen."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from typing import Any
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import pytest
+
+from smile_bench.envs import get_mujoco_family
+from smile_bench.envs.mujoco.body import ANT, HALF_CHEETAH, WALKER, Body
+from smile_bench.envs.mujoco.rendering import camera_options, place_markers
+from smile_bench.envs.mujoco.simulator import compile_task
+
+SIZE: dict[str, Any] = {"width": 120, "height": 90}
+
+
+@functools.cache
+def backend() -> str | None:
+    """The first OpenGL backend that draws; tried in other processes, because a bad one can kill."""
+    code = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco/>')).render()"
+    for name in (os.environ.get("MUJOCO_GL"), "egl", "osmesa"):
+        environment = {**os.environ, "MUJOCO_GL": name or "", "PYOPENGL_PLATFORM": name or ""}
+        command = [sys.executable, "-c", code]
+        if name and not subprocess.run(command, env=environment, capture_output=True).returncode:
+            return name
+    return None
+
+
+@pytest.fixture
+def opengl(monkeypatch: pytest.MonkeyPatch) -> str:
+    name = backend()
+    if name is None:
+        pytest.skip("neither EGL nor OSMesa draws on this machine")
+    monkeypatch.setenv("MUJOCO_GL", name)
+    monkeypatch.setenv("PYOPENGL_PLATFORM", name)
+    return name
+
+
+@pytest.mark.parametrize("name", ["SmileWalkerDynamics-v0", "SmileAntLinearClassification-v0"])
+def test_scalar_and_batched_pictures_are_the_same(name: str, opengl: str) -> None:
+    """For models that differ in the batch, and for markers that do."""
+    family = get_mujoco_family(name)
+    tasks = [1, 4]
+    envs = gym.make_vec(
+        family.id, num_envs=2, split="test", tasks=tasks, render_mode="rgb_array", **SIZE
+    )
+    envs.reset(seed=0)
+    pictures = envs.render()
+    assert pictures is not None
+    assert len(pictures) == 2
+    assert envs.render() is not None  # With the renderer it has.
+    envs.close()
+    for seed, (task, picture) in enumerate(zip(tasks, pictures, strict=True)):
+        options: dict[str, Any] = {"split": "test", "task": task, "render_mode": "rgb_array"}
+        env = gym.make(family.id, **options, **SIZE)
+        env.reset(seed=seed)
+        expected: Any = env.render()
+        env.close()
+        assert isinstance(picture, np.ndarray)
+        assert picture.shape == (90, 120, 3)
+        assert picture.std() > 10.0
+        np.testing.assert_array_equal(picture, expected)
+
+
+def test_pictures_show_the_goal(opengl: str) -> None:
+    """The goal is green, and where it is depends on the task, from the reset on."""
+    env = gym.make("SmileAntGoal-v0", split="test", render_mode="rgb_array", **SIZE)
+    columns = []
+    for task in (0, 7):  # Right and left of the start, seen with x to the right.
+        env.reset(seed=0, options={"task": task})
+        picture = np.asarray(env.render()).astype(int)
+        green = picture[..., 1] - np.maximum(picture[..., 0], picture[..., 2]) > 40
+        assert green.sum() > 3
+        columns.append(np.nonzero(green)[1].mean())
+    env.close()
+    assert columns[0] > 70
+    assert columns[1] < 50
+
+
+def test_rendering_does_not_change_the_episode(opengl: str) -> None:
+    drawn = gym.make("SmileHalfCheetahVelocity-v0", task=1, render_mode="rgb_array", **SIZE)
+    plain = gym.make("SmileHalfCheetahVelocity-v0", task=1)
+    np.testing.assert_array_equal(drawn.reset(seed=0)[0], plain.reset(seed=0)[0])
+    drawn.action_space.seed(0)
+    for _ in range(5):
+        drawn.render()
+        action = drawn.action_space.sample()
+        np.testing.assert_array_equal(drawn.step(action)[0], plain.step(action)[0])
+    drawn.close()
+
+
+def test_no_render_mode_no_picture() -> None:
+    envs = gym.make_vec("SmileAntGoal-v0", num_envs=2)
+    envs.reset(seed=0)
+    assert envs.render() is None
+    envs.close()
+
+
+@pytest.mark.parametrize("body", [ANT, HALF_CHEETAH, WALKER], ids=lambda b: b.name)
+def test_cameras_exist(body: Body) -> None:
+    options = camera_options(body)
+    if "camera_name" in options:
+        assert body.compile().camera(options["camera_name"]).id >= 0
+    else:
+        assert options["camera_id"] == -1
+        assert options["default_camera_config"] == body.camera
+
+
+def test_a_camera_of_ones_own_replaces_ours() -> None:
+    env: Any = gym.make("SmileHalfCheetahVelocity-v0", camera_id=-1).unwrapped
+    assert env.camera_name is None
+    assert camera_options(HALF_CHEETAH) == {"camera_name": "track"}
+
+
+@pytest.mark.parametrize(
+    ("family_id", "time", "expected"),
+    [
+        ("SmileHalfCheetahVelocity-v0", 2.0, {"target": (3.0, 0.0)}),
+        ("SmileAntGoal-v0", 2.0, {"goal": (0.5, 1.5)}),
+        (
+            "SmileAntLinearClassification-v0",
+            0.0,
+            {"right": (-1.41, 1.41), "wrong": (1.41, 1.41)},
+        ),
+    ],
+)
+def test_markers_stand_where_the_task_says(
+    family_id: str, time: float, expected: dict[str, tuple[float, float]]
+) -> None:
+    family = get_mujoco_family(family_id)
+    parameters = {
+        "SmileHalfCheetahVelocity-v0": [1.5],
+        "SmileAntGoal-v0": [0.5, 1.5],
+        "SmileAntLinearClassification-v0": [1.0, 0.0, 0.0, 0.0],
+    }[family_id]
+    episode = np.array([-0.3, 0, 0, 0, 0.3, 0, 0, 0])[: family.episode_size]
+    model = compile_task(family, family.body.compile(family.markers), np.array(parameters))
+    data = mujoco.MjData(model)
+    place_markers(family, model, data, np.array(parameters), episode, time)
+    for name, place in expected.items():
+        np.testing.assert_allclose(model.site(name).pos[:2], place)
+        np.testing.assert_allclose(data.site(name).xpos[:2], place)

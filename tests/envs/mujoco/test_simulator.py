@@ -1,0 +1,96 @@
+"""The batched simulator refuses what it cannot mean and notices when physics breaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smile_bench.envs import MujocoFamily
+from smile_bench.envs.mujoco.simulator import Simulator, available_threads, require_actions
+from smile_bench.envs.simulation import sample_starts
+from smile_bench.errors import InputError, SimulationError
+
+
+def begin(family: MujocoFamily, n: int = 3) -> Simulator:
+    simulator = Simulator(family, n, threads=1)
+    parameters = family.tasks["train"][:n]
+    simulator.set_tasks(parameters)
+    rng = np.random.default_rng(0)
+    simulator.reset(sample_starts(simulator, rng, parameters))
+    return simulator
+
+
+def test_unstable_environments_are_named_until_they_are_reset(family: MujocoFamily) -> None:
+    simulator = begin(family)
+    actions = np.zeros((3, family.body.actions))
+    simulator.step(actions)
+    simulator.qvel[1, 0] = np.inf
+    for step in (2, 3):
+        with pytest.raises(
+            SimulationError, match=rf"environments \[1\] at control steps \[{step}\]"
+        ):
+            simulator.step(actions)
+    state = simulator.sample_start(np.random.default_rng(0), simulator.parameters[1])
+    simulator.reset(state[None], np.array([1]))
+    simulator.step(actions)
+    assert simulator.steps.tolist() == [4, 1, 4]
+    assert np.isfinite(simulator.observe()).all()
+
+
+def test_those_that_do_not_move_keep_their_state(family: MujocoFamily) -> None:
+    simulator, alone = begin(family), begin(family)
+    actions = np.random.default_rng(1).uniform(-1, 1, (3, family.body.actions))
+    before = simulator.qpos.copy()
+    simulator.step(actions, moving=np.array([True, False, True]))
+    alone.step(actions)
+    assert simulator.steps.tolist() == [1, 0, 1]
+    assert simulator.time.tolist() == [family.body.dt, 0.0, family.body.dt]
+    np.testing.assert_array_equal(simulator.qpos[1], before[1])
+    np.testing.assert_array_equal(simulator.qpos[[0, 2]], alone.qpos[[0, 2]])
+
+
+def test_an_episode_does_not_depend_on_its_slot_or_company(family: MujocoFamily) -> None:
+    together = begin(family)
+    alone = Simulator(family, 1, threads=1)
+    alone.set_tasks(together.parameters[2:])
+    alone.reset(np.concatenate((together.qpos, together.qvel, together.episode), axis=1)[2:])
+    for actions in np.random.default_rng(2).uniform(-1, 1, (25, 3, family.body.actions)):
+        rewards = together.step(actions).rewards[2:]
+        np.testing.assert_array_equal(alone.step(actions[2:]).rewards, rewards)
+    np.testing.assert_array_equal(alone.observe(), together.observe()[2:])
+
+
+def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
+    """Warm start, controls and memory of the metrics included."""
+    used, fresh = begin(family), begin(family)
+    states = np.concatenate((fresh.qpos, fresh.qvel, fresh.episode), axis=1)
+    rng = np.random.default_rng(3)
+    for actions in rng.uniform(-1, 1, (10, 3, family.body.actions)):
+        used.step(actions)
+    used.reset(states)
+    for actions in rng.uniform(-1, 1, (10, 3, family.body.actions)):
+        one, other = used.step(actions), fresh.step(actions)
+        for key, values in other.info.items():
+            np.testing.assert_array_equal(one.info[key], values)
+    np.testing.assert_array_equal(used.observe(), fresh.observe())
+
+
+def test_bad_arguments(family: MujocoFamily) -> None:
+    with pytest.raises(InputError, match="num_envs must be at least 1, got 0"):
+        Simulator(family, 0)
+    simulator = begin(family)
+    with pytest.raises(InputError, match="task parameters must have shape"):
+        simulator.set_tasks(np.zeros((2, 1)))
+    with pytest.raises(InputError, match=r"here in an array of shape \(2, \d+\); got"):
+        simulator.reset(np.zeros((1, family.state_size)), np.array([0, 1]))
+
+
+def test_require_actions_takes_integers_and_floats() -> None:
+    for dtype in (np.float32, np.float64, np.int64):
+        require_actions(np.zeros((2, 3), dtype), (2, 3))
+    with pytest.raises(InputError, match="an array of bool"):
+        require_actions(np.zeros((2, 3), np.bool_), (2, 3))
+
+
+def test_available_threads_is_positive() -> None:
+    assert available_threads() >= 1

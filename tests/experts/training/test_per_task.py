@@ -1,0 +1,212 @@
+"""Fine-tuning a shared policy to each task in turn, on a tiny configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.baselines import specialist_training
+from smile_bench.errors import SmileError
+from smile_bench.experts.per_task import PerTaskExperts, write_per_task
+from smile_bench.experts.policy import read_expert, task_metrics
+from smile_bench.experts.training.per_task import (
+    PerTaskConfig,
+    PerTaskTraining,
+    write_shared,
+)
+from smile_bench.experts.training.ppo import PPO, PPOConfig
+from smile_bench.learning.checkpoint import Tensors
+
+ONE = PPOConfig(
+    family="SmileWalkerDynamics-v0",
+    curriculum="walk-one-dynamics",
+    iterations=1,
+    envs=2,
+    horizon=6,
+    hidden=8,
+    epochs=1,
+    minibatches=2,
+    task_scale=0.7,
+)
+LATER = replace(ONE, iterations=3, discount=0.997)
+CONFIG = PerTaskConfig(
+    shared="tiny", ppo=ONE, later=LATER, steady=-1, value_rollouts=1, averaged=2, episodes=1
+)
+TASKS = 2
+
+
+@pytest.fixture(autouse=True)
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PPO:
+    """A shared policy that depends on the task, where trainings look for it."""
+    ppo = PPO(replace(ONE, curriculum="walk-dynamics"))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in ppo.model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+    ppo.model.absorb(torch.randn(50, ppo.features, generator=generator, dtype=torch.float64))
+    write_shared(tmp_path / "tiny.safetensors", ppo, {"command": "none"})
+    monkeypatch.setattr(
+        specialist_training, "shared_path", lambda name: tmp_path / f"{name}.safetensors"
+    )
+    return ppo
+
+
+def training(config: PerTaskConfig = CONFIG) -> PerTaskTraining:
+    made = PerTaskTraining(config)
+    made.tasks = made.tasks[:TASKS]
+    return made
+
+
+def parameters(made: PerTaskTraining, number: int, n: int) -> np.ndarray:
+    split, index = made.tasks[number]
+    return np.tile(made.family.table(split)[index], (n, 1))
+
+
+def test_a_folded_policy_acts_as_the_told_one(shared: PPO) -> None:
+    made = training()
+    for number in range(TASKS):
+        made.networks[number] = made.network(number, made.begin(number, 0))
+    expert = made.expert({})
+    observations = 2.0 * np.random.default_rng(0).standard_normal((40, 17))
+    acted = []
+    for number in range(TASKS):
+        told = parameters(made, number, 40)
+        features = torch.from_numpy(made.family.privileged(observations, told))
+        with torch.no_grad():
+            mean = shared.model.policy(shared.model.normalise(features)).clamp(-1.0, 1.0)
+        acted.append(expert.act(observations, told))
+        np.testing.assert_allclose(acted[-1], mean, atol=1e-5)
+    # The task matters, so its share was not lost.
+    assert np.abs(acted[0] - acted[1]).max() > 0.01
+
+
+def test_a_policy_put_back_is_the_same_one() -> None:
+    made = training()
+    made.networks[1] = made.network(1, made.begin(1, 0))
+    again = made.network(1, made.begin(1, 3))
+    assert again.keys() == made.networks[1].keys()
+    for name, tensor in made.networks[1].items():
+        assert torch.equal(tensor, again[name]), name
+
+
+def test_each_turn_trains_one_task_of_its_own_seed(shared: PPO) -> None:
+    made = training()
+    assert (made.iterations, made.tasks) == (4, [("test", 0), ("test", 1)])
+    first, second = made.begin(0, 0), made.begin(0, TASKS)
+    assert first.config.seed != second.config.seed
+    began = first.model.policy.get_parameter("0.weight")
+    assert torch.equal(began, shared.model.policy.get_parameter("0.weight"))
+    np.testing.assert_array_equal(
+        first.curriculum.sample_tasks(first.rng, 3, 0.0), parameters(made, 0, 3)
+    )
+    log = made.step()
+    assert (log["charts/task"], log["charts/trained"]) == (0.0, 1.0)
+    assert list(made.networks) == [0]
+    assert log["charts/env_steps"] == ONE.envs * ONE.horizon
+    assert made.step()["charts/task"] == 1.0
+    assert not torch.equal(made.networks[0]["layer0.bias"], made.networks[1]["layer0.bias"])
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_later_turn_is_kept_where_it_is_better(
+    better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = training()
+    made.step()
+    before = made.networks[0]
+    seen = []
+
+    def score(number: int, network: Tensors, seed: int) -> float:
+        seen.append(network)
+        return float(network is not before) if better else float(network is before)
+
+    monkeypatch.setattr(made, "score", score)
+    log = made.turn(0, TASKS)
+    assert seen[0] is before
+    assert (log["charts/return_after"] > log["charts/return_before"]) is better
+    assert made.networks[0] is seen[int(better)]
+    assert not torch.equal(seen[1]["layer1.weight"], before["layer1.weight"])
+    # Three iterations of 2 × 6 steps; what the value function began with does not count.
+    assert log["charts/env_steps"] == 36
+
+
+def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = training()
+    made.step()
+    stored: list[Tensors] = []
+    network = made.network
+
+    def record(number: int, ppo: PPO) -> Tensors:
+        stored.append(network(number, ppo))
+        return stored[-1]
+
+    monkeypatch.setattr(made, "network", record)
+    scores = iter((0.0, 1.0))
+    monkeypatch.setattr(made, "score", lambda number, network, seed: next(scores))
+    made.turn(0, TASKS)
+    assert len(stored) == LATER.iterations
+    for name, tensor in made.networks[0].items():
+        torch.testing.assert_close(tensor, (stored[1][name] + stored[2][name]) / 2)
+
+
+def test_a_score_is_the_mean_return_of_the_tasks_own_policy() -> None:
+    made = training(replace(CONFIG, episodes=2))
+    for number in range(TASKS):
+        made.networks[number] = made.network(number, made.begin(number, 0))
+    rows = parameters(made, 1, 1)
+    expected = task_metrics(made.family, made.expert({}), rows, 2, 3)
+    assert made.score(1, made.networks[1], 3) == expected.mean()
+    assert made.score(0, made.networks[0], 3) != expected.mean()
+
+
+def test_steady_tasks_have_no_further_turn() -> None:
+    made = training(replace(CONFIG, steady=10))
+    for _ in range(TASKS):
+        assert made.step()["charts/trained"] == 1.0
+    before = dict(made.networks)
+    made.falls = {0: 10, 1: 11}
+    assert made.step() == {"charts/task": 0.0, "charts/trained": 0.0}
+    assert made.networks[0] is before[0]
+    assert made.step()["charts/trained"] == 1.0
+    assert made.networks[1] is not before[1]
+    assert made.falls[0] == 10
+    assert made.iteration == made.iterations
+
+
+def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    whole, cut, resumed = training(), training(), training()
+    logs = [whole.step() for _ in range(4)]
+    for _ in range(3):
+        cut.step()
+    cut.save(tmp_path / "checkpoint")
+    resumed.load(tmp_path / "checkpoint")
+    assert resumed.step() == logs[3]
+    assert (resumed.iteration, resumed.falls) == (whole.iteration, whole.falls)
+    for number, network in whole.networks.items():
+        for name, tensor in network.items():
+            assert torch.equal(tensor, resumed.networks[number][name]), (number, name)
+
+
+def test_the_experts_are_stored_with_their_recipe(tmp_path: Path) -> None:
+    made = training()
+    for _ in range(TASKS):
+        made.step()
+    write_per_task(tmp_path / "s.safetensors", made.expert({"command": "some"}))
+    found = read_expert(tmp_path / "s.safetensors", made.family.id)
+    assert isinstance(found, PerTaskExperts)
+    np.testing.assert_array_equal(found.tasks, made.family.table("test")[:TASKS])
+    assert found.recipe["command"] == "some"
+    assert found.recipe["config"]["rounds"] == 2
+    assert found.recipe["shared"]["command"] == "none"
+    assert found.recipe["shared"]["config"]["curriculum"] == "walk-dynamics"
+
+
+def test_a_missing_shared_policy_is_named() -> None:
+    with pytest.raises(SmileError, match="none-of-this-name"):
+        PerTaskTraining(replace(CONFIG, shared="none-of-this-name"))

@@ -1,0 +1,165 @@
+"""Made-up results and entries: everything but the physics is as in real ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smile_bench.envs import get_family
+from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.result import Result, normalised_scores, render, sealed
+
+ANT = "SmileAntGoal-v0"
+CLASSIFICATION = "SmileAntLinearClassification-v0"
+CHEETAH = "SmileHalfCheetahVelocity-v0"
+WALKER = "SmileWalkerDynamics-v0"
+GRID = "SmileGridGoal-v0"
+FAMILIES = (ANT, CLASSIFICATION, CHEETAH, WALKER)
+"""Those that the overall rank is over."""
+
+VERSIONS = {
+    "smile-bench": "0.1.0",
+    "mujoco": "4.0.0",
+    "gymnasium": "1.4.0",
+    "numpy": "2.4.6",
+    "python": "3.11.7",
+}
+
+
+def training(seed: int, **facts: Any) -> dict[str, Any]:
+    """What a result says of an offline training."""
+    said = {
+        "seed": seed,
+        "command": "none",
+        "seconds": 1800.0,
+        "track": "offline",
+        "access": {"demonstrations": 512, "env_steps": 0, "expert_queries": 0},
+    }
+    return {**said, **facts}
+
+
+def result(
+    family: str,
+    *,
+    agent: str = "made-up",
+    level: float = 0.5,
+    spread: float = 0.0,
+    seed: int = 0,
+    shots: int | None = None,
+    **facts: Any,
+) -> Result:
+    """A result in which every episode of a task scores ``level``, give or take ``spread``.
+
+    Args:
+        family: its family.
+        agent: its agent.
+        level: normalised score.
+        spread: standard deviation of scores over tasks.
+        seed: of the training and of the spread.
+        shots: of a shot curve.
+        facts: fields that differ.
+    """
+    meta_test = load_meta_test(family)
+    rng = np.random.default_rng([seed, len(family)])
+    wanted = level + spread * rng.standard_normal(len(get_family(family).table("test")))
+    episodes = {}
+    for metric in get_family(family).metrics:
+        expert = meta_test.references.expert[metric.name]
+        blind = meta_test.references.blind[metric.name]
+        episodes[metric.name] = (blind + wanted * (expert - blind))[meta_test.tasks]
+    sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
+    fields: dict[str, Any] = {
+        "agent": agent,
+        "family": family,
+        "protocol_version": meta_test.version,
+        "meta_test": meta_test.digest,
+        "dataset": meta_test.dataset,
+        "privileged": False,
+        "state_only": False,
+        "evaluation": "primary" if shots is None else f"{shots} shots",
+        "tasks": meta_test.tasks,
+        "shots": sizes,
+        "episodes": episodes,
+        "scores": normalised_scores(family, meta_test.tasks, episodes, meta_test.references),
+        "versions": VERSIONS,
+        "hardware": {"machine": "x86_64", "processor": "made up", "cpus": 2, "system": "Linux"},
+        "seconds": {"adapt": 0.5, "act": 1.0, "simulate": 2.0},
+        "training": training(seed),
+    }
+    return Result(**{**fields, **facts})
+
+
+def write_result(folder: Path, made: Result, *, evidence: bytes | None = None) -> None:
+    """Write a result with bytes in the place of its evidence, by default its folder's name."""
+    folder.mkdir(parents=True)
+    content = str(folder).encode() if evidence is None else evidence
+    digest = hashlib.sha256(content).hexdigest()
+    (folder / "result.json").write_text(render(sealed(made.to_dict(), digest)), encoding="utf-8")
+    (folder / "evidence.h5").write_bytes(content)
+
+
+def card(name: str, evaluated: Sequence[str] = FAMILIES, /, **facts: Any) -> dict[str, Any]:
+    """An ``entry.json``."""
+    document = {
+        "format": "smile-bench-entry-1",
+        "name": name,
+        "title": name.replace("-", " ").title(),
+        "authors": ["A. Author", "B. Author"],
+        "paper": "https://example.org/paper",
+        "code": None,
+        "description": "Made up.",
+        "track": "offline",
+        "state_only": False,
+        "demonstrations": dict.fromkeys(evaluated, 16),
+    }
+    return {**document, **facts}
+
+
+def write_card(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write an ``entry.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "entry.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def write_entry(
+    root: Path,
+    name: str,
+    *,
+    families: Sequence[str] = FAMILIES,
+    seeds: Sequence[int] = (0,),
+    level: float = 0.5,
+    spread: float = 0.0,
+    facts: Mapping[str, Any] | None = None,
+    **about: Any,
+) -> Path:
+    """Write an entry's folder; return it.
+
+    Args:
+        root: the folder of entries.
+        name: the entry's.
+        families: what it was evaluated on.
+        seeds: its trainings.
+        level: its normalised score.
+        spread: over tasks.
+        facts: of its results.
+        about: of its ``entry.json``.
+    """
+    folder = root / name
+    write_card(folder, card(name, families, **about))
+    for family in families:
+        for seed in seeds:
+            made = result(
+                family,
+                agent=name,
+                level=level,
+                spread=spread,
+                seed=seed,
+                **{"training": training(seed), **(facts or {})},
+            )
+            write_result(folder / family / f"seed-{seed}" / "primary", made)
+    return folder

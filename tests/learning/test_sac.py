@@ -1,0 +1,242 @@
+"""Soft actor-critic: networks, update rules, replay buffer, and the expert training on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from smile_bench.envs.simulation import sample_starts
+from smile_bench.errors import DivergedError
+from smile_bench.experts.training.curricula import CURRICULA
+from smile_bench.experts.training.sac import SACExpert, SACExpertConfig
+from smile_bench.learning.networks import SquashedGaussianPolicy, TwinCritic
+from smile_bench.learning.replay import ReplayBuffer
+from smile_bench.learning.running_normaliser import RunningNormaliser
+from smile_bench.learning.sac import SAC, Batch, SACConfig
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_log_density_integrates_to_one() -> None:
+    mean, log_std = torch.tensor([[0.7]]).double(), torch.tensor([[-0.4]]).double()
+    # In u = atanh(a) the integrand has thin tails: ∫ p(a) da = ∫ p(tanh u) (1 - tanh² u) du.
+    u = torch.linspace(-8.0, 8.0, 4001).double()[:, None]
+    density = SquashedGaussianPolicy.log_density(mean, log_std, u).exp()
+    total = torch.trapezoid(density * (1.0 - torch.tanh(u[:, 0]).square()), u[:, 0])
+    assert float(total) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_log_density_matches_torch_distributions_and_survives_saturation() -> None:
+    mean = torch.tensor([[0.3, -1.0], [20.0, 0.0]])
+    log_std = torch.tensor([[0.1, -2.0], [0.0, 0.5]])
+    u = mean + 0.3
+    ours = SquashedGaussianPolicy.log_density(mean, log_std, u)
+    normal = torch.distributions.Normal(mean[0], log_std[0].exp())
+    squash = torch.distributions.TanhTransform(cache_size=1)
+    theirs: Any = torch.distributions.TransformedDistribution(normal, [squash])
+    assert float(ours[0]) == pytest.approx(float(theirs.log_prob(torch.tanh(u[0])).sum()), abs=1e-4)
+    assert torch.isfinite(ours).all()
+
+
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_critics_are_two_networks_that_do_not_know_each_other(layer_norm: bool) -> None:
+    twin = TwinCritic(7, (32, 16), layer_norm, generator())
+    for parameter in twin.parameters():
+        parameter.data.normal_(generator=generator(parameter.numel()))
+    for parameter in twin.networks[1].parameters():
+        parameter.data.mul_(1.5)
+    features, actions = torch.randn(9, 5), torch.randn(9, 2)
+    values = twin(features, actions)
+    assert values.shape == (2, 9)
+    for network, value in zip(twin.networks, values, strict=True):
+        parts = iter(list(network.parameters()))
+        x = torch.cat((features, actions), dim=1)
+        for _ in range(2):
+            x = x @ next(parts).T + next(parts)
+            if layer_norm:
+                width = x.var(1, unbiased=False, keepdim=True).add(1e-5).sqrt()
+                x = (x - x.mean(1, keepdim=True)) / width * next(parts) + next(parts)
+            x = x.clamp(min=0.0)
+        x = x @ next(parts).T + next(parts)
+        torch.testing.assert_close(value, x[:, 0], rtol=1e-4, atol=1e-4)
+        assert not list(parts)
+    first, second = (list(network.parameters()) for network in twin.networks)
+    gradients = torch.autograd.grad(values[0].sum(), [*first, *second])
+    assert all(bool(gradient.any()) for gradient in gradients[: len(first)])
+    assert not any(bool(gradient.any()) for gradient in gradients[len(first) :])
+
+
+def test_initial_weights_come_from_the_generator_alone() -> None:
+    before = torch.get_rng_state()
+    first, second = (SAC(4, 2, SACConfig(hidden=(8,)), generator(3)).tensors() for _ in range(2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def linear_quadratic_gain(a: float, b: float, q: float, r: float, discount: float) -> float:
+    """K of the optimal control u = -K s, by iterating the scalar Riccati equation."""
+    p = q
+    for _ in range(1000):
+        gain = discount * a * b * p / (r + discount * b * b * p)
+        p = q + discount * a * p * (a - b * gain)
+    return gain
+
+
+def test_solves_a_linear_quadratic_task() -> None:
+    a, b, q, r, discount = 0.9, 0.5, 1.0, 0.3, 0.9
+    gain = linear_quadratic_gain(a, b, q, r, discount)
+    config = SACConfig(
+        hidden=(64, 64),
+        discount=discount,
+        learning_rate=2e-3,
+        polyak=0.02,
+        entropy_weight=1e-3,
+        policy_every=2,
+    )
+    learner, draws = SAC(1, 1, config, generator()), generator(1)
+    for update in range(1200):
+        learner.set_learning_rate(1.0 - update / 1200)
+        states, actions = (2.0 * torch.rand(256, 1, generator=draws) - 1.0 for _ in range(2))
+        reward = -(q * states.square() + r * actions.square())[:, 0]
+        learner.update(Batch(states, actions, reward, a * states + b * actions, torch.ones(256)))
+    states = torch.linspace(-0.8, 0.8, 17)[:, None]
+    error = (learner.policy.act(states) + gain * states).abs()
+    assert float(error.max()) < 0.08
+
+
+def test_entropy_weight_follows_the_target_entropy() -> None:
+    config = SACConfig(hidden=(16,), learning_rate=1e-2, target_entropy=-2.0)
+    batch = Batch(
+        torch.randn(32, 3), torch.rand(32, 2), torch.zeros(32), torch.randn(32, 3), torch.ones(32)
+    )
+    for target, grows in ((10.0, True), (-20.0, False)):
+        learner = SAC(3, 2, replace(config, target_entropy=target), generator())
+        logs = [learner.update(batch) for _ in range(5)]
+        assert (logs[-1]["charts/entropy_weight"] > 1.0) is grows
+
+
+def test_termination_cuts_the_bootstrap() -> None:
+    config = SACConfig(hidden=(16,), discount=0.9, entropy_weight=1e-9, polyak=1.0)
+    learner = SAC(2, 1, config, generator())
+    with torch.no_grad():
+        for network in learner.target.networks:
+            list(network.parameters())[-1].fill_(100.0)
+    rewards = torch.full((8,), 3.0)
+    parts = torch.randn(8, 2), torch.rand(8, 1), rewards, torch.randn(8, 2)
+    assert learner.update(Batch(*parts, torch.zeros(8)))["losses/value"] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("field", Batch._fields)
+def test_a_number_that_is_not_finite_stops_the_update(field: str) -> None:
+    learner = SAC(3, 2, SACConfig(hidden=(16,)), generator())
+    batch = Batch(
+        torch.randn(8, 3), torch.rand(8, 2), torch.randn(8), torch.randn(8, 3), torch.ones(8)
+    )
+    before = learner.tensors()
+    getattr(batch, field)[3] = torch.nan
+    with pytest.raises(DivergedError, match=field):
+        learner.update(batch)
+    assert all(torch.equal(value, before[name]) for name, value in learner.tensors().items())
+
+
+def test_replay_overwrites_the_oldest() -> None:
+    replay = ReplayBuffer(5, {"x": 2, "y": 1})
+    for i in range(4):
+        values = np.array([2.0 * i, 2.0 * i + 1.0])
+        replay.add(x=np.stack((values, -values), axis=1), y=values)
+    assert len(replay) == 5
+    drawn = replay.sample(np.random.default_rng(0), 400)
+    assert set(drawn["y"][:, 0]) == {3.0, 4.0, 5.0, 6.0, 7.0}
+    np.testing.assert_array_equal(drawn["x"], drawn["y"] * np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match="fields"):
+        replay.add(x=np.zeros((1, 2)))
+
+
+def test_running_normaliser_has_the_statistics_of_all_batches() -> None:
+    rng = np.random.default_rng(0)
+    batches = [rng.normal(i, 1.0 + i, (10 * (i + 1), 3)) for i in range(4)]
+    normaliser = RunningNormaliser(3, 1e-3)
+    for batch in batches:
+        normaliser.absorb(batch)
+    together = np.concatenate(batches)
+    np.testing.assert_allclose(normaliser.mean, together.mean(axis=0))
+    np.testing.assert_allclose(normaliser.scale, together.std(axis=0))
+
+
+def test_velocity_reward_is_the_familys() -> None:
+    training = SACExpert(small("SmileHalfCheetahVelocity-v0", "track-velocity"))
+    simulator, curriculum = training.simulator, training.curriculum
+    rng = np.random.default_rng(0)
+    tasks = curriculum.sample_tasks(rng, simulator.num_envs, 0.0)
+    simulator.set_tasks(tasks)
+    simulator.reset(sample_starts(simulator, rng, tasks))
+    actions = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6))
+    before = simulator.qpos.copy()
+    outcome = simulator.step(actions)
+    ours = curriculum.reward(curriculum.movement(before, simulator.qpos), actions, tasks)
+    np.testing.assert_allclose(ours, outcome.rewards)
+
+
+def small(family: str, curriculum: str) -> SACExpertConfig:
+    return SACExpertConfig(
+        family=family,
+        curriculum=curriculum,
+        iterations=4,
+        envs=3,
+        steps=40,
+        updates=1,
+        batch=16,
+        capacity=200,
+        sac=SACConfig(hidden=(16, 16), layer_norm=True, policy_every=2, target_entropy=-6.0),
+    )
+
+
+CASES = [
+    ("SmileHalfCheetahVelocity-v0", "track-velocity"),
+    ("SmileWalkerDynamics-v0", "walk-dynamics"),
+]
+
+
+@pytest.mark.parametrize(("family", "curriculum"), CASES)
+def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
+    family: str, curriculum: str, tmp_path: Path
+) -> None:
+    config = small(family, curriculum)
+    whole = SACExpert(config)
+    logs = [whole.step() for _ in range(4)]
+    cut = SACExpert(config)
+    for _ in range(2):
+        cut.step()
+    cut.save(tmp_path / "cut")
+    resumed = SACExpert(config)
+    resumed.load(tmp_path / "cut")
+    assert [resumed.step(), resumed.step()] == logs[2:]
+    whole.save(tmp_path / "whole")
+    resumed.save(tmp_path / "resumed")
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+
+
+@pytest.mark.parametrize(("family", "curriculum"), CASES)
+def test_stored_expert_acts_as_the_policy(family: str, curriculum: str) -> None:
+    training = SACExpert(small(family, curriculum))
+    for _ in range(2):
+        training.step()
+    rng = np.random.default_rng(0)
+    parameters = CURRICULA[curriculum].sample_tasks(rng, 5, 1.0)
+    observations = rng.normal(size=(5, training.family.observation_size))
+    features = training.family.privileged(observations, parameters)
+    expected = training.sac.policy.act(training.normaliser(features)).numpy()
+    actual = training.expert({}).act(observations, parameters)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
