@@ -23,7 +23,7 @@ from smile_bench.datasets.variants import EXPERT, HALF, Calibration, calibrate, 
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import DatasetError
-from smile_bench.experts.noisy import Half, Noisy
+from smile_bench.experts.noisy import Medium, Noisy
 from smile_bench.experts.policy import load_expert
 from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
 from smile_bench.io.files import write_atomically
@@ -65,7 +65,7 @@ class BuildConfig:
         Raises:
             UnknownNameError: no such family.
         """
-        recipe = get_family(family).recipe
+        recipe = get_family(family).dataset_recipe
         return cls(
             family=family,
             demonstrations=recipe.demonstrations if demonstrations is None else demonstrations,
@@ -163,7 +163,7 @@ def _attributes(config: BuildConfig, family: Family, expert: PrivilegedPolicy) -
         blind["blind_sha256"] = expert_digest(load_task_blind(family))
     return {
         "recipe": asdict(config),
-        "expert": family.recipe.expert,
+        "expert": family.dataset_recipe.expert,
         "expert_sha256": expert_digest(expert),
         **blind,
         "tables_sha256": tables_digest(family),
@@ -209,7 +209,7 @@ def _demonstrator(
         return expert
     tasks = np.repeat(np.arange(block.first, block.last), config.demonstrations)
     others = sample_other_tasks(_stream(config, block, 2), family.table(block.split), tasks)
-    return Half(expert, load_task_blind(family), others, half.rate)
+    return Medium(expert, load_task_blind(family), others, half.rate)
 
 
 def _stream(config: BuildConfig, block: Block, use: int) -> np.random.Generator:

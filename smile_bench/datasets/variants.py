@@ -14,7 +14,7 @@ from tqdm import tqdm
 from smile_bench.datasets.dataset import Dataset
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, require_known
-from smile_bench.experts.noisy import Half
+from smile_bench.experts.noisy import Medium
 from smile_bench.experts.policy import expert_metrics, load_expert
 from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
 
@@ -116,7 +116,7 @@ def require_noise(family: Family, variant: str, noise: float | None) -> float | 
         if noise is not None:
             raise DatasetError(f"noise is for the variant {NOISY!r}, not for {variant!r}.")
         return None
-    noise = family.recipe.noise if noise is None else noise
+    noise = family.dataset_recipe.noise if noise is None else noise
     chance = isinstance(family.action_space, spaces.Discrete)
     if not 0.0 < noise <= (1.0 if chance else sys.float_info.max):
         what = "a probability above 0" if chance else "a standard deviation above 0"
@@ -125,7 +125,7 @@ def require_noise(family: Family, variant: str, noise: float | None) -> float | 
 
 
 def calibrate(family: Family) -> Calibration:
-    """Find the rate at which :class:`Half` has half the score, by bisection on meta-train tasks.
+    """Find the rate at which :class:`Medium` has half the score, by bisection on meta-train tasks.
 
     Deterministic: every rate meets the same tasks, initial states and other tasks.
 
@@ -141,7 +141,7 @@ def calibrate(family: Family) -> Calibration:
     others = sample_other_tasks(np.random.default_rng([CALIBRATION_SEED, 1]), table, tasks)
 
     def mean(rate: float) -> float:
-        policy = Half(expert, blind, others, rate)
+        policy = Medium(expert, blind, others, rate)
         values = expert_metrics(family, policy, "train", episodes=each, seed=CALIBRATION_SEED)
         bar.update()
         return float(values.mean())

@@ -15,7 +15,7 @@ from smile_bench.envs import Family
 from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import InputError
 
-__all__ = ["Half", "Noisy"]
+__all__ = ["Medium", "Noisy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Noisy:
 
 
 @dataclass(frozen=True, eq=False)
-class Half:
+class Medium:
     """The expert, whose action is replaced by the task-blind expert's at a rate.
 
     Replacements are drawn independently at every control step. At rate 0 it is the expert and at

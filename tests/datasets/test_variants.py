@@ -19,7 +19,7 @@ from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import SPLITS, get_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import DatasetError, InputError, UnknownNameError
-from smile_bench.experts.noisy import Half, Noisy
+from smile_bench.experts.noisy import Medium, Noisy
 from smile_bench.experts.policy import load_expert
 from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
 from smile_bench.io.files import write_atomically
@@ -77,7 +77,10 @@ def test_noise_on_torques_is_gaussian_and_clipped() -> None:
 
 def test_variants_need_a_generator() -> None:
     expert = load_expert(ANT)
-    for policy in (Noisy(get_family(ANT), expert, 0.1), Half(expert, expert, np.ones((1, 2)), 0.5)):
+    for policy in (
+        Noisy(get_family(ANT), expert, 0.1),
+        Medium(expert, expert, np.ones((1, 2)), 0.5),
+    ):
         with pytest.raises(InputError, match="give them a generator"):
             policy.act(np.zeros((1, 29)), np.ones((1, 2)))
 
@@ -94,7 +97,7 @@ def test_noise_on_a_choice_draws_it_anew() -> None:
 
 def test_noisy_demonstrations_hold_what_was_applied(noisy: Dataset) -> None:
     assert noisy.variant == "noisy"
-    assert noisy.attributes["recipe"]["noise"] == get_family(ANT).recipe.noise == 0.6
+    assert noisy.attributes["recipe"]["noise"] == get_family(ANT).dataset_recipe.noise == 0.6
     # Replays start from stored states and apply stored actions, so the noise must be in them.
     assert failures(noisy) == []
     part = noisy.train
@@ -134,7 +137,7 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
     seen = simulator.observe()
     for rate, told in ((0.0, table), (1.0, others)):
         drawn = np.random.default_rng(2)
-        actions = Half(expert, blind, others, rate).act(seen, table, drawn)
+        actions = Medium(expert, blind, others, rate).act(seen, table, drawn)
         same = np.random.default_rng(2)
         first = expert.act(seen, table, same)
         wanted = first if rate == 0.0 else blind.act(seen, told, same)
@@ -172,7 +175,7 @@ def test_calibration_refuses_an_expert_that_is_no_better(monkeypatch: pytest.Mon
 
 def test_calibration_says_when_no_rate_comes_near(monkeypatch: pytest.MonkeyPatch) -> None:
     # All or nothing: between the ends the score never lies near one half.
-    def jump(family: object, policy: Half, *_: object, **__: object) -> object:
+    def jump(family: object, policy: Medium, *_: object, **__: object) -> object:
         return np.full((64, 8), 1.0 if policy.rate < 0.3 else 0.0)
 
     monkeypatch.setattr(variants, "expert_metrics", jump)
