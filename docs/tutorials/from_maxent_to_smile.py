@@ -47,16 +47,16 @@ what eight demonstrations show with what infinitely many would.
 
 # %%
 context = load_dataset(FAMILY).test.context(TASK, list(range(SHOTS)))
-evidence = read_contexts([context], FAMILY)
+decoded = read_contexts([context], FAMILY)
 slip, truth = FAMILY.table("test")[TASK, 0], FAMILY.table("test")[TASK, 1:]
 true_mdp = FAMILY.mdp(np.array([slip]))
 true_rewards = FAMILY.rewards(truth[None])
 expert = soft_values(true_mdp, true_rewards, FAMILY.horizon).policy
-expected = visitation(true_mdp, expert, evidence.start).sum(axis=(1, 3)) @ FAMILY.features
+expected = visitation(true_mdp, expert, decoded.start).sum(axis=(1, 3)) @ FAMILY.features
 
-print(f"true slip {slip:.3f}, estimated from the context {evidence.slips[0]:.3f}")
+print(f"true slip {slip:.3f}, estimated from the context {decoded.slips[0]:.3f}")
 print("steps in cells of kind   ", "  ".join(f"{kind:>5}" for kind in FAMILY.kinds))
-print("  eight demonstrations   ", "  ".join(f"{x:5.2f}" for x in evidence.counts[0]))
+print("  eight demonstrations   ", "  ".join(f"{x:5.2f}" for x in decoded.counts[0]))
 print("  the expert, exactly    ", "  ".join(f"{x:5.2f}" for x in expected[0]))
 
 # %% [markdown]
@@ -70,10 +70,10 @@ not: when the match is good, μ_E − μ̄ points nowhere in particular.
 
 # %%
 matching = match_features(
-    evidence.mdp,
+    decoded.mdp,
     FAMILY.features,
-    evidence.counts[0],
-    evidence.start,
+    decoded.counts[0],
+    decoded.start,
     FAMILY.horizon,
     tolerance=0.02,
     warn=False,
@@ -93,9 +93,9 @@ messages treat luck as skill where moves slip; the causal form does not.
 # %%
 _, maxent = MaxEntIRL(FAMILY.id).infer([context])
 _, causal = MaxEntIRL(FAMILY.id, causal=True).infer([context])
-policy = soft_values(evidence.mdp, FAMILY.rewards(causal), FAMILY.horizon).policy
-made = visitation(evidence.mdp, policy, evidence.start).sum(axis=(1, 3)) @ FAMILY.features
-residual = float(np.abs(made - evidence.counts).max())
+policy = soft_values(decoded.mdp, FAMILY.rewards(causal), FAMILY.horizon).policy
+made = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3)) @ FAMILY.features
+residual = float(np.abs(made - decoded.counts).max())
 print(f"causal MaxEnt: feature expectations within {residual:.3f} (the prior keeps them apart)")
 
 # %% [markdown]
@@ -144,7 +144,7 @@ even = FAMILY.start[None]
 
 def true_return(rewards: FloatArray) -> float:
     """Expected return, in the true task, of the policy that is optimal for rewards (S,)."""
-    planned = hard_values(evidence.mdp, rewards[None, :, None], FAMILY.horizon).policy
+    planned = hard_values(decoded.mdp, rewards[None, :, None], FAMILY.horizon).policy
     visits = visitation(true_mdp, planned, even)[0].sum(axis=(0, 2))
     return float(visits @ recovered["true"])
 

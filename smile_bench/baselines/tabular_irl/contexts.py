@@ -22,7 +22,7 @@ from smile_bench.envs.grid.family import MOVES, GridFamily
 from smile_bench.envs.grid.planning import MDP
 from smile_bench.errors import AgentError, InputError
 
-__all__ = ["Evidence", "PlannedPolicy", "estimate_slips", "read_contexts", "require_grid"]
+__all__ = ["DecodedContexts", "PlannedPolicy", "estimate_slips", "read_contexts", "require_grid"]
 
 
 SLIPS = np.linspace(0.0, 0.5, 51)
@@ -30,7 +30,7 @@ SLIPS = np.linspace(0.0, 0.5, 51)
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class DecodedContexts:
     """What contexts say of B tasks, of K demonstrations at most and T steps."""
 
     family: GridFamily
@@ -91,7 +91,7 @@ def require_grid(family: str) -> GridFamily:
     return found
 
 
-def read_contexts(contexts: Sequence[Context], family: GridFamily) -> Evidence:
+def read_contexts(contexts: Sequence[Context], family: GridFamily) -> DecodedContexts:
     """Decode contexts, check them against the dynamics, and estimate the slips.
 
     Raises:
@@ -105,8 +105,8 @@ def read_contexts(contexts: Sequence[Context], family: GridFamily) -> Evidence:
             "inverse RL on a grid needs the demonstrations' actions: without them a slip can not "
             "be told from a choice."
         )
-    cells = _decoded(family, stacked.observations, present)
-    following = _decoded(family, stacked.next_observations, present)
+    cells = _decode_cells(family, stacked.observations, present)
+    following = _decode_cells(family, stacked.next_observations, present)
     moves = stacked.actions.argmax(axis=-1)
     consecutive = (following[:, :, :-1] == cells[:, :, 1:]).all(axis=2) | ~present
     if not consecutive.all():
@@ -116,7 +116,7 @@ def read_contexts(contexts: Sequence[Context], family: GridFamily) -> Evidence:
             "before it ended. Give whole episodes."
         )
     slips = estimate_slips(family, cells, moves, following, present)
-    return Evidence(family, cells, moves, present, slips)
+    return DecodedContexts(family, cells, moves, present, slips)
 
 
 def estimate_slips(
@@ -185,7 +185,7 @@ class PlannedPolicy:
         return np.asarray(np.eye(len(MOVES), dtype=np.float32)[chosen])
 
 
-def _decoded(family: GridFamily, observations: Float32Array, present: BoolArray) -> IntArray:
+def _decode_cells(family: GridFamily, observations: Float32Array, present: BoolArray) -> IntArray:
     """Cells (B, K, T); any free one where a demonstration is only padding."""
     filled = observations.copy()
     filled[~present] = 0.0

@@ -187,17 +187,17 @@ class FeatureMatching:
         Raises:
             AgentError: contexts that ``read_contexts`` refuses, or no solver.
         """
-        evidence = read_contexts(contexts, self.family)
+        decoded = read_contexts(contexts, self.family)
         family, even = self.family, self.family.start[None]
         policies = []
         for i in range(len(contexts)):
-            mdp = family.mdp(evidence.slips[i : i + 1])
+            mdp = family.mdp(decoded.slips[i : i + 1])
             # A little weight on every start, so that the mixture has an answer everywhere.
-            start = 0.98 * evidence.start[i : i + 1] + 0.02 * even
+            start = 0.98 * decoded.start[i : i + 1] + 0.02 * even
             found = match_features(
                 mdp,
                 family.features,
-                evidence.counts[i],
+                decoded.counts[i],
                 start,
                 family.horizon,
                 tolerance=0.05,
@@ -236,18 +236,18 @@ class MaxMarginIRL:
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
         """The estimated dynamics and weights (slots, K) of contexts."""
-        evidence = read_contexts(contexts, self.family)
-        family, mdp, horizon = self.family, evidence.mdp, self.family.horizon
-        losses = (evidence.visits == 0.0).astype(np.float64)
-        weights = np.zeros(evidence.counts.shape)
+        decoded = read_contexts(contexts, self.family)
+        family, mdp, horizon = self.family, decoded.mdp, self.family.horizon
+        losses = (decoded.visits == 0.0).astype(np.float64)
+        weights = np.zeros(decoded.counts.shape)
         slack, active = np.zeros(len(weights)), np.ones(len(weights), np.bool_)
         gaps: list[list[FloatArray]] = [[] for _ in weights]
         sizes: list[list[float]] = [[] for _ in weights]
         for _ in range(self.iterations):
             augmented = family.rewards(weights) + losses[..., None]
             planned = hard_values(mdp, augmented, horizon).policy
-            visits = visitation(mdp, planned, evidence.start).sum(axis=(1, 3))
-            gap, loss = evidence.counts - visits @ family.features, (visits * losses).sum(axis=1)
+            visits = visitation(mdp, planned, decoded.start).sum(axis=(1, 3))
+            gap, loss = decoded.counts - visits @ family.features, (visits * losses).sum(axis=1)
             active &= loss - (weights * gap).sum(axis=1) > slack + self.tolerance
             if not active.any():
                 break

@@ -122,18 +122,18 @@ class MaxEntIRL:
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
         """The estimated dynamics and weights (slots, K) of contexts."""
-        evidence = read_contexts(contexts, self.family)
+        decoded = read_contexts(contexts, self.family)
         found = maxent_weights(
-            evidence.mdp,
+            decoded.mdp,
             self.family.features[:, None],
-            evidence.counts,
-            evidence.start,
+            decoded.counts,
+            decoded.start,
             self.family.horizon,
             causal=self.causal,
-            penalty=np.asarray(1.0 / (evidence.shots * self.deviation**2), np.float64),
+            penalty=np.asarray(1.0 / (decoded.shots * self.deviation**2), np.float64),
             tolerance=self.tolerance,
         )
-        return evidence.mdp, found.points
+        return decoded.mdp, found.points
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
         """Infer and plan.

@@ -17,7 +17,7 @@ from smile_bench.agents import Context
 from smile_bench.arrays import FloatArray
 from smile_bench.baselines.tabular_irl.adam import Adam
 from smile_bench.baselines.tabular_irl.contexts import (
-    Evidence,
+    DecodedContexts,
     PlannedPolicy,
     read_contexts,
     require_grid,
@@ -111,23 +111,23 @@ class _Sampled(ABC):
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray, FloatArray]:
         """Estimated dynamics, weights (slots, K) and the last policy (slots, T, S, A)."""
-        evidence = read_contexts(contexts, self.family)
+        decoded = read_contexts(contexts, self.family)
         config, family = self.config, self.family
         # One stream for all slots, so that a slot's draws depend on its place: ``stochastic``.
         rng = np.random.default_rng(config.seed)
         slots = len(contexts)
-        weights = np.zeros(evidence.counts.shape)
+        weights = np.zeros(decoded.counts.shape)
         shape = (slots, family.horizon, family.cells, family.action_size)
         policy = np.full(shape, 1.0 / family.action_size)
         adam = Adam(weights.shape)
-        self._begin(evidence)
+        self._begin(decoded)
         for k in range(config.iterations):
-            policy = improve(evidence.mdp, policy, family.rewards(weights), config.policy_step)
-            gradient = self._gradient(evidence, policy, weights, rng)
-            gradient -= weights / (evidence.shots[:, None] * config.deviation**2)
+            policy = improve(decoded.mdp, policy, family.rewards(weights), config.policy_step)
+            gradient = self._gradient(decoded, policy, weights, rng)
+            gradient -= weights / (decoded.shots[:, None] * config.deviation**2)
             rate = 0.5 * config.learning_rate * (1.0 + np.cos(np.pi * k / config.iterations))
             weights = weights + rate * adam.direction(gradient)
-        return evidence.mdp, weights, policy
+        return decoded.mdp, weights, policy
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
         """Infer the reward, then plan for it.
@@ -139,21 +139,29 @@ class _Sampled(ABC):
         planned = hard_values(mdp, self.family.rewards(weights), self.family.horizon)
         return PlannedPolicy(self.family, planned.policy)
 
-    def _begin(self, evidence: Evidence) -> None:  # noqa: B027 (only one keeps state)
+    def _begin(self, decoded: DecodedContexts) -> None:  # noqa: B027 (only one keeps state)
         """Get ready for contexts."""
 
     @abstractmethod
     def _gradient(
-        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+        self,
+        decoded: DecodedContexts,
+        policy: FloatArray,
+        weights: FloatArray,
+        rng: np.random.Generator,
     ) -> FloatArray:
         """The direction (slots, K) in which the reward improves."""
 
     def _drawn(
-        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+        self,
+        decoded: DecodedContexts,
+        policy: FloatArray,
+        weights: FloatArray,
+        rng: np.random.Generator,
     ) -> tuple[Samples, FloatArray, FloatArray]:
         """Trajectories, their features (B, G, M, K) and returns (B, G, M)."""
-        starts = evidence.cells[:, :, 0]
-        drawn = sample(evidence.mdp, policy, starts, self.config.samples, rng)
+        starts = decoded.cells[:, :, 0]
+        drawn = sample(decoded.mdp, policy, starts, self.config.samples, rng)
         features = self.family.features[drawn.states].sum(axis=3)
         return drawn, features, np.einsum("bgmk,bk->bgm", features, weights)
 
@@ -173,12 +181,16 @@ class GuidedCostLearning(_Sampled):
     stochastic = True
 
     def _gradient(
-        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+        self,
+        decoded: DecodedContexts,
+        policy: FloatArray,
+        weights: FloatArray,
+        rng: np.random.Generator,
     ) -> FloatArray:
-        drawn, features, returns = self._drawn(evidence, policy, weights, rng)
+        drawn, features, returns = self._drawn(decoded, policy, weights, rng)
         shares = importance_shares(log_weights(returns, drawn.log_chances))
-        expected = np.einsum("bg,bgm,bgmk->bk", evidence.shares, shares, features)
-        return np.asarray(evidence.counts - expected)
+        expected = np.einsum("bg,bgm,bgmk->bk", decoded.shares, shares, features)
+        return np.asarray(decoded.counts - expected)
 
 
 class GanIRL(_Sampled):
@@ -194,19 +206,23 @@ class GanIRL(_Sampled):
     name = "gan-irl"
     stochastic = True
 
-    def _begin(self, evidence: Evidence) -> None:
+    def _begin(self, decoded: DecodedContexts) -> None:
         steps = self.family.horizon * np.log(self.family.action_size)
-        self.log_partition = np.full(evidence.present.shape, steps)
-        self.partition_adam = Adam(evidence.present.shape)
-        self.expert_features = self.family.features[evidence.cells].sum(axis=2)
+        self.log_partition = np.full(decoded.present.shape, steps)
+        self.partition_adam = Adam(decoded.present.shape)
+        self.expert_features = self.family.features[decoded.cells].sum(axis=2)
 
     def _gradient(
-        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+        self,
+        decoded: DecodedContexts,
+        policy: FloatArray,
+        weights: FloatArray,
+        rng: np.random.Generator,
     ) -> FloatArray:
-        drawn, features, returns = self._drawn(evidence, policy, weights, rng)
+        drawn, features, returns = self._drawn(decoded, policy, weights, rng)
         expert = self.expert_features[:, :, None]
         expert_returns = np.einsum("bgnk,bk->bgn", expert, weights)
-        expert_chances = log_chances(policy, evidence.cells, evidence.moves)[..., None]
+        expert_chances = log_chances(policy, decoded.cells, decoded.moves)[..., None]
         z = self.log_partition[..., None]
         by_weights, by_partition = density_gradient(
             density_logits(expert_returns, z, expert_chances),
@@ -217,7 +233,7 @@ class GanIRL(_Sampled):
             np.full(features.shape[:3], 1.0 / features.shape[2]),
         )
         self.log_partition = self.log_partition + 0.3 * self.partition_adam.direction(by_partition)
-        return np.asarray(np.einsum("bg,bgk->bk", evidence.shares, by_weights))
+        return np.asarray(np.einsum("bg,bgk->bk", decoded.shares, by_weights))
 
 
 class PlainDiscriminator(_Sampled):
@@ -234,11 +250,15 @@ class PlainDiscriminator(_Sampled):
     name = "gan-plain"
 
     def _gradient(
-        self, evidence: Evidence, policy: FloatArray, weights: FloatArray, rng: np.random.Generator
+        self,
+        decoded: DecodedContexts,
+        policy: FloatArray,
+        weights: FloatArray,
+        rng: np.random.Generator,
     ) -> FloatArray:
-        made = visitation(evidence.mdp, policy, evidence.start).sum(axis=(1, 3))
+        made = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3))
         chance = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
-        difference = evidence.visits * (1.0 - chance) - made * chance
+        difference = decoded.visits * (1.0 - chance) - made * chance
         return np.asarray(difference @ self.family.features)
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:

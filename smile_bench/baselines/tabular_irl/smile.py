@@ -1,11 +1,11 @@
 """SMILe in a table: a context-conditioned discriminator against exact soft-optimal policies.
 
-SMILe (Seyed Ghasemipour et al. 2019) meta-trains an encoder, a discriminator and a policy that are
-conditioned on a context's code. Here states are one-hot, so that the reward of a code is one number
-a cell; the discriminator has the density form (CS285 notes 11.4.6), and instead of a policy network
-that soft actor-critic trains, the policy is the exact soft-optimal one for the code's reward.
-What is kept is what makes SMILe a meta-learner: encoder and reward are trained across meta-train
-tasks, and a new task costs one pass through them.
+SMILe (Seyed Ghasemipour et al. 2019) meta-trains an encoder, a discriminator and a policy. The
+discriminator and the policy are conditioned on the embedding of a context. Here states are one-hot,
+so the reward for an embedding is one number per cell. The discriminator has the density form (CS285
+notes 11.4.6). Where SMILe trains a policy network by soft actor-critic, the policy here is the exact
+soft-optimal one for the reward. What remains is what makes SMILe a meta-learner: encoder and reward
+are trained across meta-train tasks, and a new task costs one forward pass.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from smile_bench.agents import Context
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.baselines.tabular_irl.adam import Adam
 from smile_bench.baselines.tabular_irl.contexts import (
-    Evidence,
+    DecodedContexts,
     PlannedPolicy,
     read_contexts,
     require_grid,
@@ -58,7 +58,7 @@ class TabularSmileConfig:
     iterations: int = 150
     tasks_per_batch: int = 24
     hidden: int = 64
-    """Size of the context code."""
+    """Size of the context embedding."""
     learning_rate: float = 0.02
     """Of Adam; falls to 0 along a cosine."""
     weight_decay: float = 0.002
@@ -89,7 +89,7 @@ def discriminator_step(
 
 
 class TabularSmile:
-    """A trained agent: context → code → reward of every cell → plan.
+    """A trained agent: context → embedding → reward of every cell → plan.
 
     Args:
         config: how it was trained.
@@ -110,9 +110,9 @@ class TabularSmile:
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
         """The estimated dynamics and the reward of every cell (slots, S)."""
-        evidence = read_contexts(contexts, self.family)
-        _, rewards = _forward(self.weights, _encoded(evidence))
-        return evidence.mdp, rewards
+        decoded = read_contexts(contexts, self.family)
+        _, rewards = _forward(self.weights, _encoded(decoded))
+        return decoded.mdp, rewards
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
         """Infer and plan.
@@ -188,11 +188,11 @@ class TabularSmileTraining:
         rate = 0.5 * config.learning_rate * (1.0 + np.cos(np.pi * progress))
         seen, positives = _batch(family, self.demonstrations, config, self.rng)
         encoded = _encoded(seen)
-        code, rewards = _forward(self.weights, encoded)
+        embedding, rewards = _forward(self.weights, encoded)
         gradient, _ = discriminator_step(
             seen.mdp, rewards[..., None], positives.visits, positives.start, family.horizon
         )
-        for name, direction in _backward(self.weights, encoded, code, gradient).items():
+        for name, direction in _backward(self.weights, encoded, embedding, gradient).items():
             ascent = self.optimizers[name].direction(direction)
             step = ascent - config.weight_decay * self.weights[name]
             self.weights[name] = self.weights[name] + rate * step
@@ -243,8 +243,8 @@ def make_trainer(config: TabularSmileConfig, access: Access, device: Any) -> Tab
 
 def _batch(
     family: GridFamily, train: Context, config: TabularSmileConfig, rng: np.random.Generator
-) -> tuple[Evidence, Evidence]:
-    """Evidence of contexts, and of other demonstrations of the same tasks."""
+) -> tuple[DecodedContexts, DecodedContexts]:
+    """Decoded contexts, and of other demonstrations of the same tasks."""
     number, each = train.observations.shape[:2]
     tasks = rng.integers(number, size=config.tasks_per_batch)
     contexts, others = [], []
@@ -267,15 +267,15 @@ def _select(train: Context, task: int, demonstrations: IntArray) -> Context:
     )
 
 
-def _encoded(evidence: Evidence) -> FloatArray:
+def _encoded(decoded: DecodedContexts) -> FloatArray:
     """What the encoder sees of contexts, (B, 2S + 2): pooled one-hot cells and slips.
 
     Mean visits, first cells, the estimated slip and one over the number of demonstrations: sums
     over timesteps and means over demonstrations, as SMILe pools.
     """
-    horizon = evidence.family.horizon
-    parts = (evidence.visits / horizon, evidence.start, evidence.slips[:, None])
-    return np.concatenate((*parts, 1.0 / evidence.shots[:, None]), axis=1)
+    horizon = decoded.family.horizon
+    parts = (decoded.visits / horizon, decoded.start, decoded.slips[:, None])
+    return np.concatenate((*parts, 1.0 / decoded.shots[:, None]), axis=1)
 
 
 def _initial(
@@ -291,20 +291,20 @@ def _initial(
 
 
 def _forward(weights: dict[str, FloatArray], encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Codes (B, hidden) and rewards of the cells (B, S)."""
-    code = np.tanh(encoded @ weights["encoder"] + weights["encoder_bias"])
-    return code, code @ weights["reward"] + weights["reward_bias"]
+    """Embeddings (B, hidden) and rewards of the cells (B, S)."""
+    embedding = np.tanh(encoded @ weights["encoder"] + weights["encoder_bias"])
+    return embedding, embedding @ weights["reward"] + weights["reward_bias"]
 
 
 def _backward(
-    weights: dict[str, FloatArray], encoded: FloatArray, code: FloatArray, gradient: FloatArray
+    weights: dict[str, FloatArray], encoded: FloatArray, embedding: FloatArray, gradient: FloatArray
 ) -> dict[str, FloatArray]:
     """Mean gradients of the weights, from those of the rewards (B, S)."""
     gradient = gradient / len(gradient)
-    inner = (gradient @ weights["reward"].T) * (1.0 - np.square(code))
+    inner = (gradient @ weights["reward"].T) * (1.0 - np.square(embedding))
     return {
         "encoder": encoded.T @ inner,
         "encoder_bias": inner.sum(axis=0),
-        "reward": code.T @ gradient,
+        "reward": embedding.T @ gradient,
         "reward_bias": gradient.sum(axis=0),
     }

@@ -79,18 +79,18 @@ def test_the_expert_is_reproduced_exactly() -> None:
 def test_demonstrations_are_of_the_soft_optimal_policy() -> None:
     test = load_dataset(ID).test
     contexts = [test.context(task, list(range(16))) for task in range(test.tasks)]
-    evidence = read_contexts(contexts, FAMILY)
+    decoded = read_contexts(contexts, FAMILY)
     mdp, rewards = (
         FAMILY.mdp(FAMILY.table("test")[:, 0]),
         FAMILY.rewards(FAMILY.table("test")[:, 1:]),
     )
     policy = soft_values(mdp, rewards, FAMILY.horizon).policy
-    exact = visitation(mdp, policy, evidence.start).sum(axis=(1, 3))
+    exact = visitation(mdp, policy, decoded.start).sum(axis=(1, 3))
     # 24 × 16 episodes: the mean difference a task and kind of cell is sampling error.
-    difference = evidence.counts - exact @ FAMILY.features
+    difference = decoded.counts - exact @ FAMILY.features
     assert np.abs(difference.mean(axis=0)).max() < 0.25
     # And the estimated slips are near the true ones.
-    assert np.abs(evidence.slips - FAMILY.table("test")[:, 0]).mean() < 0.03
+    assert np.abs(decoded.slips - FAMILY.table("test")[:, 0]).mean() < 0.03
 
 
 @pytest.mark.parametrize("name", LEAST)

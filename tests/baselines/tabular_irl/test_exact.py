@@ -202,15 +202,15 @@ def test_tabular_smile_with_one_hot_contexts_agrees_with_maxent_of_each_task() -
     mdp, start = small.dynamics(10, tasks=tasks), small.start(tasks=tasks)
     truth = np.random.default_rng(3).normal(size=(tasks, small.STATES, 1))
     shown = visitation(mdp, soft_values(mdp, truth, T).policy, start).sum(axis=(1, 3))
-    codes, reward_of_code = np.eye(tasks), np.zeros((tasks, small.STATES))
+    embeddings, reward_of_embedding = np.eye(tasks), np.zeros((tasks, small.STATES))
     for _ in range(3000):
-        rewards = (codes @ reward_of_code)[..., None]
+        rewards = (embeddings @ reward_of_embedding)[..., None]
         gradient, made = discriminator_step(mdp, rewards, shown, start, T)
-        reward_of_code += codes.T @ gradient
+        reward_of_embedding += embeddings.T @ gradient
     features = np.eye(small.STATES)[:, None]
     alone = maxent_weights(mdp, features, shown, start, T, causal=True, tolerance=1e-8).points
     # A constant added to every state changes nothing; both started from zero and stay centred.
-    np.testing.assert_allclose(codes @ reward_of_code, alone, atol=1e-3)
+    np.testing.assert_allclose(embeddings @ reward_of_embedding, alone, atol=1e-3)
     np.testing.assert_allclose(made, shown, atol=1e-4)
     centred = truth[..., 0] - truth[..., 0].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(alone, centred, atol=1e-3)
