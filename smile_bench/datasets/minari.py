@@ -62,7 +62,7 @@ def to_minari(dataset: Dataset, dataset_id: str) -> MinariDataset:
         env=family.id,
         observation_space=space,
         action_space=gym.spaces.Box(-1.0, 1.0, (family.action_size,), np.float32),
-        algorithm_name=f"smile-bench {dataset.variant} {family.recipe.expert}",
+        algorithm_name=f"smile-bench {dataset.variant} {family.dataset_recipe.expert}",
         author="The smile-bench developers",
         description=f"{dataset.variant.title()} demonstrations of {family.id}: {family.summary}.",
     )

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "OBSERVATION_BOUND",
     "SPLITS",
+    "DatasetRecipe",
     "Family",
     "Metric",
-    "Recipe",
     "Task",
 ]
 
@@ -62,7 +62,7 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class DatasetRecipe:
     """How the family's canonical dataset is made from its expert."""
 
     expert: str
@@ -99,7 +99,7 @@ class Family(ABC):
     """Numbers of demonstrations that a context may hold."""
     evaluation_episodes: int
     """Episodes per meta-test task in the protocol."""
-    recipe: Recipe
+    dataset_recipe: DatasetRecipe
 
     blind_is_base_policy: ClassVar[bool] = False
     """Whether the task-blind reference is a policy that knows the unmodified body only."""

@@ -20,8 +20,8 @@ class StepResult(NamedTuple):
     """Task reward, (N,)."""
     info: dict[str, FloatArray]
     """Gymnasium's ``v5`` keys and every metric of the episode so far, each (N,)."""
-    memory: FloatArray
-    """The new memory, (N, M)."""
+    metric_state: FloatArray
+    """The new metric state, (N, M)."""
 
 
 class BatchSimulator(Protocol):
@@ -67,8 +67,8 @@ class BatchSimulator(Protocol):
     def restore(self, snapshot: FloatArray) -> None:
         """Continue all episodes from what :meth:`snapshot` returned."""
 
-    def step(self, actions: NDArray[Any], moving: BoolArray | None = None) -> StepResult:
-        """Take one control step with actions (N, action_size) where ``moving`` (N,)."""
+    def step(self, actions: NDArray[Any], active: BoolArray | None = None) -> StepResult:
+        """Take one control step with actions (N, action_size) where ``active`` (N,)."""
 
 
 def sample_starts(

@@ -181,7 +181,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         # In next-step mode these are reset now, whatever the action.
         ended = self._ended if self._some_ended else None
         if ended is None:
-            outcome = simulator.step(actions)
+            result = simulator.step(actions)
         elif self.autoreset_mode is AutoresetMode.DISABLED:
             raise InputError(
                 f"episodes {np.flatnonzero(ended).tolist()} are over and autoreset is disabled: "
@@ -189,10 +189,10 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             )
         else:
             actions = np.where(ended[:, None], 0.0, actions)
-            outcome = simulator.step(actions, moving=~ended)
-        rewards = outcome.rewards
+            result = simulator.step(actions, active=~ended)
+        rewards = result.rewards
         truncations = simulator.steps >= self.horizon
-        info = self._with_masks(outcome.info, self._all)
+        info = self._with_masks(result.info, self._all)
         if ended is not None:
             rewards[ended], truncations[ended] = 0.0, False
             info = self._merge(info, self._begin(ended), ended)

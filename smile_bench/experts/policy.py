@@ -142,7 +142,7 @@ def load_expert(family: str | Family) -> PrivilegedPolicy:
     """
     family = get_family(family)
     computed = family.computed_expert()
-    return computed or _load(family, family.recipe.expert, "trained expert")
+    return computed or _load(family, family.dataset_recipe.expert, "trained expert")
 
 
 @cache
@@ -154,7 +154,7 @@ def load_base_policy(family: str | Family) -> Expert:
         ExpertError: the family has no base policy, or its file is damaged.
     """
     family = get_family(family)
-    base = _load(family, f"{family.recipe.expert}-base", "base policy")
+    base = _load(family, f"{family.dataset_recipe.expert}-base", "base policy")
     if not isinstance(base, Expert):
         raise ExpertError(f"the base policy of {family.id} must be one policy. Install it again.")
     return base

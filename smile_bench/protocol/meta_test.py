@@ -120,7 +120,7 @@ def sample_meta_test(
     tasks = np.repeat(np.arange(number), each)
     # Any test task but the own, none twice before each came once.
     shift = np.concatenate([np.resize(rng.permutation(number - 1), each) for _ in range(number)])
-    order = rng.random((len(tasks), family.recipe.demonstrations)).argsort(axis=1)
+    order = rng.random((len(tasks), family.dataset_recipe.demonstrations)).argsort(axis=1)
     sizes = np.array(family.context_sizes)
     return MetaTest(
         family=family.id,

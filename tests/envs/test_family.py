@@ -160,16 +160,18 @@ def visit(places: list[tuple[float, float]]) -> list[tuple[float, float, float]]
     family = CLASSIFICATION
     normal = np.array([[1.0, 0.0, 0.0, 0.0]])
     episode = np.array([[0.5, 0, 0, 0, -0.5, 0, 0, 0]])
-    memory = family.begin(np.zeros((1, 15)), normal, episode)
+    metric_state = family.initial_metrics(np.zeros((1, 15)), normal, episode)
     seen = []
     for k, place in enumerate(places):
         qpos = np.zeros((1, 15))
         qpos[0, :2] = place
-        step = ControlStep(qpos, qpos, np.zeros((1, 8)), normal, episode, memory, np.array([k + 1]))
-        outcome = family.judge(step)
-        memory = outcome.memory
-        info = outcome.info
-        seen.append((outcome.rewards[0], info["success"][0], info["no_op"][0]))
+        step = ControlStep(
+            qpos, qpos, np.zeros((1, 8)), normal, episode, metric_state, np.array([k + 1])
+        )
+        result = family.reward_and_info(step)
+        metric_state = result.metric_state
+        info = result.info
+        seen.append((result.rewards[0], info["success"][0], info["no_op"][0]))
     return seen
 
 

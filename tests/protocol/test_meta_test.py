@@ -75,7 +75,7 @@ def test_drawn_sets_cover_tasks_shots_and_others_evenly(name: str) -> None:
     assert len(np.unique((drawn.others - drawn.tasks) % number)) == number - 1
     for row in drawn.demonstrations:
         assert len(set(row)) == len(row) == max(family.context_sizes)
-    assert drawn.demonstrations.max() < family.recipe.demonstrations
+    assert drawn.demonstrations.max() < family.dataset_recipe.demonstrations
 
 
 @pytest.mark.parametrize("array", ["tasks", "others", "demonstrations", "shots", "initial_states"])

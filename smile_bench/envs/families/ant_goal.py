@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.arrays import FloatArray
-from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import ANT, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
@@ -55,7 +55,7 @@ class AntGoal(MujocoFamily):
     0.005 ‖a‖². Metric: the smallest distance to the goal over the episode.
     """
 
-    memory_size: ClassVar[int] = 1
+    metric_state_size: ClassVar[int] = 1
     constants: ClassVar[dict[str, float]] = {"control_cost": CONTROL_COST}
 
     def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
@@ -64,12 +64,14 @@ class AntGoal(MujocoFamily):
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return ant_positions(qpos)
 
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+    def initial_metrics(
+        self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
         return distance(qpos, parameters)[:, None]
 
-    def judge(self, step: ControlStep) -> StepResult:
+    def reward_and_info(self, step: ControlStep) -> StepResult:
         away = distance(step.qpos, step.parameters)
-        nearest = np.minimum(step.memory[:, 0], away)
+        nearest = np.minimum(step.metric_state[:, 0], away)
         closeness = -away
         control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
         info = {
@@ -109,6 +111,6 @@ FAMILY = AntGoal(
     ),
     context_sizes=(1,),
     evaluation_episodes=16,
-    recipe=Recipe(expert="ant-goal", demonstrations=16, subsample=1, noise=0.6),
+    dataset_recipe=DatasetRecipe(expert="ant-goal", demonstrations=16, subsample=1, noise=0.6),
     markers=(Marker(name="goal", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.15),),
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from smile_bench.arrays import FloatArray
 from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance, towards
-from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import ANT, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
@@ -33,7 +33,7 @@ class AntLinearClassification(MujocoFamily):
 
     extra_observed: ClassVar[int] = 4 + 2 * FEATURES
     episode_size: ClassVar[int] = 2 * FEATURES
-    memory_size: ClassVar[int] = 1
+    metric_state_size: ClassVar[int] = 1
     constants: ClassVar[dict[str, float]] = {"reach": REACH, "target": float(TARGETS[0, 0])}
 
     def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
@@ -62,16 +62,18 @@ class AntLinearClassification(MujocoFamily):
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return ant_positions(qpos)
 
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+    def initial_metrics(
+        self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> StepResult:
+    def reward_and_info(self, step: ControlStep) -> StepResult:
         right = self.right_targets(step.parameters, step.episode)
         near_right = distance(step.qpos, right) < REACH
         near_wrong = distance(step.qpos, TARGETS.sum(axis=0) - right) < REACH
         # 0: no answer yet, 1: right, -1: wrong; the targets are too far apart to be near both.
         now = near_right.astype(np.float64) - near_wrong
-        decision = np.where(step.memory[:, 0] == 0.0, now, step.memory[:, 0])
+        decision = np.where(step.metric_state[:, 0] == 0.0, now, step.metric_state[:, 0])
         reward = near_right.astype(np.float64)
         info = {
             **ant_positions(step.qpos),
@@ -113,7 +115,9 @@ FAMILY = AntLinearClassification(
     ),
     context_sizes=(1, 2, 3, 4, 5, 6, 7, 8),
     evaluation_episodes=16,
-    recipe=Recipe(expert="ant-linear-classification", demonstrations=16, subsample=1, noise=0.5),
+    dataset_recipe=DatasetRecipe(
+        expert="ant-linear-classification", demonstrations=16, subsample=1, noise=0.5
+    ),
     markers=(
         Marker(name="right", rgba=(0.1, 0.7, 0.2, 0.5), radius=REACH),
         Marker(name="wrong", rgba=(0.8, 0.2, 0.1, 0.3), radius=REACH),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.tables import load_table
 
@@ -36,7 +36,7 @@ FAMILY = GridFamily(
     ),
     context_sizes=(1, 2, 4, 8),
     evaluation_episodes=8,
-    recipe=Recipe(expert="soft-optimal", demonstrations=16, subsample=1, noise=0.05),
+    dataset_recipe=DatasetRecipe(expert="soft-optimal", demonstrations=16, subsample=1, noise=0.05),
     layout=LAYOUT,
     kinds=KINDS,
 )

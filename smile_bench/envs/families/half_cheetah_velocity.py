@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.arrays import FloatArray
-from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import HALF_CHEETAH, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
@@ -23,28 +23,30 @@ class HalfCheetahVelocity(MujocoFamily):
     acceleration from standstill included.
     """
 
-    memory_size: ClassVar[int] = 1
+    metric_state_size: ClassVar[int] = 1
     constants: ClassVar[dict[str, float]] = {"control_cost": CONTROL_COST}
 
     def positions(self, qpos: FloatArray) -> dict[str, FloatArray]:
         return {"x_position": qpos[:, 0].copy()}
 
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+    def initial_metrics(
+        self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> StepResult:
+    def reward_and_info(self, step: ControlStep) -> StepResult:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
         forward = -np.abs(velocity - step.parameters[:, 0])
         control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
-        memory = step.memory - forward[:, None]
+        metric_state = step.metric_state - forward[:, None]
         info = {
             **self.positions(step.qpos),
             "x_velocity": velocity,
             "reward_forward": forward,
             "reward_ctrl": control,
-            "velocity_error": memory[:, 0] / step.steps,
+            "velocity_error": metric_state[:, 0] / step.steps,
         }
-        return StepResult(forward + control, info, memory)
+        return StepResult(forward + control, info, metric_state)
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float
@@ -74,6 +76,8 @@ FAMILY = HalfCheetahVelocity(
     ),
     context_sizes=(1, 2, 3, 4),
     evaluation_episodes=4,
-    recipe=Recipe(expert="half-cheetah-velocity", demonstrations=16, subsample=20, noise=0.2),
+    dataset_recipe=DatasetRecipe(
+        expert="half-cheetah-velocity", demonstrations=16, subsample=20, noise=0.2
+    ),
     markers=(Marker(name="target", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.1),),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from smile_bench.arrays import FloatArray
-from smile_bench.envs.family import Metric, Recipe
+from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import WALKER
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
@@ -29,7 +29,7 @@ class WalkerDynamics(MujocoFamily):
     that compares it with a base policy and an expert is the paper's custom metric.
     """
 
-    memory_size: ClassVar[int] = 1
+    metric_state_size: ClassVar[int] = 1
     varies_dynamics: ClassVar[bool] = True
     blind_is_base_policy: ClassVar[bool] = True
     constants: ClassVar[dict[str, float]] = {
@@ -59,23 +59,25 @@ class WalkerDynamics(MujocoFamily):
         # Gymnasium's initial height of the root joint is 1.25 m.
         return {"x_position": qpos[:, 0].copy(), "z_distance_from_origin": qpos[:, 1] - 1.25}
 
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
+    def initial_metrics(
+        self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
         return np.zeros((len(qpos), 1))
 
-    def judge(self, step: ControlStep) -> StepResult:
+    def reward_and_info(self, step: ControlStep) -> StepResult:
         velocity = (step.qpos[:, 0] - step.qpos_before[:, 0]) / self.body.dt
         control = -CONTROL_COST * np.square(step.actions).sum(axis=1)
         reward = velocity + SURVIVE_REWARD + control
-        memory = step.memory + reward[:, None]
+        metric_state = step.metric_state + reward[:, None]
         info = {
             **self.positions(step.qpos),
             "x_velocity": velocity,
             "reward_forward": velocity.copy(),
             "reward_ctrl": control,
             "reward_survive": np.full(len(reward), SURVIVE_REWARD),
-            "episode_return": memory[:, 0].copy(),
+            "episode_return": metric_state[:, 0].copy(),
         }
-        return StepResult(reward, info, memory)
+        return StepResult(reward, info, metric_state)
 
 
 FAMILY = WalkerDynamics(
@@ -101,5 +103,5 @@ FAMILY = WalkerDynamics(
     ),
     context_sizes=(1,),
     evaluation_episodes=8,
-    recipe=Recipe(expert="walker-dynamics", demonstrations=32, subsample=20),
+    dataset_recipe=DatasetRecipe(expert="walker-dynamics", demonstrations=32, subsample=20),
 )

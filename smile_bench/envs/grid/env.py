@@ -134,9 +134,9 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         """
         if np.ndim(action) != 0:
             raise InputError(f"an action is one integer, got shape {np.shape(action)}.")
-        outcome = self.simulator.step(self.family.action_rows(np.asarray(action)[None], 1))
+        result = self.simulator.step(self.family.action_rows(np.asarray(action)[None], 1))
         observation = self.simulator.observe()[0]
-        return observation, outcome.rewards[0], False, False, self._first(outcome.info)
+        return observation, result.rewards[0], False, False, self._first(result.info)
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """The episode as a picture (height, width, 3), as text, or None without a render mode."""

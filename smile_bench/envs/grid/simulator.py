@@ -129,18 +129,18 @@ class GridSimulator:
         self.reset(snapshot[:, :2])
         self.steps[:], self.returns[:] = snapshot[:, 2], snapshot[:, 3]
 
-    def step(self, actions: NDArray[Any], moving: BoolArray | None = None) -> StepResult:
+    def step(self, actions: NDArray[Any], active: BoolArray | None = None) -> StepResult:
         """Take one step.
 
         Args:
             actions: one-hot rows (N, 5).
-            moving: which environments (N,) take the step, all by default; the others keep their
-                state, and their rows of the outcome mean nothing.
+            active: which environments (N,) take the step, all by default; the others keep their
+                state, and their rows of the result mean nothing.
 
         Raises:
             InputError: actions of another shape, or rows that are not one-hot; nothing has moved.
         """
-        going = np.ones(self.num_envs, np.bool_) if moving is None else moving
+        going = np.ones(self.num_envs, np.bool_) if active is None else active
         shape = (self.num_envs, len(MOVES))
         if actions.shape != shape:
             raise InputError(f"actions must be one-hot rows {shape}, got shape {actions.shape}.")

@@ -110,7 +110,7 @@ class SmileEnv(MujocoEnv, EzPickle):
             **kwargs,
         )
         self._steps = np.zeros(1, np.int64)
-        self._memory: FloatArray = np.zeros((1, self.family.memory_size))
+        self._metric_state: FloatArray = np.zeros((1, self.family.metric_state_size))
         self._episode: FloatArray = np.zeros((1, self.family.episode_size))
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -167,7 +167,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         self.set_state(qpos, qvel)  # type: ignore[no-untyped-call]
         self._episode = episode[None].copy()
         self._steps[:] = 0
-        self._memory = self.family.begin(qpos[None], parameters, self._episode)
+        self._metric_state = self.family.initial_metrics(qpos[None], parameters, self._episode)
         self._place_markers()
         return self._observe()
 
@@ -186,23 +186,23 @@ class SmileEnv(MujocoEnv, EzPickle):
         self._steps += 1
         counters = self.data.warning.number[None]
         require_stable(self.family, counters, self._steps)
-        outcome = self.family.judge(
+        result = self.family.reward_and_info(
             ControlStep(
                 before,
                 self.data.qpos[None],
                 self.data.ctrl[None],
                 self._parameters,
                 self._episode,
-                self._memory,
+                self._metric_state,
                 self._steps,
             )
         )
-        self._memory = outcome.memory
+        self._metric_state = result.metric_state
         self._place_markers()
         if self.render_mode == "human":
             self.render()  # type: ignore[no-untyped-call]
-        info = {key: values[0] for key, values in outcome.info.items()}
-        return self._observe(), outcome.rewards[0], False, False, info
+        info = {key: values[0] for key, values in result.info.items()}
+        return self._observe(), result.rewards[0], False, False, info
 
     def _step_mujoco_simulation(self, ctrl: NDArray[Any], n_frames: int) -> None:
         self.data.ctrl[:] = ctrl

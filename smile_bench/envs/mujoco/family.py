@@ -35,7 +35,7 @@ class ControlStep(NamedTuple):
     """Task parameters, (N, P)."""
     episode: FloatArray
     """What was drawn for the episode, (N, E)."""
-    memory: FloatArray
+    metric_state: FloatArray
     """What the episode's metrics remember, (N, M), as it was before the step."""
     steps: IntArray
     """Control steps taken in the episode, this one included, (N,)."""
@@ -60,7 +60,7 @@ class MujocoFamily(Family):
     """Observed numbers beyond the body's."""
     episode_size: ClassVar[int] = 0
     """E: numbers drawn for each episode."""
-    memory_size: ClassVar[int] = 1
+    metric_state_size: ClassVar[int] = 1
     """M: numbers that the metrics remember."""
     varies_dynamics: ClassVar[bool] = False
     """Whether tasks change the physics."""
@@ -138,9 +138,11 @@ class MujocoFamily(Family):
         """Gymnasium's ``v5`` position keys of ``info``, each (N,)."""
 
     @abstractmethod
-    def begin(self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray) -> FloatArray:
-        """The memory (N, M) of episodes that start now."""
+    def initial_metrics(
+        self, qpos: FloatArray, parameters: FloatArray, episode: FloatArray
+    ) -> FloatArray:
+        """The metric state (N, M) of episodes that start now."""
 
     @abstractmethod
-    def judge(self, step: ControlStep) -> StepResult:
-        """Reward, info and memory after a control step."""
+    def reward_and_info(self, step: ControlStep) -> StepResult:
+        """Reward, info and metric state after a control step."""

@@ -146,7 +146,7 @@ class Simulator:
         self._warnings: NDArray[np.int32] = self._batch.warning[:, :, 1]
         self.parameters: FloatArray = np.zeros((num_envs, len(family.parameter_names)))
         self.episode: FloatArray = np.zeros((num_envs, family.episode_size))
-        self.memory: FloatArray = np.zeros((num_envs, family.memory_size))
+        self.metric_state: FloatArray = np.zeros((num_envs, family.metric_state_size))
         self.steps: IntArray = np.zeros(num_envs, np.int64)
         self._action_shape = (num_envs, body.actions)
 
@@ -199,7 +199,7 @@ class Simulator:
         self._batch.forward(where)
         self._batch.warning[where] = 0
         self.steps[where] = 0
-        self.memory[where] = self.family.begin(
+        self.metric_state[where] = self.family.initial_metrics(
             self.qpos[where], self.parameters[where], self.episode[where]
         )
 
@@ -236,23 +236,23 @@ class Simulator:
 
         Positions, velocities, what the episode drew, the metric state and the steps taken.
         """
-        columns = (self.qpos, self.qvel, self.episode, self.memory, self.steps[:, None])
+        columns = (self.qpos, self.qvel, self.episode, self.metric_state, self.steps[:, None])
         return np.hstack([column.astype(np.float64) for column in columns])
 
     def restore(self, snapshot: FloatArray) -> None:
         """Continue all episodes from what :meth:`snapshot` returned."""
         size = self.family.state_size
         self.reset(snapshot[:, :size])
-        self.memory[:] = snapshot[:, size:-1]
+        self.metric_state[:] = snapshot[:, size:-1]
         self.steps[:] = snapshot[:, -1]
 
-    def step(self, actions: NDArray[Any], moving: BoolArray | None = None) -> StepResult:
+    def step(self, actions: NDArray[Any], active: BoolArray | None = None) -> StepResult:
         """Take one control step.
 
         Args:
             actions: (N, nu), in [-1, 1].
-            moving: which environments (N,) take the step, all by default. The others keep their
-                state; their rows of the outcome mean nothing.
+            active: which environments (N,) take the step, all by default. The others keep their
+                state; their rows of the result mean nothing.
 
         Raises:
             InputError: actions of another shape or not finite; nothing has moved.
@@ -262,31 +262,31 @@ class Simulator:
         self._control[:] = actions
         before = self.qpos.copy()
         frame_skip = self.family.body.frame_skip
-        if moving is None:
+        if active is None:
             self._batch.step(nstep=frame_skip)
             self.steps += 1
             steps = self.steps
         else:
-            self._batch.step(np.flatnonzero(moving), nstep=frame_skip)
-            self.steps += moving
+            self._batch.step(np.flatnonzero(active), nstep=frame_skip)
+            self.steps += active
             # A mean over the steps of an episode that has not begun would divide by zero.
             steps = np.maximum(self.steps, 1)
         if np.count_nonzero(self._warnings):
             require_stable(self.family, self._warnings, self.steps)
-        outcome = self.family.judge(
+        result = self.family.reward_and_info(
             ControlStep(
                 before,
                 self.qpos,
                 self._control,
                 self.parameters,
                 self.episode,
-                self.memory,
+                self.metric_state,
                 steps,
             )
         )
         # A copy, because the next reset writes into it and infos may share its memory.
-        self.memory = outcome.memory.copy()
-        return outcome
+        self.metric_state = result.metric_state.copy()
+        return result
 
 
 def sample_start(

@@ -186,7 +186,7 @@ def train_expert(
     option, suffix = ("", "") if kind == "expert" else (f" --{kind}", f"-{kind}")
     command = f"smile-bench experts train {family}{option} --seed {seed}"
     recipe = {**training_recipe(command, seed), "seconds": round(seconds)}
-    path = directory / f"{declared.recipe.expert}{suffix}.safetensors"
+    path = directory / f"{declared.dataset_recipe.expert}{suffix}.safetensors"
     if kind == "shared" and isinstance(training, PPO):
         write_shared(path, training, recipe)
         return path

@@ -11,7 +11,7 @@ from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError, SimulationError
 
 
-def begin(family: MujocoFamily, n: int = 3) -> Simulator:
+def started(family: MujocoFamily, n: int = 3) -> Simulator:
     simulator = Simulator(family, n, threads=1)
     parameters = family.tasks["train"][:n]
     simulator.set_tasks(parameters)
@@ -21,7 +21,7 @@ def begin(family: MujocoFamily, n: int = 3) -> Simulator:
 
 
 def test_unstable_environments_are_named_until_they_are_reset(family: MujocoFamily) -> None:
-    simulator = begin(family)
+    simulator = started(family)
     actions = np.zeros((3, family.body.actions))
     simulator.step(actions)
     simulator.qvel[1, 0] = np.inf
@@ -38,10 +38,10 @@ def test_unstable_environments_are_named_until_they_are_reset(family: MujocoFami
 
 
 def test_those_that_do_not_move_keep_their_state(family: MujocoFamily) -> None:
-    simulator, alone = begin(family), begin(family)
+    simulator, alone = started(family), started(family)
     actions = np.random.default_rng(1).uniform(-1, 1, (3, family.body.actions))
     before = simulator.qpos.copy()
-    simulator.step(actions, moving=np.array([True, False, True]))
+    simulator.step(actions, active=np.array([True, False, True]))
     alone.step(actions)
     assert simulator.steps.tolist() == [1, 0, 1]
     assert simulator.time.tolist() == [family.body.dt, 0.0, family.body.dt]
@@ -50,7 +50,7 @@ def test_those_that_do_not_move_keep_their_state(family: MujocoFamily) -> None:
 
 
 def test_an_episode_does_not_depend_on_its_slot_or_company(family: MujocoFamily) -> None:
-    together = begin(family)
+    together = started(family)
     alone = Simulator(family, 1, threads=1)
     alone.set_tasks(together.parameters[2:])
     alone.reset(np.concatenate((together.qpos, together.qvel, together.episode), axis=1)[2:])
@@ -62,7 +62,7 @@ def test_an_episode_does_not_depend_on_its_slot_or_company(family: MujocoFamily)
 
 def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
     """Warm start, controls and memory of the metrics included."""
-    used, fresh = begin(family), begin(family)
+    used, fresh = started(family), started(family)
     states = np.concatenate((fresh.qpos, fresh.qvel, fresh.episode), axis=1)
     rng = np.random.default_rng(3)
     for actions in rng.uniform(-1, 1, (10, 3, family.body.actions)):
@@ -78,7 +78,7 @@ def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
 def test_bad_arguments(family: MujocoFamily) -> None:
     with pytest.raises(InputError, match="num_envs must be at least 1, got 0"):
         Simulator(family, 0)
-    simulator = begin(family)
+    simulator = started(family)
     with pytest.raises(InputError, match="task parameters must have shape"):
         simulator.set_tasks(np.zeros((2, 1)))
     with pytest.raises(InputError, match=r"here in an array of shape \(2, \d+\); got"):
