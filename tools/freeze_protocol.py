@@ -41,7 +41,7 @@ def freeze(family_id: str) -> None:
 
     # The expert on the protocol's own episodes; the task-blind expert on every other task, so that
     # a task's zero does not hang on which others its episodes happened to draw.
-    expert = measure(family, "expert", meta_test.tasks, meta_test.others, states)
+    expert = measure(family, "expert", meta_test.tasks, meta_test.mismatched_tasks, states)
     number = len(family.table("test"))
     repeats = max(1, round(BLIND_EPISODES / (number * (number - 1))))
     pairs = [(i, j) for i in range(number) for j in range(number) if i != j]

@@ -192,7 +192,7 @@ def adapt(
     """
     table = family.table("test")
     if isinstance(agent, PrivilegedAgent):
-        return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.others])
+        return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.mismatched_tasks])
     if isinstance(agent, type) or not isinstance(agent, Agent):
         raise AgentError(
             f"{agent!r} is no object with a method adapt(contexts) -> policy; see "

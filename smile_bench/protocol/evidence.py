@@ -23,13 +23,13 @@ __all__ = [
     "EVIDENCE_FORMAT",
     "Evidence",
     "Recorder",
-    "checkpoints",
+    "keyframes",
     "read_evidence",
     "row_digests",
 ]
 
 EVIDENCE_FORMAT = "smile-bench-evidence-1"
-CHECKPOINT_EVERY = 10
+KEYFRAME_EVERY = 10
 """Control steps between two recorded states. Contacts amplify last bits too fast for longer
 stretches to be replayed on another machine."""
 NO_DEMONSTRATION = -1
@@ -39,7 +39,7 @@ MAXIMUM_FILE = 256 << 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """E episodes of T control steps, with states at C checkpoints."""
+    """E episodes of T control steps, with states at C keyframes."""
 
     family: str
     protocol_version: str
@@ -98,12 +98,12 @@ class Recorder:
     """
 
     def __init__(self, family: Family, slots: int) -> None:
-        self.steps = checkpoints(family)
+        self.steps = keyframes(family)
         self.actions = np.zeros((slots, family.horizon, family.action_size), np.float32)
         self._states: list[FloatArray] = []
 
     def record(self, step: int, actions: Float32Array, simulator: BatchSimulator) -> None:
-        """Keep what was done in a control step, from 0, and at checkpoints where it led."""
+        """Keep what was done in a control step, from 0, and at keyframes where it led."""
         self.actions[:, step] = actions
         if step + 1 in self.steps:
             self._states.append(simulator.state())
@@ -131,9 +131,9 @@ def context_demonstrations(meta_test: MetaTest, sizes: IntArray) -> IntArray:
     return np.where(np.arange(order.shape[1]) < sizes[:, None], order, NO_DEMONSTRATION)
 
 
-def checkpoints(family: Family) -> IntArray:
+def keyframes(family: Family) -> IntArray:
     """Control steps after which states are recorded, (C,)."""
-    regular = np.arange(CHECKPOINT_EVERY, family.horizon, CHECKPOINT_EVERY)
+    regular = np.arange(KEYFRAME_EVERY, family.horizon, KEYFRAME_EVERY)
     return np.append(regular, family.horizon)
 
 
@@ -190,7 +190,7 @@ def _read(path: Path, file: h5py.File, family: Family, episodes: int) -> Evidenc
     if set(file) != set(TYPES):
         raise ProtocolError(f"{path} holds {sorted(file)}, expected {sorted(TYPES)}.")
     require_hard_links(path, file, ProtocolError)
-    steps = checkpoints(family)
+    steps = keyframes(family)
     width = family.make_simulator(1, threads=1).state().shape[1]
     shapes = {
         "actions": (episodes, family.horizon, family.action_size),

@@ -24,6 +24,14 @@ from smile_bench.io.tensors import read_tensors
 __all__ = ["PROTOCOL", "MetaTest", "References", "load_meta_test", "sample_meta_test"]
 
 PROTOCOL = "v0"
+ARRAYS = {
+    "tasks": "tasks",
+    "others": "mismatched_tasks",
+    "demonstrations": "demonstrations",
+    "shots": "shots",
+    "initial_states": "initial_states",
+}
+"""Name of each frozen array in the file, to the attribute of :class:`MetaTest`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,7 +51,7 @@ class MetaTest:
     family: str
     tasks: IntArray
     """Meta-test task of each episode, (E,)."""
-    others: IntArray
+    mismatched_tasks: IntArray
     """Another meta-test task, which the task-blind expert acts for, (E,)."""
     demonstrations: IntArray
     """Demonstrations in the order in which contexts take them, (E, K): k shots, the first k."""
@@ -89,18 +97,12 @@ class MetaTest:
 
     def select(self, episodes: IntArray) -> MetaTest:
         """The same with some of the episodes only; its version is of no protocol."""
-        chosen: dict[str, Any] = {name: a[episodes] for name, a in self.arrays().items()}
+        chosen: dict[str, Any] = {ARRAYS[name]: a[episodes] for name, a in self.arrays().items()}
         return replace(self, **chosen)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The frozen arrays by name."""
-        return {
-            "tasks": self.tasks,
-            "others": self.others,
-            "demonstrations": self.demonstrations,
-            "shots": self.shots,
-            "initial_states": self.initial_states,
-        }
+        """The frozen arrays, by their names in the file."""
+        return {name: getattr(self, attribute) for name, attribute in ARRAYS.items()}
 
 
 def sample_meta_test(
@@ -125,7 +127,7 @@ def sample_meta_test(
     return MetaTest(
         family=family.id,
         tasks=tasks,
-        others=(tasks + 1 + shift) % number,
+        mismatched_tasks=(tasks + 1 + shift) % number,
         demonstrations=order[:, : sizes.max()].copy(),
         shots=sizes[np.tile(np.arange(each), number) % len(sizes)],
         initial_states=initial_states,
@@ -176,7 +178,10 @@ def load_meta_test(family: str) -> MetaTest:
             }
         )
         meta_test = MetaTest(
-            family=family, dataset=file.text("dataset"), references=references, **arrays
+            family=family,
+            dataset=file.text("dataset"),
+            references=references,
+            **{ARRAYS[name]: array for name, array in arrays.items()},
         )
         # Shared by all evaluations of the process.
         for array in (*arrays.values(), *references.expert.values(), *references.blind.values()):

@@ -24,7 +24,7 @@ class Replay:
     episodes: Mapping[str, FloatArray]
     """Each of the family's metrics, (E,)."""
     states: FloatArray
-    """States at the checkpoints, (E, C, W)."""
+    """States at the keyframes, (E, C, W)."""
     evidence: Evidence
 
     @property
@@ -53,7 +53,7 @@ def replay(
         family: the family.
         meta_test: its frozen meta-test set.
         evidence: of all its episodes.
-        guided: put the episodes into the recorded state after each checkpoint, so that differences
+        guided: put the episodes into the recorded state after each keyframe, so that differences
             between machines do not grow further than from one to the next.
         watch: is given every control step, from 0, and the observations (E, O) before it.
 

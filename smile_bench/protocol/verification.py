@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -15,13 +14,14 @@ from numpy.typing import NDArray
 
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
+from smile_bench.checks import Check
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import InputError, ProtocolError, SimulationError
 from smile_bench.protocol.evaluation import context_sizes, load_frozen
 from smile_bench.protocol.evidence import (
     Evidence,
-    checkpoints,
     context_demonstrations,
+    keyframes,
     row_digests,
 )
 from smile_bench.protocol.meta_test import MetaTest
@@ -30,7 +30,7 @@ from smile_bench.protocol.rerun import rerun_agent
 from smile_bench.protocol.result import Result, normalised_scores
 from smile_bench.protocol.result_file import read_result
 
-__all__ = ["AgentLoader", "Finding", "Verification", "made_here", "verify_result"]
+__all__ = ["AgentLoader", "Verification", "made_here", "verify_result"]
 
 AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
 """The agent of a name for a family's id, as :func:`smile_bench.load_agent`."""
@@ -51,14 +51,6 @@ ROUNDING = 1e-9
 """Relative difference of numbers that another version of NumPy may have summed in another order."""
 
 
-class Finding(NamedTuple):
-    """One thing that was checked."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
 @dataclass(frozen=True)
 class Verification:
     """What verifying a result found."""
@@ -67,7 +59,7 @@ class Verification:
     exact: bool
     """Whether the replay met every recorded state to the last bit. If not, and the result was made
     elsewhere, states and metrics were compared within tolerances."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Check, ...]
 
     @property
     def passed(self) -> bool:
@@ -91,14 +83,14 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
     try:
         result = read_result(directory, evidence=True)
     except ProtocolError as error:
-        return Verification(directory, False, (Finding("files", False, str(error)),))
+        return Verification(directory, False, (Check("files", False, str(error)),))
     evidence, family = result.evidence, get_family(result.family)
     assert evidence is not None
-    findings = [Finding("files", True, "well formed, sealed, and of one evaluation")]
+    findings = [Check("files", True, "well formed, sealed, and of one evaluation")]
     try:
         meta_test, dataset = load_frozen(family)
     except ProtocolError as error:
-        return Verification(directory, False, (*findings, Finding("protocol", False, str(error))))
+        return Verification(directory, False, (*findings, Check("protocol", False, str(error))))
     findings += _facts(family, result, evidence, meta_test)
     exact = False
     if all(finding.passed for finding in findings):
@@ -107,9 +99,9 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
             findings += more
             if rerun is not None:
                 again = rerun_agent(family, result, meta_test, dataset, rerun, exact)
-                findings += [Finding(*found) for found in again]
+                findings += [Check(*found) for found in again]
         except (InputError, SimulationError) as error:
-            findings.append(Finding("replay", False, str(error)))
+            findings.append(Check("replay", False, str(error)))
     return Verification(directory, exact, tuple(findings))
 
 
@@ -121,7 +113,7 @@ def made_here(result: Result) -> bool:
 
 def _facts(
     family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     """Protocol, contexts and actions: what needs no simulator."""
     known = (meta_test.version, meta_test.digest, meta_test.dataset, meta_test.version)
     stated = (
@@ -133,7 +125,7 @@ def _facts(
     detail = (
         f"{meta_test.version} here, the result says {', '.join(sorted({stated[0], stated[3]}))}"
     )
-    yield Finding("protocol", stated == known, detail)
+    yield Check("protocol", stated == known, detail)
     shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
     sizes = context_sizes(family, meta_test, shots)
     expected: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {
@@ -143,32 +135,32 @@ def _facts(
         "shots": (evidence.shots, sizes),
         "demonstrations": (evidence.demonstrations, context_demonstrations(meta_test, sizes)),
         "initial_digests": (evidence.initial_digests, row_digests(meta_test.initial_states)),
-        "steps": (evidence.steps, checkpoints(family)),
+        "steps": (evidence.steps, keyframes(family)),
     }
     wrong = [name for name, pair in expected.items() if not np.array_equal(*pair)]
     detail = f"{', '.join(wrong)} differ from the frozen ones" if wrong else "are the frozen ones"
-    yield Finding("contexts and initial states", not wrong, detail)
+    yield Check("contexts and initial states", not wrong, detail)
     if isinstance(family.action_space, spaces.Discrete):
         chosen = evidence.actions.argmax(axis=2)
         right = np.array_equal(
             np.eye(family.action_size, dtype=np.float32)[chosen], evidence.actions
         )
-        yield Finding("actions", right, "one-hot rows" if right else "are not one-hot rows")
+        yield Check("actions", right, "one-hot rows" if right else "are not one-hot rows")
     else:
         largest = float(np.abs(evidence.actions).max())
-        yield Finding("actions", largest <= 1.0, f"largest {largest:.6g}")
+        yield Check("actions", largest <= 1.0, f"largest {largest:.6g}")
 
 
 def _replayed(
     family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
-) -> tuple[bool, list[Finding]]:
+) -> tuple[bool, list[Check]]:
     """Whether the replay is exact, and what it says of states, metrics and scores."""
     found = replay(family, meta_test, evidence)
     exact, here = bool(found.equal.all()), made_here(result)
     if exact or here:
         met = int(found.equal.sum())
         detail = f"{met} of {found.equal.size} states met to the last bit"
-        findings = [Finding("replay", exact, detail)]
+        findings = [Check("replay", exact, detail)]
         slack = 0.0 if result.versions["numpy"] == metadata.version("numpy") else ROUNDING
         findings += _same_metrics(result, found.episodes, slack)
     else:
@@ -179,17 +171,17 @@ def _replayed(
     scores = normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references)
     right = _same(result.scores, scores, slack)
     detail = "follow from the episodes" if right else f"the episodes give {np.nanmean(scores):.6g}"
-    findings.append(Finding("scores", right, f"score {result.score:.6g}, {detail}"))
+    findings.append(Check("scores", right, f"score {result.score:.6g}, {detail}"))
     return exact, findings
 
 
 def _same_metrics(
     result: Result, episodes: Mapping[str, FloatArray], slack: float
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     for name, values in episodes.items():
         right = _same(result.episodes[name], values, slack)
         worst = float(np.abs(result.episodes[name] - values).max())
-        yield Finding(
+        yield Check(
             f"metric {name}", right, f"{len(values)} episodes, largest difference {worst:.3g}"
         )
 
@@ -198,7 +190,7 @@ def _same(one: FloatArray, other: FloatArray, slack: float) -> bool:
     return bool(np.allclose(one, other, rtol=slack, atol=slack, equal_nan=True))
 
 
-def _near_states(result: Result, found: Replay) -> Finding:
+def _near_states(result: Result, found: Replay) -> Check:
     quantiles = {q: float(np.quantile(found.deviations, q)) for q in STATE_TOLERANCES}
     right = all(quantiles[q] <= bound for q, bound in STATE_TOLERANCES.items())
     measured = ", ".join(
@@ -206,19 +198,19 @@ def _near_states(result: Result, found: Replay) -> Finding:
         for q, bound in STATE_TOLERANCES.items()
     )
     made = f"MuJoCo {result.versions['mujoco']} on {result.hardware['machine']}"
-    return Finding("replay", right, f"made with {made}; deviations {measured}")
+    return Check("replay", right, f"made with {made}; deviations {measured}")
 
 
 def _near_metrics(
     family: Family, result: Result, found: Replay, meta_test: MetaTest
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     for name, values in found.episodes.items():
         gap = np.abs(meta_test.references.expert[name] - meta_test.references.blind[name]).max()
         bound = METRIC_TOLERANCE * max(1.0, float(gap))
         share = float((np.abs(result.episodes[name] - values) <= bound).mean())
         detail = f"{share:.1%} of the episodes within {bound:.3g} (at least {METRIC_SHARE:.0%})"
-        yield Finding(f"metric {name}", share >= METRIC_SHARE, detail)
+        yield Check(f"metric {name}", share >= METRIC_SHARE, detail)
     replayed = normalised_scores(family.id, meta_test.tasks, found.episodes, meta_test.references)
     difference = abs(float(np.nanmean(replayed)) - result.score)
     detail = f"differs by {difference:.3g} from the replay's (at most {SCORE_TOLERANCE:g})"
-    yield Finding("score of the replay", difference <= SCORE_TOLERANCE, detail)
+    yield Check("score of the replay", difference <= SCORE_TOLERANCE, detail)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from smile_bench.checks import Check
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.entries import Evaluated, read_entry
 from smile_bench.leaderboard.verification import Status, Verifier, default_cache
-from smile_bench.protocol.verification import Finding, Verification
+from smile_bench.protocol.verification import Verification
 from tests.helpers.made_entries import ANT, result, write_entry, write_result
 
 
@@ -20,8 +21,8 @@ class Replays:
     def __call__(self, folder: Path) -> Verification:
         self.asked += 1
         findings = (
-            Finding("files", True, "well formed"),
-            Finding("replay", not self.wrong, self.wrong),
+            Check("files", True, "well formed"),
+            Check("replay", not self.wrong, self.wrong),
         )
         return Verification(folder, self.exact, findings)
 

@@ -56,23 +56,23 @@ def test_it_belongs_to_the_shipped_dataset(family: str) -> None:
 
 
 @pytest.mark.parametrize("name", all_families())
-def test_drawn_sets_cover_tasks_shots_and_others_evenly(name: str) -> None:
+def test_drawn_sets_cover_tasks_shots_and_mismatched_tasks_evenly(name: str) -> None:
     family = get_family(name)
     number, each = len(family.table("test")), family.evaluation_episodes
     rng = np.random.default_rng(0)
     states = rng.standard_normal((number * each, family.state_size))
     drawn = sample_meta_test(family, states, "digest", rng)
     assert (np.bincount(drawn.tasks) == each).all()
-    assert (drawn.others != drawn.tasks).all()
-    assert drawn.others.min() >= 0
-    assert drawn.others.max() < number
+    assert (drawn.mismatched_tasks != drawn.tasks).all()
+    assert drawn.mismatched_tasks.min() >= 0
+    assert drawn.mismatched_tasks.max() < number
     for task in range(number):
         mine = drawn.tasks == task
-        assert len(np.unique(drawn.others[mine])) == min(each, number - 1)
+        assert len(np.unique(drawn.mismatched_tasks[mine])) == min(each, number - 1)
         counts = np.bincount(drawn.shots[mine])[list(family.context_sizes)]
         assert counts.max() - counts.min() <= 1
     # Others are no neighbours: every distance between task and other comes up.
-    assert len(np.unique((drawn.others - drawn.tasks) % number)) == number - 1
+    assert len(np.unique((drawn.mismatched_tasks - drawn.tasks) % number)) == number - 1
     for row in drawn.demonstrations:
         assert len(set(row)) == len(row) == max(family.context_sizes)
     assert drawn.demonstrations.max() < family.dataset_recipe.demonstrations
