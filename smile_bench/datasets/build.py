@@ -25,7 +25,7 @@ from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import DatasetError
 from smile_bench.experts.noisy import Medium, Noisy
 from smile_bench.experts.policy import load_expert
-from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
+from smile_bench.experts.task_blind import load_task_blind, sample_mismatched_tasks
 from smile_bench.io.files import write_atomically
 from smile_bench.io.tensors import read_tensors
 
@@ -208,7 +208,7 @@ def _demonstrator(
     if half is None:
         return expert
     tasks = np.repeat(np.arange(block.first, block.last), config.demonstrations)
-    others = sample_other_tasks(_stream(config, block, 2), family.table(block.split), tasks)
+    others = sample_mismatched_tasks(_stream(config, block, 2), family.table(block.split), tasks)
     return Medium(expert, load_task_blind(family), others, half.rate)
 
 

@@ -16,7 +16,7 @@ from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, require_known
 from smile_bench.experts.noisy import Medium
 from smile_bench.experts.policy import expert_metrics, load_expert
-from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
+from smile_bench.experts.task_blind import load_task_blind, sample_mismatched_tasks
 
 __all__ = [
     "EXPERT",
@@ -138,7 +138,7 @@ def calibrate(family: Family) -> Calibration:
     episodes = max(CALIBRATION_EPISODES, CALIBRATION_STEPS // family.horizon)
     each = math.ceil(episodes / len(table))
     tasks = np.repeat(np.arange(len(table)), each)
-    others = sample_other_tasks(np.random.default_rng([CALIBRATION_SEED, 1]), table, tasks)
+    others = sample_mismatched_tasks(np.random.default_rng([CALIBRATION_SEED, 1]), table, tasks)
 
     def mean(rate: float) -> float:
         policy = Medium(expert, blind, others, rate)

@@ -9,7 +9,7 @@ from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.experts.policy import load_base_policy, load_expert
 
-__all__ = ["load_task_blind", "sample_other_tasks"]
+__all__ = ["load_task_blind", "sample_mismatched_tasks"]
 
 
 def load_task_blind(family: str | Family) -> PrivilegedPolicy:
@@ -23,7 +23,9 @@ def load_task_blind(family: str | Family) -> PrivilegedPolicy:
     return load_base_policy(family) if family.blind_is_base_policy else load_expert(family)
 
 
-def sample_other_tasks(rng: np.random.Generator, table: FloatArray, tasks: IntArray) -> FloatArray:
+def sample_mismatched_tasks(
+    rng: np.random.Generator, table: FloatArray, tasks: IntArray
+) -> FloatArray:
     """Parameters (N, P) of another task of a table than each of ``tasks`` (N,), drawn evenly."""
     shift = rng.integers(1, len(table), size=len(tasks))
     return np.asarray(table[(tasks + shift) % len(table)])

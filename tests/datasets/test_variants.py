@@ -21,7 +21,7 @@ from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import DatasetError, InputError, UnknownNameError
 from smile_bench.experts.noisy import Medium, Noisy
 from smile_bench.experts.policy import load_expert
-from smile_bench.experts.task_blind import load_task_blind, sample_other_tasks
+from smile_bench.experts.task_blind import load_task_blind, sample_mismatched_tasks
 from smile_bench.io.files import write_atomically
 
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
@@ -129,7 +129,7 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
     expert, blind = load_expert(GRID), load_task_blind(GRID)
     table = family.table("train")
     tasks = np.arange(len(table))
-    others = sample_other_tasks(np.random.default_rng(0), table, tasks)
+    others = sample_mismatched_tasks(np.random.default_rng(0), table, tasks)
     simulator = family.make_simulator(len(table))
     simulator.set_tasks(table)
     rng = np.random.default_rng(1)
@@ -147,7 +147,7 @@ def test_the_ends_of_half_an_expert_are_the_references() -> None:
 def test_another_task_is_never_the_own() -> None:
     table = get_family(GRID).table("validation")
     tasks = np.repeat(np.arange(len(table)), 50)
-    others = sample_other_tasks(np.random.default_rng(0), table, tasks)
+    others = sample_mismatched_tasks(np.random.default_rng(0), table, tasks)
     assert not (others == table[tasks]).all(axis=1).any()
     assert all(len(np.unique(others[tasks == t], axis=0)) == len(table) - 1 for t in (0, 7))
 
