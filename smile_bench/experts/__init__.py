@@ -1,1 +1,1 @@
-"""Privileged policies: they demonstrate, and they define the scores 1 and 0."""
+"""Policies that see the task: the experts (score 1) and the task-blind policies (score 0)."""

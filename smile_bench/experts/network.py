@@ -1,4 +1,4 @@
-"""The networks of the experts in NumPy: reading them, and the same outputs on any processors."""
+"""The experts' networks in NumPy: reading them, and computing the same outputs on any machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from smile_bench.arrays import Float32Array
 from smile_bench.io.tensors import TensorFile
 
-__all__ = ["Float32Array", "forward", "unpack_network"]
+__all__ = ["forward", "unpack_network"]
 
 
 def forward(
@@ -26,13 +26,13 @@ def forward(
 
     Args:
         features: (N, in).
-        weights: one matrix (out, in) a layer.
-        biases: one vector (out,) a layer.
+        weights: one matrix (out, in) per layer.
+        biases: one vector (out,) per layer.
         activation: ``"tanh"`` or ``"relu"``, of all layers but the last.
     """
     x = features
     last = len(weights) - 1
-    # One thread: the sums must not depend on how many processors there are.
+    # One thread: the order of the sums must not depend on the number of processors.
     with _blas().limit(limits=1, user_api="blas"):
         for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             x = x @ weight.T + bias
@@ -42,12 +42,12 @@ def forward(
 
 
 def unpack_network(file: TensorFile, stacked: tuple[int, ...] = ()) -> dict[str, Any]:
-    """A network's ``weights``, ``biases``, ``mean`` and ``scale`` from a file, checked.
+    """Read and check the ``weights``, ``biases``, ``mean`` and ``scale`` of a network.
 
     Args:
-        file: layers as ``layer0.weight`` (out, in), ``layer0.bias`` (out,) and so on, beside
+        file: holds layers as ``layer0.weight`` (out, in), ``layer0.bias`` (out,) and so on, and
             ``mean`` and ``scale`` (in,) of the features.
-        stacked: shape that goes before all of these, where a file holds many networks in one.
+        stacked: leading shape of all these tensors, where a file stacks several networks.
 
     Raises:
         SmileError: of the file's type; a tensor is missing or has another shape or type.
@@ -65,10 +65,14 @@ def unpack_network(file: TensorFile, stacked: tuple[int, ...] = ()) -> dict[str,
     pairs = [array for layer in zip(weights, biases, strict=True) for array in layer]
     for array, shape in zip((mean, scale, *pairs), expected, strict=True):
         if array.shape != shape or array.dtype != np.float32:
-            raise file.damaged(f"its layers do not fit: {array.dtype} {array.shape}, not {shape}")
+            raise file.damaged(
+                f"its layers do not fit together: found {array.dtype} {array.shape}, expected "
+                f"float32 {shape}"
+            )
     return {"weights": weights, "biases": biases, "mean": mean, "scale": scale}
 
 
 @cache
 def _blas() -> ThreadpoolController:
+    # Finding the libraries takes milliseconds, so it is done once.
     return ThreadpoolController()

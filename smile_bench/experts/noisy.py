@@ -1,4 +1,4 @@
-"""Worse experts: one with noise on its actions, and one that is half as good."""
+"""Worse experts: one with noise on its actions, and one that scores half."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Medium", "Noisy"]
 
 @dataclass(frozen=True, eq=False)
 class Noisy:
-    """The expert, disturbed independently at every control step.
+    """The expert with independent noise at every control step.
 
-    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]; a choice
-    among moves is, with probability ``scale``, drawn anew evenly from all of them.
+    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]. A
+    discrete action is, with probability ``scale``, replaced by a uniformly random one.
     """
 
     family: Family
@@ -46,33 +46,33 @@ class Noisy:
         parameters: FloatArray,
         rng: np.random.Generator | None = None,
     ) -> Float32Array:
-        """Actions (N, A) for observations (N, O) in tasks (N, P).
+        """Sample actions (N, A) for observations (N, O) in tasks (N, P).
 
         Raises:
-            InputError: no generator to draw from.
+            InputError: no generator was given.
         """
         rng = _require_generator(rng)
         actions = self.expert.act(observations, parameters, rng)
         if isinstance(self.family.action_space, spaces.Discrete):
-            redrawn = rng.random((len(actions), 1)) < self.scale
-            drawn = self.family.random_actions(rng, len(actions))
-            return np.where(redrawn, drawn, actions).astype(np.float32)
+            replaced = rng.random((len(actions), 1)) < self.scale
+            uniform = self.family.random_actions(rng, len(actions))
+            return np.where(replaced, uniform, actions).astype(np.float32)
         noise = self.scale * rng.standard_normal(actions.shape)
         return np.clip(actions + noise, -1.0, 1.0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Medium:
-    """The expert, whose action is replaced by the task-blind expert's at a rate.
+    """The expert, with some of its actions replaced by the task-blind expert's.
 
-    Replacements are drawn independently at every control step. At rate 0 it is the expert and at
-    rate 1 the task-blind expert, so some rate between gives half the score in any family.
+    Each control step is replaced independently with probability ``rate``. Rate 0 is the expert and
+    rate 1 the task-blind expert, so some rate between them gives half the score in any family.
     """
 
     expert: PrivilegedPolicy
     blind: PrivilegedPolicy
-    others: FloatArray
-    """What the task-blind expert is told in each episode, (N, P)."""
+    mismatched_tasks: FloatArray
+    """Parameters of the task that the task-blind expert sees in each episode, (N, P)."""
     rate: float
 
     @property
@@ -91,18 +91,21 @@ class Medium:
         parameters: FloatArray,
         rng: np.random.Generator | None = None,
     ) -> Float32Array:
-        """Actions (N, A) for observations (N, O) in tasks (N, P).
+        """Sample actions (N, A) for observations (N, O) in tasks (N, P).
 
         Raises:
-            InputError: no generator to draw from.
+            InputError: no generator was given.
         """
         rng = _require_generator(rng)
         right = self.expert.act(observations, parameters, rng)
-        wrong = self.blind.act(observations, self.others, rng)
+        wrong = self.blind.act(observations, self.mismatched_tasks, rng)
         return np.where(rng.random((len(right), 1)) < self.rate, wrong, right)
 
 
 def _require_generator(rng: np.random.Generator | None) -> np.random.Generator:
     if rng is None:
-        raise InputError("variants of an expert draw their actions: give them a generator.")
+        raise InputError(
+            "noisy and medium experts sample their actions: give them a generator, such as "
+            "rng=numpy.random.default_rng(0)."
+        )
     return rng

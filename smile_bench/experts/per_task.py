@@ -1,4 +1,4 @@
-"""Experts of one policy per task, for families whose tasks are a table of different dynamics."""
+"""Experts with one policy per task, for families whose tasks are a table of dynamics."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from smile_bench.errors import ExpertError
 from smile_bench.experts.network import forward, unpack_network
 from smile_bench.io.files import write_atomically
 from smile_bench.io.tensors import TensorFile
+from smile_bench.learning.normaliser import Normaliser
 
 __all__ = ["FORMAT", "PerTaskExperts", "unpack_per_task", "write_per_task"]
 
@@ -26,19 +27,19 @@ FORMAT = "smile-bench-specialists-1"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PerTaskExperts:
-    """One deterministic policy a task; which one acts follows from the task's parameters.
+    """One deterministic policy per task; the task's parameters select the policy.
 
-    Each is a multilayer perceptron of tanh layers on ``(observation - mean) / scale``, clipped;
-    its output is clipped to [-1, 1].
+    Each policy is a multilayer perceptron of tanh layers on ``(observation - mean) / scale``,
+    clipped; its output is clipped to [-1, 1].
     """
 
     family: str
     tasks: FloatArray
-    """Parameters of the tasks that there are policies for, (N, P)."""
+    """Parameters of the tasks that have a policy, (N, P)."""
     weights: tuple[Float32Array, ...]
-    """One stack of matrices (N, out, in) a layer."""
+    """One stack of matrices (N, out, in) per layer."""
     biases: tuple[Float32Array, ...]
-    """One stack (N, out) a layer."""
+    """One stack (N, out) per layer."""
     mean: Float32Array
     """(N, observation_size)."""
     scale: Float32Array
@@ -68,28 +69,28 @@ class PerTaskExperts:
         Args:
             observations: (N, observation_size).
             parameters: the task of each, (N, P).
-            rng: not used; the policies are deterministic.
+            rng: unused; the policies are deterministic.
 
         Returns:
             Actions (N, A) in [-1, 1].
 
         Raises:
-            ExpertError: a task that there is no policy for.
+            ExpertError: a task has no policy.
         """
-        which = self._lookup(parameters)
+        which = self._look_up(parameters)
         actions = np.empty((len(observations), self.biases[-1].shape[1]), np.float32)
         for task in np.unique(which):
             slots = np.flatnonzero(which == task)
-            z = (observations[slots] - self.mean[task]) / self.scale[task]
+            normalise = Normaliser(self.mean[task], self.scale[task], self.feature_clip)
             actions[slots] = forward(
-                np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32),
+                normalise(observations[slots]),
                 [weight[task] for weight in self.weights],
                 [bias[task] for bias in self.biases],
                 activation="tanh",
             )
         return np.clip(actions, -1.0, 1.0)
 
-    def _lookup(self, parameters: FloatArray) -> IntArray:
+    def _look_up(self, parameters: FloatArray) -> IntArray:
         rows = np.ascontiguousarray(parameters, np.float64)
         try:
             return np.array([self._rows[row.tobytes()] for row in rows], np.int64)
@@ -97,31 +98,32 @@ class PerTaskExperts:
             missing = [i for i, row in enumerate(rows) if row.tobytes() not in self._rows]
             raise ExpertError(
                 f"the experts of {self.family} are one policy for each of its {len(self.tasks)} "
-                f"tasks in the tables; there is none for the parameters in slots {missing[:8]}."
+                f"tasks; none is for the parameters in slots {missing[:8]}. Give rows of the "
+                "family's task tables."
             ) from None
 
 
-def write_per_task(path: Path, specialists: PerTaskExperts) -> None:
-    """Write specialists as safetensors, whole or not at all."""
+def write_per_task(path: Path, experts: PerTaskExperts) -> None:
+    """Write the policies as safetensors, whole or not at all."""
     tensors: dict[str, NDArray[Any]] = {
-        "tasks": specialists.tasks,
-        "mean": specialists.mean,
-        "scale": specialists.scale,
+        "tasks": experts.tasks,
+        "mean": experts.mean,
+        "scale": experts.scale,
     }
-    for i, (weight, bias) in enumerate(zip(specialists.weights, specialists.biases, strict=True)):
+    for i, (weight, bias) in enumerate(zip(experts.weights, experts.biases, strict=True)):
         tensors[f"layer{i}.weight"], tensors[f"layer{i}.bias"] = weight, bias
     metadata = {
         "format": FORMAT,
-        "family": specialists.family,
-        "feature_clip": repr(specialists.feature_clip),
-        "recipe": json.dumps(specialists.recipe, sort_keys=True),
+        "family": experts.family,
+        "feature_clip": repr(experts.feature_clip),
+        "recipe": json.dumps(experts.recipe, sort_keys=True),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     write_atomically(path, save(contiguous, metadata))
 
 
 def unpack_per_task(file: TensorFile) -> PerTaskExperts:
-    """What :func:`write_per_task` wrote.
+    """Read what :func:`write_per_task` wrote.
 
     Raises:
         ExpertError: the file is damaged.

@@ -1,4 +1,4 @@
-"""Expert policies: small networks with privileged input, stored as safetensors, run in NumPy."""
+"""Experts: small networks that see the task, stored as safetensors and run in NumPy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import Family, get_family, get_mujoco_family
+from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import PrivilegedPolicy, sample_starts
 from smile_bench.errors import ExpertError
 from smile_bench.experts import per_task
@@ -22,6 +23,7 @@ from smile_bench.experts.network import forward, unpack_network
 from smile_bench.experts.per_task import PerTaskExperts, unpack_per_task
 from smile_bench.io.files import write_atomically
 from smile_bench.io.tensors import read_tensors
+from smile_bench.learning.normaliser import Normaliser
 
 __all__ = [
     "Expert",
@@ -30,6 +32,7 @@ __all__ = [
     "load_expert",
     "read_expert",
     "task_metrics",
+    "weights_path",
     "write_expert",
 ]
 
@@ -41,16 +44,19 @@ ACTIVATIONS, SQUASHES = ("tanh", "relu"), ("clip", "tanh")
 class Expert:
     """A deterministic policy that sees the task.
 
-    A multilayer perceptron on ``(family.privileged(observations, parameters) - mean) / scale``,
-    clipped; its output is squashed to [-1, 1].
+    It is a multilayer perceptron on the features ``family.privileged(observations, parameters)``,
+    normalised to ``(features - mean) / scale`` and clipped; its output is squashed to [-1, 1].
     """
 
     family: str
     weights: tuple[Float32Array, ...]
-    """One matrix (out, in) a layer."""
+    """One matrix (out, in) per layer."""
     biases: tuple[Float32Array, ...]
+    """One vector (out,) per layer."""
     mean: Float32Array
+    """Of the features, (F,)."""
     scale: Float32Array
+    """Of the features, (F,)."""
     activation: str
     """``"tanh"`` or ``"relu"``, of the hidden layers."""
     squash: str
@@ -76,15 +82,14 @@ class Expert:
         Args:
             observations: (N, observation_size).
             parameters: task parameters (N, P).
-            rng: not used; the policy is deterministic.
+            rng: unused; the policy is deterministic.
 
         Returns:
-            Actions (N, nu) in [-1, 1].
+            Actions (N, A) in [-1, 1].
         """
         features = get_mujoco_family(self.family).privileged(observations, parameters)
-        z = (features - self.mean) / self.scale
-        x = np.clip(z, -self.feature_clip, self.feature_clip).astype(np.float32)
-        x = forward(x, self.weights, self.biases, activation=self.activation)
+        normalise = Normaliser(self.mean, self.scale, self.feature_clip)
+        x = forward(normalise(features), self.weights, self.biases, activation=self.activation)
         x = np.tanh(x) if self.squash == "tanh" else np.clip(x, -1.0, 1.0)
         return x.astype(np.float32)
 
@@ -107,7 +112,11 @@ def write_expert(path: Path, expert: Expert) -> None:
 
 
 def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExperts:
-    """Read an expert, of a family if one is named.
+    """Read what :func:`write_expert` or :func:`write_per_task` wrote.
+
+    Args:
+        path: the file.
+        family: id of the family that it must belong to; any by default.
 
     Raises:
         ExpertError: the file is missing, damaged, not an expert or of another family.
@@ -120,7 +129,10 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
         return unpack_per_task(file)
     activation, squash = file.text("activation"), file.text("squash")
     if activation not in ACTIVATIONS or squash not in SQUASHES:
-        raise file.damaged(f"no network has {activation!r} layers and {squash!r} outputs")
+        raise file.damaged(
+            f"its layers are {activation!r} with {squash!r} outputs; known are "
+            f"{' or '.join(ACTIVATIONS)} with {' or '.join(SQUASHES)}"
+        )
     with file.understanding():
         return Expert(
             family=stated,
@@ -134,7 +146,7 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
 
 @cache
 def load_expert(family: str | Family) -> PrivilegedPolicy:
-    """The expert that ships with a family, or that the family computes.
+    """The expert that ships with a family, or that its physics computes.
 
     Raises:
         UnknownNameError: no such family.
@@ -147,7 +159,7 @@ def load_expert(family: str | Family) -> PrivilegedPolicy:
 
 @cache
 def load_base_policy(family: str | Family) -> Expert:
-    """The base policy that ships with a family: it knows the unmodified body and no task.
+    """The base policy that ships with a family: trained on the unmodified body, it sees no task.
 
     Raises:
         UnknownNameError: no such family.
@@ -156,38 +168,65 @@ def load_base_policy(family: str | Family) -> Expert:
     family = get_family(family)
     base = _load(family, f"{family.dataset_recipe.expert}-base", "base policy")
     if not isinstance(base, Expert):
-        raise ExpertError(f"the base policy of {family.id} must be one policy. Install it again.")
+        raise ExpertError(
+            f"the base policy of {family.id} must be one network, but its file holds one policy "
+            "per task. Install smile-bench again."
+        )
     return base
+
+
+def weights_path(family: Family, name: str) -> Path:
+    """Where ``NAME.safetensors`` of a family lies: among the family's own files, else here.
+
+    Args:
+        family: whose weights.
+        name: of the file, without its suffix.
+    """
+    file = f"{name}.safetensors"
+    data = getattr(family, "data", None)
+    if data is not None and (own := data / file).exists():
+        return own
+    return Path(str(resources.files("smile_bench.experts") / "weights")) / file
 
 
 def expert_metrics(
     family: Family, expert: PrivilegedPolicy, split: str, *, episodes: int = 8, seed: int = 0
 ) -> FloatArray:
-    """An expert's primary metric per task of a split, (tasks, episodes)."""
+    """An expert's primary metric in every task of a split, (tasks, episodes)."""
     return task_metrics(family, expert, family.table(split), episodes, seed)
 
 
 def task_metrics(
     family: Family, expert: PrivilegedPolicy, tasks: FloatArray, episodes: int, seed: int
 ) -> FloatArray:
-    """An expert's primary metric in each of some tasks (N, P), (N, episodes)."""
+    """An expert's primary metric in each of some tasks.
+
+    Args:
+        family: of the tasks.
+        expert: acts, and sees the task.
+        tasks: parameters (N, P).
+        episodes: per task.
+        seed: of initial states and sampled actions.
+
+    Returns:
+        (N, episodes).
+    """
     parameters = np.repeat(tasks, episodes, axis=0)
     simulator = family.make_simulator(len(parameters))
     simulator.set_tasks(parameters)
     rng = np.random.default_rng(seed)
     simulator.reset(sample_starts(simulator, rng, parameters))
-    for _ in range(family.horizon):
-        outcome = simulator.step(expert.act(simulator.observe(), parameters, rng))
-    return outcome.info[family.metric.name].reshape(len(tasks), episodes)
+    for step in rollout(simulator, lambda o: expert.act(o, parameters, rng), family.horizon):
+        values = step.result.info[family.metric.name]
+    return values.reshape(len(tasks), episodes)
 
 
 def _load(family: Family, name: str, kind: str) -> Expert | PerTaskExperts:
-    path = Path(str(resources.files("smile_bench.experts") / "weights"))
-    file = path / f"{name}.safetensors"
-    if not file.exists():
-        there = sorted(found.stem for found in path.glob("*.safetensors"))
+    path = weights_path(family, name)
+    if not path.exists():
+        there = sorted(found.stem for found in path.parent.glob("*.safetensors"))
         raise ExpertError(
             f"{family.id} has no {kind} in this version of smile-bench "
-            f"(looked for {file.name}). Those there: {', '.join(there) or 'none'}."
+            f"(looked for {path.name}). There are: {', '.join(there) or 'none'}."
         )
-    return read_expert(file, family.id)
+    return read_expert(path, family.id)

@@ -1,4 +1,4 @@
-"""The lower reference: the expert acting for another task."""
+"""The task-blind policy, which gives score 0: an expert that acts for another task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["load_task_blind", "sample_mismatched_tasks"]
 
 
 def load_task_blind(family: str | Family) -> PrivilegedPolicy:
-    """The lower reference, to be told another task: the expert, or the family's base policy.
+    """The policy that gives score 0 when it sees a mismatched task.
+
+    It is the family's expert or, where tasks differ in dynamics alone, the base policy, which sees
+    no task.
 
     Raises:
         UnknownNameError: no such family.
@@ -26,6 +29,15 @@ def load_task_blind(family: str | Family) -> PrivilegedPolicy:
 def sample_mismatched_tasks(
     rng: np.random.Generator, table: FloatArray, tasks: IntArray
 ) -> FloatArray:
-    """Parameters (N, P) of another task of a table than each of ``tasks`` (N,), drawn evenly."""
+    """For each task, sample another one of its table uniformly.
+
+    Args:
+        rng: source of randomness.
+        table: parameters of all tasks, (T, P) with T ≥ 2.
+        tasks: rows of the table, (N,).
+
+    Returns:
+        Parameters (N, P).
+    """
     shift = rng.integers(1, len(table), size=len(tasks))
     return np.asarray(table[(tasks + shift) % len(table)])
