@@ -10,6 +10,7 @@ import numpy as np
 from smile_bench.agents import Agent, checked_actions, checked_policy, is_state_only
 from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
+from smile_bench.datasets.subsets import first_tasks, select
 from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
@@ -50,11 +51,17 @@ class Access:
         track: one of :data:`TRACKS`.
         state_only: hand out demonstrations without their actions.
         dataset: by default the one that ships with the family.
+        demonstrations: hand out only the first so many demonstrations of each meta-train task.
+        tasks: give only the first so many meta-train tasks of the order in
+            :mod:`smile_bench.datasets.subsets`. They have the indices 0 to ``tasks`` − 1 here.
+
+    Meta-validation is the same whatever the subset.
 
     Raises:
         UnknownNameError: no such family or track.
         DatasetError: no dataset of the family ships.
-        InputError: a state-only learner that asks for labels, which are actions.
+        InputError: a state-only learner that asks for labels, which are actions; or fewer than one
+            task or demonstration, or more than there are.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Access:
         track: str = "interactive",
         state_only: bool = False,
         dataset: Dataset | None = None,
+        demonstrations: int | None = None,
+        tasks: int | None = None,
     ) -> None:
         require_track(track)
         if state_only and track == "expert-queries":
@@ -72,11 +81,33 @@ class Access:
         self.track = track
         self.state_only = state_only
         self.counts = AccessCounts()
+        given = {"demonstrations": demonstrations, "tasks": tasks}
+        self.subset: Mapping[str, int] = {name: n for name, n in given.items() if n is not None}
+        """What the learner is limited to, by the names of the arguments; empty for everything."""
         self._dataset = dataset or load_dataset(self.family)
+        self._parameters = self.family.table("train")
+        if self.subset:
+            self._limit(**given)
+
+    def _limit(self, demonstrations: int | None, tasks: int | None) -> None:
+        whole, chosen = self._dataset.train, np.arange(self._dataset.train.tasks)
+        if tasks is not None:
+            chosen = first_tasks(self.family, tasks)
+            if whole.tasks != len(self._parameters):
+                raise InputError(
+                    f"{self.family.id} has {len(self._parameters)} meta-train tasks, and this "
+                    f"dataset only {whole.tasks}. Give one with all of them to choose {tasks}."
+                )
+            self._parameters = self._parameters[chosen]
+        each = whole.demonstrations if demonstrations is None else demonstrations
+        part = select(whole, chosen, each)
+        self._dataset = replace(self._dataset, splits={**self._dataset.splits, "train": part})
 
     def tasks(self, split: str = "train") -> int:
-        """How many tasks a split has."""
-        return len(self.family.table(self._reachable(split)))
+        """How many tasks of a split the learner has."""
+        if self._reachable(split) == "train":
+            return len(self._parameters)
+        return len(self.family.table(split))
 
     def demonstrations(self, split: str = "train") -> Context:
         """Every demonstration of a split, with the leading axis of tasks: (N, D, T, …).
@@ -130,7 +161,7 @@ class Access:
                 f"the {self.track} track has no expert labels; ask for 'expert-queries'."
             )
         self._require_tasks(tasks)
-        parameters = self.family.table("train")[tasks]
+        parameters = self._parameters[tasks]
         actions = load_expert(self.family).act(observations, parameters, rng)
         self._count(expert_queries=len(observations))
         return np.asarray(actions, np.float32)
@@ -213,7 +244,7 @@ class Environments:
         self.family = access.family
         self.tasks = tasks
         self._access = access
-        self._parameters = self.family.table("train")[tasks]
+        self._parameters = access._parameters[tasks]
         self._simulator = self.family.make_simulator(len(tasks), threads=threads)
         self._simulator.set_tasks(self._parameters)
         self._left = np.zeros(len(tasks), np.int64)

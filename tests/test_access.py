@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from smile_bench.access import Access, AccessCounts
 from smile_bench.agents import Context
 from smile_bench.datasets import Dataset, Demonstrations
+from smile_bench.datasets.subsets import task_order
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, InputError, UnknownNameError
 from smile_bench.experts.policy import load_expert
@@ -238,3 +239,58 @@ def test_validation_is_the_same_each_time() -> None:
     known = synthetic.dataset().validation.observations
     for slot, context in enumerate(first.contexts):
         assert any(np.array_equal(context.observations[0], each) for each in known[slot // 2])
+
+
+def test_a_subset_is_all_that_is_handed_out_and_counted() -> None:
+    whole = synthetic.dataset(tasks=32)
+    given = Access(FAMILY, track="expert-queries", dataset=whole, demonstrations=2, tasks=4)
+    assert given.subset == {"demonstrations": 2, "tasks": 4}
+    chosen = np.sort(task_order(FAMILY)[:4])
+    shown = given.demonstrations()
+    np.testing.assert_array_equal(shown.observations, whole.train.observations[chosen, :2])
+    np.testing.assert_array_equal(shown.actions, whole.train.actions[chosen, :2])
+    assert given.counts.demonstrations == 8
+    assert (given.tasks(), given.tasks("validation")) == (4, len(FAMILY.table("validation")))
+    environments = given.environments(np.arange(4))
+    parameters = FAMILY.table("train")[chosen]
+    np.testing.assert_array_equal(environments._simulator.parameters, parameters)
+    observations = np.random.default_rng(0).standard_normal((4, OBSERVED))
+    labels = given.expert_actions(np.arange(4), observations)
+    np.testing.assert_array_equal(labels, load_expert(FAMILY).act(observations, parameters))
+    for refused in (
+        lambda: given.environments(np.array([4])),
+        lambda: given.expert_actions(np.array([4]), observations[:1]),
+    ):
+        with pytest.raises(InputError, match="meta-train tasks 0 to 3"):
+            refused()
+    everything = given.demonstrations("validation")
+    np.testing.assert_array_equal(everything.observations, whole.validation.observations)
+
+
+def test_without_a_subset_everything_is_there() -> None:
+    whole = synthetic.dataset(tasks=32)
+    plain, limited = Access(FAMILY, dataset=whole), Access(FAMILY, dataset=whole, tasks=32)
+    assert plain.subset == {}
+    for one, other in zip(
+        *(vars(a.demonstrations()).values() for a in (plain, limited)), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    every = np.arange(32)
+    np.testing.assert_array_equal(
+        plain.environments(every)._simulator.parameters,
+        limited.environments(every)._simulator.parameters,
+    )
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        ({"tasks": 0}, "has 32 meta-train tasks, not 0"),
+        ({"tasks": 33}, "Give 1 to 32"),
+        ({"tasks": 2}, "this dataset only 3"),
+        ({"demonstrations": 5}, "Give 1 to 4"),
+    ],
+)
+def test_a_subset_that_there_is_not_is_refused(subset: dict[str, int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Access(FAMILY, dataset=synthetic.dataset(), **subset)

@@ -1,0 +1,99 @@
+"""Fewer tasks and demonstrations: one frozen, nested order of the meta-train tasks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.datasets.dataset import Demonstrations
+from smile_bench.envs import Family
+from smile_bench.errors import InputError
+
+__all__ = ["first_tasks", "select", "task_order"]
+
+DECIMALS = 9
+"""Distances that agree to so many decimals are ties, so that rounding never decides the order."""
+
+
+def task_order(family: Family) -> IntArray:
+    """The order in which a family's meta-train tasks join a subset.
+
+    It begins with task 0. Each next task is the one whose parameters are farthest from the nearest
+    task before it (Gonzalez 1985), so that a few tasks already span the family. Each parameter is
+    divided by its range; ties go to the lower index. The order follows from the frozen task table
+    alone.
+
+    Returns:
+        Every meta-train task once, (N,).
+    """
+    table = family.table("train")
+    width = np.ptp(table, axis=0)
+    scaled = (table - table.min(axis=0)) / np.where(width > 0.0, width, 1.0)
+    order = [0]
+    nearest = _squared_distances(scaled, 0)
+    for _ in range(len(table) - 1):
+        nearest[order] = -1.0
+        order.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, _squared_distances(scaled, order[-1]))
+    return np.array(order, np.int64)
+
+
+def first_tasks(family: Family, number: int) -> IntArray:
+    """The first ``number`` tasks of :func:`task_order`, by ascending index.
+
+    Those of a smaller number are among those of a larger one, and all of them are the table as it
+    stands.
+
+    Raises:
+        InputError: fewer than one task, or more than the family has.
+    """
+    total = len(family.table("train"))
+    if not 1 <= number <= total:
+        raise InputError(
+            f"{family.id} has {total} meta-train tasks, not {number}. Give 1 to {total}."
+        )
+    return np.sort(task_order(family)[:number])
+
+
+def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demonstrations:
+    """Some tasks of a split, and the first demonstrations of each.
+
+    Args:
+        part: the split.
+        tasks: indices of the tasks, (n,).
+        demonstrations: how many of each task.
+
+    Raises:
+        InputError: fewer than one demonstration, or more than a task has.
+    """
+    if not 1 <= demonstrations <= part.demonstrations:
+        raise InputError(
+            f"{part.family} has {part.demonstrations} demonstrations of each meta-train task, not "
+            f"{demonstrations}. Give 1 to {part.demonstrations}."
+        )
+    per_demonstration = {
+        name: getattr(part, name)[tasks, :demonstrations]
+        for name in (
+            "observations",
+            "actions",
+            "next_observations",
+            "rewards",
+            "timesteps",
+            "initial_states",
+        )
+    }
+    return replace(
+        part,
+        task_parameters=part.task_parameters[tasks],
+        metrics={name: values[tasks, :demonstrations] for name, values in part.metrics.items()},
+        replay_actions=None if part.replay_actions is None else part.replay_actions[tasks],
+        **per_demonstration,
+    )
+
+
+def _squared_distances(points: FloatArray, index: int) -> FloatArray:
+    """From one point to all of them, rounded so that ties are ties, (N,)."""
+    distances: FloatArray = np.round(((points - points[index]) ** 2).sum(axis=1), DECIMALS)
+    return distances
