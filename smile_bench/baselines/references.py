@@ -1,4 +1,4 @@
-"""The two references that are told the task: the expert, and the expert acting for another task."""
+"""The two privileged references: the expert, and an expert that acts for another task."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ __all__ = ["AGENTS", "ExpertAgent", "ExpertPolicy", "TaskBlind"]
 
 @dataclass(frozen=True, eq=False)
 class ExpertPolicy:
-    """The expert acting for tasks (slots, P)."""
+    """The expert acting for given tasks."""
 
     expert: PrivilegedPolicy
     parameters: FloatArray
+    """The task of each slot, (slots, P)."""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    """For experts that draw their actions."""
+    """For experts that sample their actions."""
 
     def act(self, observations: FloatArray) -> Float32Array:
         """Actions (slots, nu) for observations (slots, observation_size)."""
@@ -30,7 +31,7 @@ class ExpertPolicy:
 
 
 class ExpertAgent:
-    """The upper reference, score 1: the family's expert, told the true task.
+    """The upper reference, score 1: the family's expert acting for the true task.
 
     Args:
         family: the family's id.
@@ -50,11 +51,11 @@ class ExpertAgent:
 
 
 class TaskBlind:
-    """The lower reference, score 0: the family's expert, told another task.
+    """The lower reference, score 0: the family's expert acting for another task.
 
-    It moves like an expert and knows nothing of the task; what an imitator scores above it is what
-    the demonstrations told. Where the family says so it is the base policy, as in the paper's
-    metric for walker dynamics.
+    It moves like an expert but knows nothing about the true task. What an imitator scores above it
+    is what it learned from the demonstrations. A family with ``blind_is_base_policy`` uses a policy
+    trained on the unmodified dynamics instead, as in the paper's metric for walker dynamics.
 
     Args:
         family: the family's id.

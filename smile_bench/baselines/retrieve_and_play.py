@@ -1,4 +1,4 @@
-"""Retrieve-and-Play: act as the context's expert did in the most similar situation."""
+"""Retrieve-and-Play: act as the context's expert did in the most similar state."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["AGENTS", "RetrieveAndPlay", "RetrieveAndPlayPolicy"]
 
 
 class RetrieveAndPlayPolicy:
-    """Looks up, for each slot, the nearest of its context's observations.
+    """Looks up the nearest observation of each slot's context and repeats its action.
 
     Args:
-        normaliser: scales the distances.
-        keys: normalised observations (slots, M, observation_size).
-        actions: what was done in them (slots, M, nu).
-        present: which of them exist (slots, M).
+        normaliser: scales the observations before distances are taken.
+        keys: normalised observations of the contexts, (slots, M, observation_size).
+        actions: the expert's action in each of them, (slots, M, nu).
+        present: which of them exist; the others are padding, (slots, M).
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RetrieveAndPlayPolicy:
         present: BoolArray,
     ) -> None:
         self.normaliser, self.keys, self.actions = normaliser, keys, actions
-        # ‖q − k‖² orders keys as ‖k‖² − 2 q·k does; an absent key is infinitely far.
+        # ‖k‖² − 2 q·k orders keys as ‖q − k‖² does. A padding key is infinitely far away.
         self.offsets = np.where(present, np.square(keys).sum(axis=2), np.inf).astype(np.float32)
 
     def act(self, observations: FloatArray) -> Float32Array:
@@ -47,11 +47,11 @@ class RetrieveAndPlayPolicy:
 
 
 class RetrieveAndPlay:
-    """1-nearest-neighbour lookup in the context; learns nothing but the scale of observations.
+    """1-nearest-neighbour lookup in the context. It learns only the scale of the observations.
 
     Args:
         family: the family's id.
-        normaliser: by default that of the family's meta-train demonstrations.
+        normaliser: scales observations; by default fitted to the meta-train demonstrations.
     """
 
     name = "retrieve-and-play"
@@ -64,12 +64,15 @@ class RetrieveAndPlay:
         """Index the contexts.
 
         Raises:
-            AgentError: contexts of another family, or without actions.
+            AgentError: a context of another family, or without actions.
         """
         require_family(contexts, self.family)
         stacked, present = pad_contexts(contexts)
         if stacked.actions is None:
-            raise AgentError("retrieve-and-play needs the demonstrations' actions.")
+            raise AgentError(
+                "retrieve-and-play needs the demonstrations' actions, and these contexts have "
+                "none. Give contexts with actions."
+            )
         slots, _, length, _ = stacked.observations.shape
         return RetrieveAndPlayPolicy(
             self.normaliser,

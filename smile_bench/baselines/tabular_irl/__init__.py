@@ -42,7 +42,7 @@ AGENTS = (
     ),
     _declared(
         "guided-cost-learning",
-        "importance-sampled gradients, the policy improved a little at a time (11.3)",
+        "importance-sampled gradients, the policy improved step by step (11.3)",
         "sampled:GuidedCostLearning",
     ),
     _declared("gan-irl", "a density-form discriminator (11.4.6)", "sampled:GanIRL"),
@@ -54,8 +54,8 @@ AGENTS = (
         grid_only=True,
         training=TrainingSpec(
             track="offline",
-            preset=f"{HERE}.smile:preset",
-            trainer=f"{HERE}.smile:make_trainer",
+            preset=f"{HERE}.smile_training:preset",
+            trainer=f"{HERE}.smile_training:make_trainer",
         ),
     ),
 )

@@ -1,4 +1,8 @@
-"""Adam in NumPy, for small models that need no PyTorch."""
+"""Adam in NumPy.
+
+PyTorch has an Adam as well, but the agents of the grid must act without PyTorch, and some of them
+learn as they adapt.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class Adam:
 
     Args:
         shape: of the parameters.
-        decay: β1 and β2.
+        decay: β1 and β2, the decay rates of the moments.
     """
 
     def __init__(self, shape: tuple[int, ...], decay: tuple[float, float] = (0.9, 0.99)) -> None:
@@ -35,7 +39,7 @@ class Adam:
         self.mean, self.square = np.array(state["mean"]), np.array(state["square"])
 
     def direction(self, gradient: FloatArray) -> FloatArray:
-        """What to add, times the learning rate, for a gradient of the parameters' shape."""
+        """The direction of the next step, for a gradient of the parameters' shape."""
         one, two = self.decay
         self.steps += 1
         self.mean = one * self.mean + (1.0 - one) * gradient

@@ -1,4 +1,8 @@
-"""Maximising smooth concave functions of many tasks at once: BFGS, one matrix a task."""
+"""BFGS for many tasks at once: one smooth concave function and one matrix per task.
+
+SciPy's optimisers treat one function at a time. Here one call of the objective serves all tasks,
+which is many times faster than one call per task.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,23 @@ __all__ = ["Ascent", "maximise"]
 Objective = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 SUFFICIENT = 1e-4
-"""Share of the increase that the slope promises which a step must make (Armijo)."""
+"""A step must gain at least this share of what the slope promises (Armijo)."""
 HALVINGS = 25
+"""How often a step is halved before the search gives up."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """Where a maximisation ended."""
+    """The result of a maximisation."""
 
     points: FloatArray
-    """(B, K)."""
+    """The maximisers, (B, K)."""
     values: FloatArray
-    """(B,)."""
+    """The maxima, (B,)."""
     residuals: FloatArray
     """Largest absolute component of each gradient, (B,)."""
     iterations: int
+    """How many iterations were done."""
 
 
 def maximise(
@@ -44,12 +50,12 @@ def maximise(
 
     Args:
         objective: values (B,) and gradients (B, K) at points (B, K).
-        start: (B, K).
-        tolerance: the residual at which a task is done.
-        iterations: at most so many.
+        start: where to start, (B, K).
+        tolerance: a task is done when its residual is at most this.
+        iterations: the most iterations to do.
 
     Warns:
-        ConvergenceWarning: tasks that are not done, with the largest residual.
+        ConvergenceWarning: some tasks are not done; with the largest residual.
     """
     points = start.copy()
     values, gradients = objective(points)
@@ -68,9 +74,10 @@ def maximise(
         _update(inverse, new_points - points, gradients - new_gradients)
         points, gradients = new_points, new_gradients
     residuals = np.abs(gradients).max(axis=1)
-    if (residuals > tolerance).any():
+    unfinished = ~(residuals <= tolerance)  # A NaN is unfinished, too.
+    if unfinished.any():
         warnings.warn(
-            f"{int((residuals > tolerance).sum())} of {len(points)} tasks did not converge in "
+            f"{int(unfinished.sum())} of {len(points)} tasks did not converge in "
             f"{done} iterations: largest residual {residuals.max():.3g}, tolerance "
             f"{tolerance:.3g}. Allow more iterations, or regularise.",
             ConvergenceWarning,
@@ -93,14 +100,14 @@ def _search(
     slopes: FloatArray,
     tolerance: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray] | None:
-    """Halve each task's step until it climbs enough; None if no task that is open can climb."""
+    """Halve each task's step until the step gains enough; None if no open task can gain."""
     waiting = np.abs(gradients).max(axis=1) > tolerance
     open_tasks, steps = waiting.copy(), np.ones(len(points))
     kept = points.copy(), values.copy(), gradients.copy()
     for _ in range(HALVINGS):
         trial = np.where(waiting[:, None], points + steps[:, None] * directions, kept[0])
         new_values, new_gradients = objective(trial)
-        # Beside the optimum the gain drowns in rounding: a smaller gradient then counts as well.
+        # Near the optimum the gain is lost in rounding, so an equal value is accepted there.
         slack = 1e-12 * np.maximum(1.0, np.abs(values))
         climbs = new_values >= values + SUFFICIENT * steps * slopes - slack
         taken = waiting & climbs

@@ -1,8 +1,8 @@
-"""What inverse-RL agents read from contexts of a grid, and how they act once they have planned.
+"""Contexts of a grid, decoded for inverse-RL agents, and the policy that acts by their plans.
 
-All of them know the same: the map, which kind each cell is of, the horizon, and that moves slip
-with a probability that is the task's. They are told neither that probability nor a weight; both
-must come from the context, which therefore needs actions.
+Every inverse-RL agent knows the map, the kind of each cell and the horizon. It also knows that
+moves slip with an unknown probability, one per task. It must infer that probability and the reward
+weights from the context. The context therefore needs actions.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ __all__ = ["DecodedContexts", "PlannedPolicy", "estimate_slips", "read_contexts"
 
 
 SLIPS = np.linspace(0.0, 0.5, 51)
-"""Slip probabilities that are held possible, evenly likely before anything is seen."""
+"""The slip probabilities considered, all equally likely before a context is seen."""
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedContexts:
-    """What contexts say of B tasks, of K demonstrations at most and T steps."""
+    """The contexts of B tasks in cells and moves, with at most K demonstrations of T steps each."""
 
     family: GridFamily
     cells: IntArray
-    """Where each step was taken, (B, K, T)."""
+    """The cell of each step, (B, K, T)."""
     moves: IntArray
     """The chosen moves, (B, K, T)."""
     present: BoolArray
-    """Which demonstrations there are, (B, K)."""
+    """Which demonstrations exist; the others are padding, (B, K)."""
     slips: FloatArray
     """Estimated slip probabilities, (B,)."""
 
     @cached_property
     def mdp(self) -> MDP:
-        """The estimated dynamics."""
+        """The dynamics with the estimated slips."""
         return self.family.mdp(self.slips)
 
     @property
     def shots(self) -> IntArray:
-        """Demonstrations of each task, (B,)."""
+        """The number of demonstrations of each task, (B,)."""
         return np.asarray(self.present.sum(axis=1))
 
     @cached_property
     def shares(self) -> FloatArray:
-        """Weight of each demonstration in means over those of its task, (B, K)."""
+        """The weight of each demonstration in a mean over its task's demonstrations, (B, K)."""
         return np.asarray(self.present / self.shots[:, None])
 
     @cached_property
@@ -66,7 +66,7 @@ class DecodedContexts:
 
     @cached_property
     def visits(self) -> FloatArray:
-        """Mean number of steps of a demonstration taken in each cell, (B, S)."""
+        """How many steps a demonstration spends in each cell on average, (B, S)."""
         each = np.eye(self.family.cells)[self.cells].sum(axis=2)
         return np.asarray(np.einsum("bk,bks->bs", self.shares, each))
 
@@ -77,10 +77,11 @@ class DecodedContexts:
 
 
 def require_grid(family: str) -> GridFamily:
-    """A gridworld family.
+    """A gridworld family by its id.
 
     Raises:
-        AgentError: the family is no grid, so that nothing is exact in it.
+        AgentError: the family is not a gridworld.
+        UnknownNameError: no such family.
     """
     found = get_family(family)
     if not isinstance(found, GridFamily):
@@ -94,16 +95,21 @@ def require_grid(family: str) -> GridFamily:
 def read_contexts(contexts: Sequence[Context], family: GridFamily) -> DecodedContexts:
     """Decode contexts, check them against the dynamics, and estimate the slips.
 
+    Args:
+        contexts: one per task.
+        family: the gridworld family that they belong to.
+
     Raises:
-        AgentError: contexts of another family or without actions; observations that are no cells;
-            transitions that no move can make, naming context, demonstration and step.
+        AgentError: a context of another family or without actions; an observation that is not a
+            free cell; a transition that no move can make. The message names the context,
+            demonstration and step.
     """
     require_family(contexts, family.id)
     stacked, present = pad_contexts(contexts)
     if stacked.actions is None:
         raise AgentError(
-            "inverse RL on a grid needs the demonstrations' actions: without them a slip can not "
-            "be told from a choice."
+            "inverse RL on a grid needs the demonstrations' actions, and these contexts have none: "
+            "without them a slip looks like a choice. Give contexts with actions."
         )
     cells = _decode_cells(family, stacked.observations, present)
     following = _decode_cells(family, stacked.next_observations, present)
@@ -126,16 +132,16 @@ def estimate_slips(
     following: IntArray,
     present: BoolArray,
 ) -> FloatArray:
-    """Posterior mean of the slip probabilities (B,) under an even prior on [0, 0.5].
+    """Posterior mean of the slip probabilities (B,) under a uniform prior on [0, 0.5].
 
     p(s' | s, a) = (1 − slip) [s' = move(s, a)] + slip/5 Σ_b [s' = move(s, b)].
 
     Args:
-        family: whose map.
-        cells: (B, K, T).
-        moves: (B, K, T).
-        following: the cells after, (B, K, T).
-        present: which demonstrations there are, (B, K).
+        family: the gridworld family, for its map.
+        cells: the cell of each step, (B, K, T).
+        moves: the chosen moves, (B, K, T).
+        following: the cell after each step, (B, K, T).
+        present: which demonstrations exist, (B, K).
 
     Raises:
         AgentError: a transition that no move can make.
@@ -149,10 +155,12 @@ def estimate_slips(
             f"{cells[slot, demonstration, step]} to cell {following[slot, demonstration, step]}, "
             "whatever the slip. The context contradicts the dynamics of the family."
         )
-    meant = np.take_along_axis(landed, moves[..., None], axis=-1)
-    by_chance = landed.mean(axis=-1, keepdims=True)
-    likelihood = (1.0 - SLIPS) * meant + SLIPS * by_chance
-    with np.errstate(divide="ignore"):  # A slip was seen: a slip probability of 0 is impossible.
+    as_chosen = np.take_along_axis(landed, moves[..., None], axis=-1)
+    by_slip = landed.mean(axis=-1, keepdims=True)
+    likelihood = (1.0 - SLIPS) * as_chosen + SLIPS * by_slip
+    with np.errstate(
+        divide="ignore"
+    ):  # Once a slip was seen, a slip probability of 0 is impossible.
         logs = np.log(likelihood).sum(axis=2)
     total = np.where(present[..., None], logs, 0.0).sum(axis=1)
     posterior = np.exp(total - total.max(axis=1, keepdims=True))
@@ -160,12 +168,12 @@ def estimate_slips(
 
 
 class PlannedPolicy:
-    """Acts by a table of policies, one a slot.
+    """Acts by a table of policies, one per slot.
 
     Args:
-        family: whose observations it reads.
+        family: the gridworld family, for its observations.
         policies: π_t(a | s), (slots, T, S, A).
-        rng: draws the moves; without it, the likeliest is made.
+        rng: samples the moves; without it, the policy takes the likeliest move.
     """
 
     def __init__(
@@ -186,11 +194,11 @@ class PlannedPolicy:
 
 
 def _decode_cells(family: GridFamily, observations: Float32Array, present: BoolArray) -> IntArray:
-    """Cells (B, K, T); any free one where a demonstration is only padding."""
+    """Cells (B, K, T); an arbitrary free cell where a demonstration is padding."""
     filled = observations.copy()
     filled[~present] = 0.0
     filled[~present, :, family.free[0]] = 1.0
     try:
         return family.decode(filled)[0]
     except InputError as error:
-        raise AgentError(f"a context can not be read: {error}") from error
+        raise AgentError(f"a context cannot be read: {error}") from error

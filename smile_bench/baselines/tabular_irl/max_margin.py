@@ -1,6 +1,6 @@
 """Feature matching and maximum-margin inverse RL (CS285 notes 11.1.1 to 11.1.3).
 
-Both alternate planning with a quadratic programme, which Clarabel solves.
+Both alternate between planning and a quadratic programme, which Clarabel solves.
 """
 
 from __future__ import annotations
@@ -8,77 +8,29 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from smile_bench.agents import Context
 from smile_bench.arrays import FloatArray
 from smile_bench.baselines.tabular_irl.contexts import PlannedPolicy, read_contexts, require_grid
+from smile_bench.baselines.tabular_irl.quadratic_program import solve_qp
 from smile_bench.envs.grid.planning import MDP, hard_values, visitation
-from smile_bench.errors import AgentError, ConvergenceWarning
+from smile_bench.errors import ConvergenceWarning
 
 __all__ = ["FeatureMatching", "Matching", "MaxMarginIRL", "match_features", "nearest_mixture"]
 
 
-ACCURACY = 1e-6
-"""Primal and dual residual and relative duality gap that a quadratic programme must reach."""
 SAME = 1e-9
-"""Feature expectations closer than this are of one policy."""
-
-
-def solve_qp(
-    quadratic: FloatArray,
-    linear: FloatArray,
-    constraints: FloatArray,
-    bounds: FloatArray,
-    equalities: int,
-) -> tuple[FloatArray, FloatArray]:
-    """min ½ x'Px + q'x subject to Ax ≤ b, the first rows with equality.
-
-    Args:
-        quadratic: P, (n, n), positive semidefinite.
-        linear: q, (n,).
-        constraints: A, (m, n).
-        bounds: b, (m,).
-        equalities: how many rows hold with equality.
-
-    Returns:
-        x, (n,), and the multipliers of the rows, (m,).
-
-    Raises:
-        AgentError: Clarabel is not installed, or did not solve it.
-    """
-    try:
-        import clarabel
-        from scipy import sparse
-    except ModuleNotFoundError as error:
-        raise AgentError(
-            "the quadratic programmes of max-margin IRL need Clarabel: install it with "
-            "`pip install 'smile-bench[irl]'`."
-        ) from error
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    # Its scaling of rows and columns can keep a small degenerate programme from converging.
-    settings.equilibrate_enable = False
-    cones: list[Any] = [clarabel.ZeroConeT(equalities)] if equalities else []
-    cones.append(clarabel.NonnegativeConeT(len(bounds) - equalities))
-    upper = sparse.csc_matrix(np.triu(quadratic))
-    rows = sparse.csc_matrix(constraints)
-    solution = clarabel.DefaultSolver(upper, linear, rows, bounds, cones, settings).solve()
-    gap = abs(solution.obj_val - solution.obj_val_dual) / max(1.0, abs(solution.obj_val))
-    residual = max(solution.r_prim, solution.r_dual, gap)
-    # Its own tolerance is out of reach for some degenerate programmes; what counts is the residual.
-    if not residual < ACCURACY:
-        raise AgentError(
-            f"Clarabel ended with {solution.status}, residual {residual:.3g}, not below "
-            f"{ACCURACY:g}: the feature expectations may not be finite, or be too large."
-        )
-    return np.array(solution.x), np.array(solution.z)
+"""Policies whose feature expectations are closer than this count as one."""
 
 
 def nearest_mixture(points: FloatArray, target: FloatArray) -> FloatArray:
-    """Weights (n,) of the mixture of points (n, K) that is nearest to a target (K,)."""
+    """Weights (n,) of the mixture of points (n, K) that is nearest to a target (K,).
+
+    Raises:
+        AgentError: as :func:`solve_qp`.
+    """
     n = len(points)
     constraints = np.concatenate((np.ones((1, n)), -np.eye(n)))
     bounds = np.concatenate(([1.0], np.zeros(n)))
@@ -89,14 +41,14 @@ def nearest_mixture(points: FloatArray, target: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """What feature matching found for one task."""
+    """The result of feature matching for one task."""
 
     margins: list[float]
-    """The margin max_w min_j w · (μ_E − μ_j) over ‖w‖ ≤ 1 after each policy; never grows."""
+    """The margin max_w min_j w · (μ_E − μ_j) over ‖w‖ ≤ 1 after each policy; it never grows."""
     weights: FloatArray
-    """μ_E − μ̄, the direction of that margin, (K,)."""
+    """μ_E − μ̄, the direction of the last margin, (K,)."""
     expectations: FloatArray
-    """μ_j of every policy found, (J, K)."""
+    """μ_j, the feature expectations of each policy found, (J, K)."""
     mixture: FloatArray
     """Probability of each policy, (J,)."""
     visits: FloatArray
@@ -116,34 +68,36 @@ def match_features(
 ) -> Matching:
     """Find a mixture of policies with the demonstrations' feature expectations (notes 11.1.1).
 
-    The largest margin by which some ‖w‖ ≤ 1 tells the expert from all policies found (11.1.2) is
-    the distance from μ_E to their convex hull, and w points along it: one quadratic programme gives
-    both. The best policy for that w joins, until the margin is below the tolerance or no policy
-    helps (Abbeel and Ng 2004).
+    The margin is the most by which some ‖w‖ ≤ 1 separates the expert from all policies found
+    (11.1.2). It equals the distance from μ_E to the convex hull of their feature expectations, and
+    w points along it, so one quadratic programme gives both. The best policy for w then joins. This
+    repeats until the margin is below the tolerance or no policy helps (Abbeel and Ng 2004).
 
     Args:
         mdp: dynamics of one task.
         features: φ(s), (S, K).
-        target: μ_E, (K,).
+        target: μ_E, the demonstrations' feature expectations, (K,).
         start: distribution of s_1, (1, S).
         horizon: T.
-        tolerance: of the margin.
-        iterations: at most so many policies.
-        warn: whether to warn of non-convergence.
+        tolerance: the margin to stop at.
+        iterations: the most policies to find.
+        warn: whether to warn if the margin stays above the tolerance.
 
     Warns:
-        ConvergenceWarning: the iterations ran out; with the margin that is left.
+        ConvergenceWarning: the iterations ran out; with the remaining margin.
+
+    Raises:
+        AgentError: as :func:`solve_qp`.
     """
     weights, margins, flows = target.copy(), list[float](), list[FloatArray]()
     expectations = np.empty((0, len(target)))
     while True:
-        rewards = (features @ weights)[None, :, None]
-        flow = visitation(mdp, hard_values(mdp, rewards, horizon).policy, start)[0]
+        flow = _best_visits(mdp, features @ weights, start, horizon)
         reached = flow.sum(axis=(0, 2)) @ features
         if margins:
             known = np.abs(expectations - reached).max(axis=1).min() < SAME
             if known or weights @ (reached - (target - weights)) < tolerance**2:
-                break  # Nothing lies beyond the hull: no policy brings μ_E nearer.
+                break  # No policy reaches beyond the hull towards μ_E.
         expectations = np.concatenate((expectations, reached[None]))
         flows.append(flow)
         mixture = nearest_mixture(expectations, target)
@@ -155,7 +109,7 @@ def match_features(
             if warn:
                 warnings.warn(
                     f"feature matching stopped after {iterations} policies with a margin of "
-                    f"{margins[-1]:.3g}, tolerance {tolerance:.3g}.",
+                    f"{margins[-1]:.3g}, tolerance {tolerance:.3g}. Allow more iterations.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -164,15 +118,25 @@ def match_features(
     return Matching(margins, weights, expectations, mixture, visits)
 
 
+def _best_visits(mdp: MDP, rewards: FloatArray, start: FloatArray, horizon: int) -> FloatArray:
+    """Visitation (T, S, A) of an optimal policy for rewards (S,)."""
+    planned = hard_values(mdp, rewards[None, :, None], horizon)
+    return np.asarray(visitation(mdp, planned.policy, start)[0])
+
+
 class FeatureMatching:
     """Acts by the mixture of policies that matches the context's feature expectations.
 
-    A mixture of policies visits what the Markov policy μ_t(s, a) / μ_t(s) visits; that one acts.
-    Where the mixture never is, it acts by its last policy's reward, μ_E − μ̄.
+    The Markov policy μ_t(s, a) / μ_t(s) has the same visits as the mixture, so the agent acts by
+    that. In states that the mixture never visits, it plans for the reward of the last margin,
+    μ_E − μ̄.
 
     Args:
         family: a gridworld family's id.
-        seed: of the moves' generator.
+        seed: of the generator that samples the moves.
+
+    Raises:
+        AgentError: the family is not a gridworld.
     """
 
     name = "feature-matching"
@@ -182,17 +146,17 @@ class FeatureMatching:
         self.family, self.seed = require_grid(family), seed
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
-        """Match and act.
+        """Match the feature expectations of each context.
 
         Raises:
-            AgentError: contexts that ``read_contexts`` refuses, or no solver.
+            AgentError: :func:`read_contexts` refuses the contexts, or as :func:`solve_qp`.
         """
         decoded = read_contexts(contexts, self.family)
         family, even = self.family, self.family.start[None]
         policies = []
         for i in range(len(contexts)):
             mdp = family.mdp(decoded.slips[i : i + 1])
-            # A little weight on every start, so that the mixture has an answer everywhere.
+            # Give every start a little weight, so that the mixture visits every state.
             start = 0.98 * decoded.start[i : i + 1] + 0.02 * even
             found = match_features(
                 mdp,
@@ -215,15 +179,18 @@ class FeatureMatching:
 class MaxMarginIRL:
     """Maximum-margin planning (notes 11.1.3), then acting optimally for the reward.
 
-    min ½‖ψ‖² + C ξ subject to ψ · μ_E ≥ ψ · μ_π + D(π, π*) − ξ for all policies; D counts the steps
-    in cells that no demonstration was in, so that the most violated constraint is found by planning
-    for ψ · φ + D. The slack ξ allows for experts that are not quite optimal.
+    Minimise ½‖ψ‖² + C ξ subject to ψ · μ_E ≥ ψ · μ_π + D(π, π*) − ξ for all policies. D counts the
+    steps in cells that no demonstration visits, so planning for ψ · φ + D finds the most violated
+    constraint. The slack ξ allows for experts that are not quite optimal.
 
     Args:
         family: a gridworld family's id.
-        cost: C.
-        iterations: constraints at most.
-        tolerance: of the violation at which to stop, in units of D.
+        cost: C, the price of slack.
+        iterations: the most constraints to add.
+        tolerance: the violation to stop at, in steps.
+
+    Raises:
+        AgentError: the family is not a gridworld.
     """
 
     name = "max-margin-irl"
@@ -235,7 +202,11 @@ class MaxMarginIRL:
         self.cost, self.iterations, self.tolerance = cost, iterations, tolerance
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
-        """The estimated dynamics and weights (slots, K) of contexts."""
+        """The estimated dynamics and weights (slots, K) of contexts.
+
+        Raises:
+            AgentError: :func:`read_contexts` refuses the contexts, or as :func:`solve_qp`.
+        """
         decoded = read_contexts(contexts, self.family)
         family, mdp, horizon = self.family, decoded.mdp, self.family.horizon
         losses = (decoded.visits == 0.0).astype(np.float64)
@@ -254,11 +225,11 @@ class MaxMarginIRL:
             for i in np.flatnonzero(active):
                 gaps[i].append(gap[i])
                 sizes[i].append(float(loss[i]))
-                weights[i], slack[i] = self.programme(np.stack(gaps[i]), np.array(sizes[i]))
+                weights[i], slack[i] = self._solve(np.stack(gaps[i]), np.array(sizes[i]))
         return mdp, weights
 
-    def programme(self, gaps: FloatArray, sizes: FloatArray) -> tuple[FloatArray, float]:
-        """ψ (K,) and ξ for constraints ψ · gaps_j ≥ sizes_j − ξ, gaps (J, K), sizes (J,)."""
+    def _solve(self, gaps: FloatArray, sizes: FloatArray) -> tuple[FloatArray, float]:
+        """Solve for ψ (K,) and ξ under ψ · gaps_j ≥ sizes_j − ξ; gaps (J, K), sizes (J,)."""
         k = gaps.shape[1]
         quadratic = np.diag(np.append(np.ones(k), 0.0))
         rows = np.concatenate((-gaps, -np.ones((len(gaps), 1))), axis=1)
@@ -269,10 +240,10 @@ class MaxMarginIRL:
         return x[:k], float(x[k])
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
-        """Infer and plan.
+        """Infer the reward, then plan for it.
 
         Raises:
-            AgentError: contexts that ``read_contexts`` refuses, or no solver.
+            AgentError: :func:`read_contexts` refuses the contexts, or as :func:`solve_qp`.
         """
         mdp, weights = self.infer(contexts)
         planned = hard_values(mdp, self.family.rewards(weights), self.family.horizon)

@@ -1,8 +1,8 @@
 """Maximum-entropy inverse RL in a table (CS285 notes 11.2, Algorithm 37), many tasks at once.
 
-The likelihood of demonstrations under p(τ) exp(Σ r_ψ) / Z is concave in ψ for rewards linear in
-features; its gradient is the demonstrations' feature expectations minus those under the current
-soft-optimal distribution. It is maximised by BFGS rather than by the notes' fixed steps.
+For a reward that is linear in features, the likelihood of demonstrations under p(τ) exp(Σ r_ψ) / Z
+is concave in ψ. Its gradient is the demonstrations' feature expectations minus those of the current
+soft-optimal distribution. BFGS maximises it, instead of the notes' fixed steps.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def log_likelihood(
 
     Args:
         mdp: dynamics of B tasks.
-        features: f(s, a), (S, A, K), or (S, 1, K) where actions do not matter.
-        counts: μ_E, the demonstrations' mean sums of features, (B, K).
-        start: distribution of their first states, (B, S).
+        features: f(s, a), (S, A, K), or (S, 1, K) if the reward does not depend on the action.
+        counts: μ_E, the sum of features of a demonstration on average, (B, K).
+        start: distribution of the demonstrations' first states, (B, S).
         weights: ψ, (B, K).
         horizon: T.
-        causal: the maximum causal entropy form, whose μ_ψ is under the true dynamics, instead of
-            the notes' messages. Equal where dynamics are deterministic.
+        causal: use the maximum causal entropy form instead of the notes' messages: its μ_ψ is
+            computed under the true dynamics. Both are equal if the dynamics are deterministic.
 
     Returns:
         L, (B,), and ∇L, (B, K).
@@ -72,21 +72,25 @@ def maxent_weights(
     tolerance: float = 1e-6,
     iterations: int = 300,
 ) -> Ascent:
-    """Maximise L(ψ) − penalty/2 ‖ψ‖² for B tasks; arguments as :func:`log_likelihood`.
+    """Maximise L(ψ) − penalty/2 ‖ψ‖² for B tasks, L as in :func:`log_likelihood`.
 
     Args:
-        mdp: dynamics.
-        features: (S, A, K) or (S, 1, K).
-        counts: (B, K).
-        start: (B, S).
+        mdp: dynamics of B tasks.
+        features: f(s, a), (S, A, K) or (S, 1, K).
+        counts: μ_E, (B, K).
+        start: distribution of the demonstrations' first states, (B, S).
         horizon: T.
-        causal: which form.
-        penalty: a number, or one a task (B,); 1 / (demonstrations · σ²) for a prior N(0, σ²).
-        tolerance: largest component of the gradient at the end.
-        iterations: at most so many.
+        causal: which form of the likelihood.
+        penalty: one number, or one per task (B,). A prior N(0, σ²) on each weight has the penalty
+            1 / (demonstrations · σ²).
+        tolerance: largest component of the gradient to stop at.
+        iterations: the most iterations to do.
+
+    Returns:
+        The weights as ``points``, with values and residuals.
 
     Warns:
-        ConvergenceWarning: with the residual, where the tolerance was not reached.
+        ConvergenceWarning: a task did not reach the tolerance; with the residual.
     """
     strength = np.broadcast_to(np.asarray(penalty, np.float64), len(counts))[:, None]
 
@@ -105,12 +109,12 @@ class MaxEntIRL:
 
     Args:
         family: a gridworld family's id.
-        causal: the maximum causal entropy form instead of the notes' messages.
+        causal: use the maximum causal entropy form instead of the notes' messages.
         deviation: σ of the prior N(0, σ²) on each weight.
-        tolerance: of the gradient.
+        tolerance: largest component of the gradient to stop at.
 
     Raises:
-        AgentError: the family is no grid.
+        AgentError: the family is not a gridworld.
     """
 
     def __init__(
@@ -121,7 +125,11 @@ class MaxEntIRL:
         self.causal, self.deviation, self.tolerance = causal, deviation, tolerance
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray]:
-        """The estimated dynamics and weights (slots, K) of contexts."""
+        """The estimated dynamics and weights (slots, K) of contexts.
+
+        Raises:
+            AgentError: :func:`read_contexts` refuses the contexts.
+        """
         decoded = read_contexts(contexts, self.family)
         found = maxent_weights(
             decoded.mdp,
@@ -136,10 +144,10 @@ class MaxEntIRL:
         return decoded.mdp, found.points
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
-        """Infer and plan.
+        """Infer the reward, then plan for it.
 
         Raises:
-            AgentError: contexts that :func:`read_contexts` refuses.
+            AgentError: :func:`read_contexts` refuses the contexts.
         """
         mdp, weights = self.infer(contexts)
         planned = hard_values(mdp, self.family.rewards(weights), self.family.horizon)

@@ -1,8 +1,8 @@
 """Sample-based inverse RL on a grid: guided cost learning, IRL as a GAN (CS285 notes 11.3, 11.4).
 
-Policy and reward take turns: the policy moves a little towards the soft-optimal one for the current
-reward, trajectories are drawn from it in the estimated dynamics, and the reward takes one step. All
-contexts of a call are learned from side by side.
+Policy and reward take turns. The policy moves a little towards the soft-optimal policy for the
+current reward. Trajectories are sampled from it in the estimated dynamics, and the reward takes one
+step. All contexts of a call are treated at once.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class SampledConfig:
     """Settings of the three agents."""
 
     iterations: int = 50
+    """How often policy and reward take turns."""
     samples: int = 4
-    """Trajectories drawn from each demonstration's start, per iteration."""
+    """Trajectories sampled from each demonstration's start, per iteration."""
     learning_rate: float = 0.3
     """Of Adam on the weights; falls to 0 along a cosine."""
     policy_step: float = 0.5
@@ -56,10 +57,11 @@ class SampledConfig:
     deviation: float = 3.0
     """σ of the prior N(0, σ²) on each weight."""
     seed: int = 0
+    """Of the sampled trajectories."""
 
 
 def importance_shares(log_w: FloatArray) -> FloatArray:
-    """w_j / Σ w_j over the last axis (notes 11.3.3)."""
+    """Normalised importance weights w_j / Σ w_j over the last axis (notes 11.3.3)."""
     shares = np.exp(log_w - log_w.max(axis=-1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
@@ -81,28 +83,28 @@ def density_gradient(
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient of E_{τ~p*} log D + E_{τ~π} log(1 − D) by ψ and by log Z (notes after 11.4.6).
 
-    Where D is ½, by ψ it is half of MaxEnt's gradient.
+    Where D is ½, the gradient by ψ is half of MaxEnt's.
 
     Args:
-        expert_logits: (..., N) of demonstrations.
-        expert_features: f(τ) = Σ_t f(s_t, a_t), (..., N, K).
-        expert_shares: weight of each in the expectation, (..., N).
-        logits: (..., M) of the policy's trajectories.
-        features: (..., M, K).
-        shares: (..., M).
+        expert_logits: D's logits of the demonstrations, (..., N).
+        expert_features: f(τ) = Σ_t f(s_t, a_t) of the demonstrations, (..., N, K).
+        expert_shares: the weight of each demonstration in the expectation, (..., N).
+        logits: D's logits of the policy's trajectories, (..., M).
+        features: f(τ) of the policy's trajectories, (..., M, K).
+        shares: the weight of each trajectory in the expectation, (..., M).
 
     Returns:
-        (..., K) and (...).
+        The gradients by ψ (..., K) and by log Z (...).
     """
     real = expert_shares / (1.0 + np.exp(np.clip(expert_logits, -500, 500)))
-    made = shares / (1.0 + np.exp(-np.clip(logits, -500, 500)))
+    sampled = shares / (1.0 + np.exp(-np.clip(logits, -500, 500)))
     by_weights = (real[..., None] * expert_features).sum(axis=-2)
-    by_weights = by_weights - (made[..., None] * features).sum(axis=-2)
-    return by_weights, made.sum(axis=-1) - real.sum(axis=-1)
+    by_weights = by_weights - (sampled[..., None] * features).sum(axis=-2)
+    return by_weights, sampled.sum(axis=-1) - real.sum(axis=-1)
 
 
 class _Sampled(ABC):
-    """The loop that the three share."""
+    """The loop that the three agents share."""
 
     name: str
 
@@ -110,10 +112,15 @@ class _Sampled(ABC):
         self.family, self.config = require_grid(family), config or SampledConfig()
 
     def infer(self, contexts: Sequence[Context]) -> tuple[MDP, FloatArray, FloatArray]:
-        """Estimated dynamics, weights (slots, K) and the last policy (slots, T, S, A)."""
+        """The estimated dynamics, weights (slots, K) and the last policy (slots, T, S, A).
+
+        Raises:
+            AgentError: :func:`read_contexts` refuses the contexts.
+        """
         decoded = read_contexts(contexts, self.family)
         config, family = self.config, self.family
-        # One stream for all slots, so that a slot's draws depend on its place: ``stochastic``.
+        # All slots share one random stream, so a slot's samples depend on its position; the agents
+        # that sample say so with ``stochastic``.
         rng = np.random.default_rng(config.seed)
         slots = len(contexts)
         weights = np.zeros(decoded.counts.shape)
@@ -133,14 +140,14 @@ class _Sampled(ABC):
         """Infer the reward, then plan for it.
 
         Raises:
-            AgentError: contexts that ``read_contexts`` refuses.
+            AgentError: :func:`read_contexts` refuses the contexts.
         """
         mdp, weights, _ = self.infer(contexts)
         planned = hard_values(mdp, self.family.rewards(weights), self.family.horizon)
         return PlannedPolicy(self.family, planned.policy)
 
-    def _begin(self, decoded: DecodedContexts) -> None:  # noqa: B027 (only one keeps state)
-        """Get ready for contexts."""
+    def _begin(self, decoded: DecodedContexts) -> None:  # noqa: B027 (only one agent has state)
+        """Prepare for contexts."""
 
     @abstractmethod
     def _gradient(
@@ -152,29 +159,32 @@ class _Sampled(ABC):
     ) -> FloatArray:
         """The direction (slots, K) in which the reward improves."""
 
-    def _drawn(
+    def _sample(
         self,
         decoded: DecodedContexts,
         policy: FloatArray,
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> tuple[Samples, FloatArray, FloatArray]:
-        """Trajectories, their features (B, G, M, K) and returns (B, G, M)."""
+        """Trajectories of the policy, their features (B, G, M, K) and returns (B, G, M)."""
         starts = decoded.cells[:, :, 0]
-        drawn = sample(decoded.mdp, policy, starts, self.config.samples, rng)
-        features = self.family.features[drawn.states].sum(axis=3)
-        return drawn, features, np.einsum("bgmk,bk->bgm", features, weights)
+        samples = sample(decoded.mdp, policy, starts, self.config.samples, rng)
+        features = self.family.features[samples.states].sum(axis=3)
+        return samples, features, np.einsum("bgmk,bk->bgm", features, weights)
 
 
 class GuidedCostLearning(_Sampled):
     """Guided cost learning: MaxEnt's gradient by importance sampling (notes 11.3.1 to 11.3.3).
 
-    Trajectories are drawn from each demonstration's start and weighed against those that share it,
-    by w = exp(Σ r) / Π π.
+    Trajectories are sampled from each demonstration's start. Each has the importance weight
+    w = exp(Σ r) / Π π, normalised over the trajectories from the same start.
 
     Args:
         family: a gridworld family's id.
         config: settings.
+
+    Raises:
+        AgentError: the family is not a gridworld.
     """
 
     name = "guided-cost-learning"
@@ -187,20 +197,23 @@ class GuidedCostLearning(_Sampled):
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
-        drawn, features, returns = self._drawn(decoded, policy, weights, rng)
-        shares = importance_shares(log_weights(returns, drawn.log_chances))
+        samples, features, returns = self._sample(decoded, policy, weights, rng)
+        shares = importance_shares(log_weights(returns, samples.log_chances))
         expected = np.einsum("bg,bgm,bgmk->bk", decoded.shares, shares, features)
         return np.asarray(decoded.counts - expected)
 
 
 class GanIRL(_Sampled):
-    """IRL as a GAN: the discriminator is a density, D's logit r(τ) − log Z − Σ log π (11.4.6).
+    """IRL as a GAN with a density-form discriminator: logit r(τ) − log Z − Σ log π (notes 11.4.6).
 
-    log Z is learned for each demonstration's start, beside the weights.
+    It learns the weights and, for each demonstration's start, log Z.
 
     Args:
         family: a gridworld family's id.
         config: settings.
+
+    Raises:
+        AgentError: the family is not a gridworld.
     """
 
     name = "gan-irl"
@@ -219,7 +232,7 @@ class GanIRL(_Sampled):
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
-        drawn, features, returns = self._drawn(decoded, policy, weights, rng)
+        samples, features, returns = self._sample(decoded, policy, weights, rng)
         expert = self.expert_features[:, :, None]
         expert_returns = np.einsum("bgnk,bk->bgn", expert, weights)
         expert_chances = log_chances(policy, decoded.cells, decoded.moves)[..., None]
@@ -228,7 +241,7 @@ class GanIRL(_Sampled):
             density_logits(expert_returns, z, expert_chances),
             expert,
             np.ones((*expert.shape[:2], 1)),
-            density_logits(returns, z, drawn.log_chances),
+            density_logits(returns, z, samples.log_chances),
             features,
             np.full(features.shape[:3], 1.0 / features.shape[2]),
         )
@@ -239,12 +252,16 @@ class GanIRL(_Sampled):
 class PlainDiscriminator(_Sampled):
     """IRL as a GAN with a plain classifier of states, whose logit is the reward (notes 11.4).
 
-    The classifier is logistic in the cells' features; expectations under the policy are exact. At
-    convergence it knows nothing, so the agent acts by the policy that fooled it, not by planning.
+    The classifier is logistic in the cells' features, and expectations under the policy are exact.
+    At convergence the classifier is at chance and its reward says nothing. The agent therefore acts
+    by the policy that fooled it and does not plan.
 
     Args:
         family: a gridworld family's id.
         config: settings.
+
+    Raises:
+        AgentError: the family is not a gridworld.
     """
 
     name = "gan-plain"
@@ -256,15 +273,15 @@ class PlainDiscriminator(_Sampled):
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> FloatArray:
-        made = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3))
-        chance = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
-        difference = decoded.visits * (1.0 - chance) - made * chance
+        policy_visits = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3))
+        probability = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
+        difference = decoded.visits * (1.0 - probability) - policy_visits * probability
         return np.asarray(difference @ self.family.features)
 
     def adapt(self, contexts: Sequence[Context]) -> PlannedPolicy:
-        """Train both and act by the policy.
+        """Train classifier and policy, then act by the policy.
 
         Raises:
-            AgentError: contexts that ``read_contexts`` refuses.
+            AgentError: :func:`read_contexts` refuses the contexts.
         """
         return PlannedPolicy(self.family, self.infer(contexts)[2])

@@ -1,4 +1,4 @@
-"""Sampling trajectories of many tasks in a table, and improving policies a little at a time."""
+"""Sampling trajectories of many tasks in a table, and improving policies step by step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Samples", "improve", "log_chances", "log_weights", "sample"]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Trajectories of B tasks, from G starts each, M a start."""
+    """Trajectories of B tasks, M from each of G starts."""
 
     states: IntArray
-    """(B, G, M, T)."""
+    """s_t, (B, G, M, T)."""
     actions: IntArray
-    """(B, G, M, T)."""
+    """a_t, (B, G, M, T)."""
     log_chances: FloatArray
     """Σ_t log π_t(a_t | s_t), (B, G, M)."""
 
@@ -27,13 +27,13 @@ class Samples:
 def sample(
     mdp: MDP, policy: FloatArray, starts: IntArray, number: int, rng: np.random.Generator
 ) -> Samples:
-    """Draw trajectories of a policy.
+    """Sample trajectories of a policy.
 
     Args:
         mdp: dynamics of B tasks.
         policy: π_t(a | s), (B, T, S, A).
         starts: first states, (B, G).
-        number: M, trajectories a start.
+        number: M, trajectories per start.
         rng: source of randomness.
     """
     horizon = policy.shape[1]
@@ -42,9 +42,9 @@ def sample(
     task = np.arange(mdp.tasks)[:, None, None]
     place = np.zeros_like(state) if mdp.mixing.shape[1] == 1 else None
     for t in range(horizon):
-        action = _draw(policy[task, t, state], rng)
+        action = _sample_indices(policy[task, t, state], rng)
         states[..., t], actions[..., t] = state, action
-        move = _draw(mdp.mixing[task, state if place is None else place, action], rng)
+        move = _sample_indices(mdp.mixing[task, state if place is None else place, action], rng)
         state = mdp.moves[state, move]
     return Samples(states, actions, log_chances(policy, states, actions))
 
@@ -58,32 +58,33 @@ def log_chances(policy: FloatArray, states: IntArray, actions: IntArray) -> Floa
 
 
 def log_weights(returns: FloatArray, log_chances_: FloatArray) -> FloatArray:
-    """log w_j = Σ r − Σ log π, importance weights up to the dynamics, which cancel (11.3.3)."""
+    """log w_j = Σ r − Σ log π, the importance weights; the dynamics cancel (notes 11.3.3)."""
     return returns - log_chances_
 
 
 def improve(mdp: MDP, policy: FloatArray, rewards: FloatArray, step: float) -> FloatArray:
-    """Move a policy towards the soft-optimal one for rewards: π^(1 − step) · π_soft^step, normed.
+    """Move a policy towards the soft-optimal policy: π^(1 − step) · π_soft^step, normalised.
 
-    One step of mirror descent on the divergence to the soft-optimal policy; exact at step 1.
+    This is one step of mirror descent on the divergence from the soft-optimal policy. A step of 1
+    reaches it.
 
     Args:
         mdp: dynamics of B tasks.
         policy: π_t(a | s), (B, T, S, A), positive everywhere.
-        rewards: (B, S, A) or (B, S, 1).
+        rewards: r(s, a), (B, S, A) or (B, S, 1).
         step: in (0, 1].
     """
     solved = soft_values(mdp, rewards, policy.shape[1])
     logs = (1.0 - step) * np.log(policy) + step * (solved.q - solved.v[:, :-1, :, None])
     chances = np.exp(logs - logs.max(axis=3, keepdims=True))
-    # No action is ruled out for good: a trajectory must have a finite weight.
+    # Keep every action possible, so that each trajectory has a finite weight.
     chances = np.maximum(chances / chances.sum(axis=3, keepdims=True), 1e-12)
     return np.asarray(chances / chances.sum(axis=3, keepdims=True))
 
 
-def _draw(chances: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Indices (...) drawn from distributions (..., n)."""
+def _sample_indices(chances: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Indices (...) sampled from distributions (..., n)."""
     levels = chances.cumsum(axis=-1)
-    drawn = (rng.random(chances.shape[:-1])[..., None] > levels).sum(axis=-1)
-    # Rounding may leave the last level below 1: never past the last index that is possible.
-    return np.asarray(np.minimum(drawn, (chances > 0.0).cumsum(axis=-1).argmax(axis=-1)))
+    indices = (rng.random(chances.shape[:-1])[..., None] > levels).sum(axis=-1)
+    # Rounding may leave the last level below 1: stop at the last index with a positive chance.
+    return np.asarray(np.minimum(indices, (chances > 0.0).cumsum(axis=-1).argmax(axis=-1)))

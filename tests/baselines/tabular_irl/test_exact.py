@@ -16,7 +16,7 @@ from smile_bench.baselines.tabular_irl.sampled import (
     density_logits,
     importance_shares,
 )
-from smile_bench.baselines.tabular_irl.smile import discriminator_step
+from smile_bench.baselines.tabular_irl.smile_training import discriminator_step
 from smile_bench.baselines.tabular_irl.trajectories import improve, log_chances, log_weights, sample
 from smile_bench.envs.grid.planning import hard_values, messages, soft_values, visitation
 from smile_bench.errors import AgentError, ConvergenceWarning
