@@ -14,6 +14,7 @@ from smile_bench.baselines.registry import (
     register_agent,
 )
 from smile_bench.baselines.training import train, train_agent
+from smile_bench.links import follow_link
 
 __all__ = [
     "AgentSpec",
@@ -36,3 +37,6 @@ def __getattr__(name: str) -> Any:
         stacklevel=2,
     )
     return {name: spec.make for name, spec in all_agents().items()}
+
+
+follow_link(__name__, "smile_bench.baselines")

@@ -3,5 +3,8 @@
 from smile_bench.datasets.contexts import Context
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.loading import load_dataset
+from smile_bench.links import follow_link
 
 __all__ = ["Context", "Dataset", "Demonstrations", "load_dataset"]
+
+follow_link(__name__, "smile_bench.datasets")

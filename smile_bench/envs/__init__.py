@@ -8,6 +8,7 @@ from smile_bench.envs.registry import (
     get_mujoco_family,
     register_families,
 )
+from smile_bench.links import follow_link
 
 __all__ = [
     "SPLITS",
@@ -20,3 +21,5 @@ __all__ = [
     "get_mujoco_family",
     "register_families",
 ]
+
+follow_link(__name__, "smile_bench.envs")
