@@ -1,1 +1,1 @@
-"""Reading and writing files, strangers' files above all."""
+"""Reading and writing files; what is read may come from strangers."""

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files: whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["replacing", "write_atomically"]
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Offer a temporary path beside ``path`` that takes its place when the block ends well.
+    """Give a temporary path to write to; it replaces ``path`` when the block ends without an error.
 
     On any error, Ctrl-C included, the temporary file is removed and ``path`` stays as it was.
 
     Args:
-        path: what to write; its folder is created.
+        path: the file to write. Its folder is created if needed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; give what any new file would get.
+        # mkstemp makes files private; set the permissions of any other new file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write bytes, or text as UTF-8, to a file whole or not at all."""
+    """Write bytes, or text as UTF-8, to a file: whole or not at all."""
     with replacing(path) as temporary:
         data = content.encode() if isinstance(content, str) else content
         temporary.write_bytes(data)

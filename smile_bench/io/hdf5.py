@@ -1,4 +1,4 @@
-"""Reading HDF5 files from strangers: nothing outside the file, nothing larger than it should be."""
+"""Reading HDF5 files from strangers: nothing outside the file, nothing larger than expected."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ READING_ERRORS = (
     AttributeError,
     MemoryError,
 )
-"""What h5py raises on damaged files."""
+"""The exceptions that h5py raises on damaged files."""
 MAXIMUM_BYTES = 8 << 30
-"""Per array; what a file may declare before it is refused."""
+"""Largest array that is read. A file that declares a larger one is refused."""
 LEAST_CHUNK = 1 << 20
-"""Bytes that a chunk may always have, however small its array."""
+"""Bytes that a chunk may have even where its array is smaller."""
 
 
 def require_hard_links(path: Path, group: h5py.Group, error: type[SmileError]) -> None:
-    """Refuse links that lead elsewhere: what is read is the file.
+    """Refuse soft and external links, so that everything that is read lies in the file itself.
 
     Raises:
-        error: a soft or external link in the group.
+        error: the group contains a soft or external link.
     """
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -52,20 +52,21 @@ def read_array(
     *,
     why: str = "",
 ) -> NDArray[Any]:
-    """Read an array that must have a shape and a type; nothing is read before it is known to.
+    """Read an array of a known shape and type. Both are checked before any data is read.
 
     Args:
-        path: of the file, for messages.
-        group: where the array is.
-        name: its name.
-        shape: what it must have.
-        dtype: likewise.
-        error: what to raise.
-        why: where the shape comes from, for the message.
+        path: path of the file, for messages.
+        group: the group that holds the array.
+        name: name of the array in the group.
+        shape: the shape that it must have.
+        dtype: the type that it must have.
+        error: type of the errors to raise.
+        why: what requires this shape, for the message.
 
     Raises:
-        error: no array, one of another shape or type, one whose bytes lie in other files, one
-            stored in a way that costs more than its size, or numbers that are not finite.
+        error: it is not an array, has another shape or type, keeps its bytes in other files, is
+            stored in a way that takes more memory than its size, or holds numbers that are not
+            finite.
     """
     where = f"{group.name}/{name}".lstrip("/")
     item = group[name]
@@ -93,7 +94,7 @@ def read_array(
 def _require_ordinary_storage(
     path: Path, item: h5py.Dataset, where: str, error: type[SmileError]
 ) -> None:
-    """Refuse chunks beyond the array, which are unpacked whole, and filters that need plug-ins."""
+    """Refuse chunks larger than the array, which HDF5 unpacks whole, and filters of plug-ins."""
     if item.chunks is not None:
         size = int(np.prod(item.chunks, dtype=np.float64)) * item.dtype.itemsize
         if size > max(item.nbytes, LEAST_CHUNK):

@@ -1,4 +1,4 @@
-"""A small schema for JSON data from strangers: every rule names what it found and where."""
+"""A small schema for JSON from strangers. Each error says what was found, where, and what fits."""
 
 from __future__ import annotations
 
@@ -29,23 +29,28 @@ __all__ = [
 ]
 
 LARGEST = 2**53
-"""Integers beyond are refused: other readers of JSON would round them."""
+"""Largest integer that is accepted; many readers of JSON would round a larger one."""
 
 
 class Rule(ABC):
-    """What a value must be."""
+    """A requirement on a value."""
 
     @abstractmethod
     def check(self, value: object, where: str) -> None:
-        """Check a value that stands at ``where``.
+        """Check a value.
+
+        Args:
+            value: the value, as parsed from JSON.
+            where: its place in the document, for the message.
 
         Raises:
-            ProtocolError: saying where, what was found, and what is expected.
+            ProtocolError: the value breaks the rule; the message says where, what was found and
+                what is expected.
         """
 
 
 def refuse(where: str, value: object, expected: str) -> ProtocolError:
-    """The error for a value that breaks a rule."""
+    """Make the error for a value that breaks a rule."""
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}…"
     return ProtocolError(f"{where} is {shown}; expected {expected}.")
@@ -95,7 +100,7 @@ class Integer(Rule):
 
 @dataclass(frozen=True)
 class Number(Rule):
-    """A finite number, written with a point or an exponent, not below a bound."""
+    """A finite number with a decimal point or an exponent, at or above a bound."""
 
     low: float = -math.inf
 
@@ -107,7 +112,7 @@ class Number(Rule):
 
 @dataclass(frozen=True)
 class Amount(Rule):
-    """A finite number that is not negative, whole or not."""
+    """A finite number, integer or not, that is not negative."""
 
     def check(self, value: object, where: str) -> None:
         """As :meth:`Rule.check`."""
@@ -117,7 +122,7 @@ class Amount(Rule):
 
 @dataclass(frozen=True)
 class Each(Rule):
-    """A mapping of any names whose values each follow a rule."""
+    """A mapping with any names; each value follows a rule."""
 
     rule: Rule
     most: int = 100
@@ -132,7 +137,7 @@ class Each(Rule):
 
 @dataclass(frozen=True)
 class Optional(Rule):
-    """Null, or what another rule says."""
+    """Null, or a value that follows another rule."""
 
     rule: Rule
 
@@ -144,7 +149,7 @@ class Optional(Rule):
 
 @dataclass(frozen=True)
 class Items(Rule):
-    """A list whose items each follow a rule."""
+    """A list that is not empty; each item follows a rule."""
 
     rule: Rule
     most: int = 100_000
@@ -159,7 +164,7 @@ class Items(Rule):
 
 @dataclass(frozen=True)
 class Record(Rule):
-    """A mapping with exactly these fields; some may be left out."""
+    """A mapping with exactly these fields; the optional ones may be missing."""
 
     fields: Mapping[str, Rule]
     optional: Mapping[str, Rule] = field(default_factory=dict)
@@ -181,11 +186,11 @@ class Record(Rule):
 
 @dataclass(frozen=True)
 class Anything(Rule):
-    """A mapping of whatever JSON can hold, within bounds; some fields may have rules."""
+    """A mapping of any JSON data within bounds; some fields may have rules of their own."""
 
     known: Mapping[str, Rule] = field(default_factory=dict)
     most: int = 1000
-    """Values in all."""
+    """Largest number of values in total."""
     deepest: int = 8
     text: Rule = field(default_factory=lambda: Text(pattern=r".*", longest=2000))
 
@@ -203,7 +208,7 @@ class Anything(Rule):
                 rule.check(value[name], f"{where}.{name}")
 
     def _walk(self, value: object, where: str, depth: int) -> int:
-        """Check all below a value; how many values there are."""
+        """Check everything in a value and return the number of values in it."""
         if depth > self.deepest:
             raise ProtocolError(f"{where} is nested deeper than {self.deepest}.")
         if isinstance(value, dict):
@@ -225,10 +230,14 @@ class Anything(Rule):
 
 
 def parse_strictly(text: str, where: str) -> Any:
-    """Parse JSON, with no repeated names, no NaN or infinity, and no nesting without end.
+    """Parse JSON that has no repeated names, no NaN or infinity, and no excessive nesting.
+
+    Args:
+        text: the JSON text.
+        where: what the text is, for the message.
 
     Raises:
-        ProtocolError: what is wrong with it.
+        ProtocolError: the text is not such JSON; the message says why.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -240,7 +249,7 @@ def parse_strictly(text: str, where: str) -> Any:
         return found
 
     def constant(name: str) -> Any:
-        raise ProtocolError(f"{where} holds {name}, which is no number of JSON.")
+        raise ProtocolError(f"{where} holds {name}, which is not a JSON number.")
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=constant)

@@ -132,7 +132,7 @@ def test_damaged_files_are_one_clear_error(
     metadata = {"format": FORMAT, "family": FAMILY, "feature_clip": "1.5", "recipe": "{}"}
     change(tensors, metadata)
     save_file(tensors, path, metadata)
-    with pytest.raises(ExpertError, match=r"can not read an expert from .*damaged"):
+    with pytest.raises(ExpertError, match=r"cannot read an expert from .*damaged"):
         read_expert(path)
 
 

@@ -70,11 +70,11 @@ def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
 
 def test_damaged_or_missing_weights_are_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "e.safetensors"
-    with pytest.raises(ExpertError, match="can not read"):
+    with pytest.raises(ExpertError, match="cannot read"):
         read_expert(path)
     write_expert(path, small_expert())
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ExpertError, match="can not read"):
+    with pytest.raises(ExpertError, match="cannot read"):
         read_expert(path)
 
 
@@ -94,7 +94,7 @@ def test_damaged_or_missing_weights_are_one_clear_error(tmp_path: Path) -> None:
 def test_networks_that_do_not_fit_together_are_refused(tmp_path: Path, change: Any) -> None:
     # NumPy would broadcast some of them.
     write_expert(tmp_path / "e.safetensors", replace(small_expert(), **change))
-    with pytest.raises(ExpertError, match=r"can not read an expert .*damaged"):
+    with pytest.raises(ExpertError, match=r"cannot read an expert .*damaged"):
         read_expert(tmp_path / "e.safetensors")
 
 

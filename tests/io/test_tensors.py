@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from smile_bench.errors import ExpertError
 from smile_bench.io.tensors import TensorFile, read_tensors
 
-REMEDY = "Train it anew."
+REMEDY = "Train it again."
 
 
 def header(content: Any, body: bytes = b"") -> bytes:
@@ -63,14 +63,14 @@ def test_tensors_and_metadata_come_as_they_were_written(tmp_path: Path) -> None:
 def test_damaged_and_odd_files_are_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
-    with pytest.raises(ExpertError, match=rf"can not read an expert from {path}.*{REMEDY}"):
+    with pytest.raises(ExpertError, match=rf"cannot read an expert from {path}.*{REMEDY}"):
         read(path)
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExpertError, match="there is no such file"):
         read(tmp_path / "missing")
-    with pytest.raises(ExpertError, match="can not read"):
+    with pytest.raises(ExpertError, match="cannot read"):
         read(tmp_path)
 
 
@@ -91,9 +91,9 @@ def test_what_a_file_lacks_is_named(tmp_path: Path) -> None:
         (lambda: file.tensor("a"), "lacks the tensor 'a'"),
         (lambda: file.text("a"), "states no 'a'"),
         (lambda: file.document("a"), "states no 'a'"),
-        (lambda: file.document("text"), "'text' is no JSON"),
-        (lambda: file.document("deep"), "'deep' is no JSON"),
-        (lambda: file.document("list"), "'list' is no JSON object"),
+        (lambda: file.document("text"), "'text' is not JSON"),
+        (lambda: file.document("deep"), "'deep' is not JSON"),
+        (lambda: file.document("list"), "'list' is not a JSON object"),
     ):
         with pytest.raises(ExpertError, match=message):
             look()

@@ -143,7 +143,7 @@ def test_a_file_that_says_another_number_of_members_is_damaged(said: float, tmp_
     made, path = agent(members=2), tmp_path / "agent.safetensors"
     made.config = replace(CONFIG, members=said)  # type: ignore[arg-type]
     made.save(path)
-    with pytest.raises(AgentError, match="can not read an imitator's weights"):
+    with pytest.raises(AgentError, match="cannot read an imitator's weights"):
         Imitator.load(path)
 
 
@@ -160,7 +160,7 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | No
     path = tmp_path / "agent.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(AgentError, match="can not read an imitator's weights"):
+    with pytest.raises(AgentError, match="cannot read an imitator's weights"):
         Imitator.load(path)
 
 

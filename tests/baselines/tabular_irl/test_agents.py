@@ -181,5 +181,5 @@ def test_a_short_training_of_tabular_smile_learns_and_survives_its_file(tmp_path
     assert again.config == config
     assert evaluate(again, ID, shots=4).score == pytest.approx(score, abs=0.02)
     (tmp_path / "agent.safetensors").write_bytes(b"none")
-    with pytest.raises(AgentError, match="can not read"):
+    with pytest.raises(AgentError, match="cannot read"):
         TabularSmile.load(tmp_path / "agent.safetensors")
