@@ -65,17 +65,20 @@ def train(
     if configure is not None:
         config = configure(config)
     trainer = spec.make_trainer(config, access, place)
-    seconds = run(trainer, directory, stop_after=stop_after)
+    seconds = run(trainer, directory, subset=access.subset, stop_after=stop_after)
     if trainer.iteration < trainer.iterations:
         return None
     command = f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"
     if place != CPU:
         command += f" --device {device}"
+    for option, number in access.subset.items():
+        command += f" --{option} {number}"
     for setting, value in (settings or {}).items():
         command += f" --set {setting}={value}"
     recipe = {
         **training_recipe(command, seed),
         "track": access.track,
+        **({"subset": dict(access.subset)} if access.subset else {}),
         "device": describe(place),
         "seconds": round(seconds),
     }
@@ -93,9 +96,13 @@ def train_agent(
     device: str = "cpu",
     configure: Callable[[Any], Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    demonstrations: int | None = None,
+    tasks: int | None = None,
     stop_after: int | None = None,
 ) -> Path | None:
     """As :func:`train`, through the least access that the agent needs.
+
+    ``demonstrations`` and ``tasks`` limit that access, as :class:`smile_bench.access.Access` says.
 
     Raises:
         UnknownNameError: no such agent or family.
@@ -103,7 +110,13 @@ def train_agent(
         InputError, DivergedError: as there.
     """
     training = _training(name)
-    access = Access(family, track=training.track, state_only=training.state_only)
+    access = Access(
+        family,
+        track=training.track,
+        state_only=training.state_only,
+        demonstrations=demonstrations,
+        tasks=tasks,
+    )
     return train(
         name,
         access,

@@ -48,6 +48,7 @@ def run(
     training: Training,
     directory: Path,
     *,
+    subset: Mapping[str, int] | None = None,
     checkpoint_seconds: float = 120.0,
     stop_after: int | None = None,
 ) -> float:
@@ -59,6 +60,7 @@ def run(
     Args:
         training: what to run.
         directory: where to write.
+        subset: of the data, as ``Access.subset`` has it; a checkpoint of another one is refused.
         checkpoint_seconds: time between checkpoints.
         stop_after: stop at this iteration, as an interruption would.
 
@@ -69,7 +71,7 @@ def run(
         DivergedError: a logged number is not finite.
         CheckpointError: the checkpoint is damaged or of another configuration.
     """
-    record = _Record(training, directory)
+    record = _Record(training, directory, subset or {})
     last_save = time.perf_counter()
     shown: dict[str, str] = {}
     end = min(training.iterations, stop_after or training.iterations)
@@ -103,16 +105,19 @@ class _Record:
     Args:
         training: continues from the folder's checkpoint, if there is one.
         directory: the folder.
+        subset: of the data; stored with the settings.
     """
 
-    def __init__(self, training: Training, directory: Path) -> None:
+    def __init__(self, training: Training, directory: Path, subset: Mapping[str, int]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.training = training
+        settings = {**training.settings, **({"subset": dict(subset)} if subset else {})}
+        self._settings = json.loads(json.dumps(settings))
         self.checkpoint = directory / "checkpoint.safetensors"
         self._clock, self._log = directory / "seconds.json", directory / "progress.csv"
         spent = 0.0
         if self.checkpoint.exists():
-            _resume(training, self.checkpoint)
+            _resume(training, self.checkpoint, self._settings)
             spent = float(json.loads(self._clock.read_text())) if self._clock.exists() else 0.0
         self._started = time.perf_counter() - spent
         self._rows = _kept_rows(self._log, training.iteration)
@@ -138,9 +143,8 @@ class _Record:
 
     def save(self) -> None:
         """Write the checkpoint, and the seconds."""
-        settings = json.loads(json.dumps(self.training.settings))
         save_checkpoint(
-            self.checkpoint, {"settings": settings, "training": self.training.state_dict()}
+            self.checkpoint, {"settings": self._settings, "training": self.training.state_dict()}
         )
         write_atomically(self._clock, json.dumps(self.seconds))
 
@@ -163,9 +167,8 @@ def _shown(log: Mapping[str, float]) -> dict[str, str]:
     return {name.split("/")[-1]: f"{value:.3g}" for name, value in (*first, *scores)}
 
 
-def _resume(training: Training, path: Path) -> None:
+def _resume(training: Training, path: Path, expected: Mapping[str, Any]) -> None:
     stored = load_checkpoint(path)
-    expected = json.loads(json.dumps(training.settings))
     if stored.get("settings") != expected:
         raise CheckpointError(
             f"{path} belongs to a training with other settings "
