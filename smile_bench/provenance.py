@@ -14,7 +14,14 @@ from typing import Any
 
 from smile_bench.errors import AgentError
 
-__all__ = ["hardware", "package_versions", "training_of", "training_recipe", "weights_of"]
+__all__ = [
+    "hardware",
+    "made_here",
+    "package_versions",
+    "training_of",
+    "training_recipe",
+    "weights_of",
+]
 
 PACKAGES = ("smile-bench", "mujoco", "gymnasium", "numpy")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +44,11 @@ def package_versions() -> dict[str, str]:
     if "torch" in sys.modules:
         versions["torch"] = metadata.version("torch")
     return versions
+
+
+def made_here(mujoco: str, machine: str) -> bool:
+    """Whether MuJoCo and machine type are those of this computer, so that physics is bit-equal."""
+    return mujoco == metadata.version("mujoco") and machine == platform.machine()
 
 
 def training_recipe(command: str, seed: int) -> dict[str, Any]:

@@ -15,16 +15,19 @@ from smile_bench.agents import (
     checked_policy,
     is_state_only,
 )
-from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.envs import Family, get_family
+from smile_bench.envs.rollout import rollout
 from smile_bench.errors import AgentError, InputError, ProtocolError
 from smile_bench.protocol.evidence import Recorder
 from smile_bench.protocol.meta_test import MetaTest, load_meta_test
-from smile_bench.protocol.result import Result, normalised_scores
+from smile_bench.protocol.result import Result
+from smile_bench.protocol.scores import normalised_scores
 from smile_bench.provenance import hardware, package_versions, training_of, weights_of
 
 __all__ = [
+    "Actor",
     "adapt",
     "context_sizes",
     "evaluate",
@@ -44,21 +47,23 @@ def evaluate(
 ) -> Result:
     """Score an agent on a family under the frozen protocol.
 
+    The agent adapts once to the contexts of all episodes, one context a slot, and then acts in all
+    episodes at once.
+
     Args:
-        agent: the agent; it adapts once to all contexts, one a slot, and then acts in all. Its
-            optional attributes ``recipe`` (JSON-able facts of its training) and
+        agent: the agent. Its optional attributes ``recipe`` (JSON-able facts of its training) and
             ``weights_sha256`` go into the result.
-        family: the family's id.
-        shots: demonstrations in every context; by default the protocol's mixture.
-        name: how the result calls the agent; its ``name`` or class by default.
+        family: the family or its id.
+        shots: demonstrations in every context; by default the protocol's mixture of sizes.
+        name: what the result calls the agent; by default the agent's ``name`` or its class.
         threads: native threads of the simulator, by default one per available processor.
 
     Raises:
-        UnknownNameError: no such family.
-        DatasetError, ProtocolError: the dataset or the frozen set is missing, damaged, or they do
+        UnknownNameError: there is no such family.
+        DatasetError, ProtocolError: the dataset or the frozen set is missing or damaged, or they do
             not belong together.
         AgentError: the agent breaks the interface.
-        InputError: a number of shots that the family does not have.
+        InputError: the family has no contexts of ``shots`` demonstrations.
     """
     family = get_family(family)
     meta_test, dataset = load_frozen(family)
@@ -96,16 +101,18 @@ def evaluate(
 
 
 def load_frozen(family: Family) -> tuple[MetaTest, Dataset]:
-    """The frozen meta-test set of a family and the dataset that it is of.
+    """Load the frozen meta-test set of a family and the dataset that it was frozen on.
 
     Raises:
-        DatasetError, ProtocolError: one is missing or damaged, or they do not belong together.
+        DatasetError, ProtocolError: one of them is missing or damaged, or they do not belong
+            together.
     """
-    meta_test, dataset = load_meta_test(family.id), load_dataset(family)
-    if dataset.digest() != meta_test.dataset:
+    meta_test, dataset = load_meta_test(family), load_dataset(family)
+    if (found := dataset.digest()) != meta_test.dataset:
         raise ProtocolError(
-            f"the shipped dataset of {family.id} is not the one that protocol "
-            f"{meta_test.version} was frozen on. Install smile-bench again."
+            f"protocol {meta_test.version} of {family.id} was frozen on the dataset "
+            f"{meta_test.dataset[:16]}…, but the dataset here is {found[:16]}…. Install "
+            "smile-bench again, or freeze the protocol again if the family is your own."
         )
     return meta_test, dataset
 
@@ -114,14 +121,15 @@ def context_sizes(family: Family, meta_test: MetaTest, shots: int | None) -> Int
     """Demonstrations in each episode's context, (E,): ``shots``, or the protocol's mixture.
 
     Raises:
-        InputError: a number of shots that the family does not have.
+        InputError: the family has no contexts of ``shots`` demonstrations.
     """
     if shots is None:
         return meta_test.shots
     if shots not in family.context_sizes:
+        known = ", ".join(map(str, family.context_sizes))
         raise InputError(
-            f"{family.id} is evaluated with {', '.join(map(str, family.context_sizes))} "
-            f"demonstrations in a context, not {shots}."
+            f"contexts of {family.id} come in the sizes {known}, but got shots={shots!r}. Give one "
+            "of these sizes."
         )
     return np.full_like(meta_test.shots, shots)
 
@@ -135,6 +143,36 @@ def meta_test_contexts(
         for task, order, size in zip(meta_test.tasks, meta_test.demonstrations, sizes, strict=True)
     ]
     return [context.state_only() for context in contexts] if state_only else contexts
+
+
+class Actor:
+    """A policy that acts in N slots, with every action checked and its time measured.
+
+    Args:
+        family: whose environments the policy acts in.
+        policy: the policy, at the beginning of its episodes.
+        slots: N.
+    """
+
+    def __init__(self, family: Family, policy: Policy, slots: int) -> None:
+        self.family, self.policy, self.slots = family, policy, slots
+        self.steps = 0
+        """Control steps taken."""
+        self.seconds = 0.0
+        """Seconds spent in ``policy.act``."""
+
+    def __call__(self, observations: FloatArray) -> Float32Array:
+        """Actions (N, action_size) for observations (N, observation_size).
+
+        Raises:
+            AgentError: the policy's actions cannot be applied.
+        """
+        began = time.perf_counter()
+        actions = self.policy.act(observations)
+        self.seconds += time.perf_counter() - began
+        checked = checked_actions(self.family, actions, self.slots, self.steps)
+        self.steps += 1
+        return checked
 
 
 def run_episodes(
@@ -151,31 +189,26 @@ def run_episodes(
     Args:
         family: the family.
         policy: acts in all slots.
-        parameters: task of each slot (E, P).
-        initial_states: (E, S).
-        threads: native threads of the simulator.
+        parameters: task of each slot, (E, P).
+        initial_states: initial state of each slot, (E, S).
+        threads: native threads of the simulator, by default one per available processor.
         recorder: keeps evidence of the episodes.
 
     Returns:
         Each metric of the family, (E,), and the seconds spent in ``policy.act``.
 
     Raises:
-        AgentError: an action that can not be applied.
+        AgentError: the policy's actions cannot be applied.
     """
     simulator = family.make_simulator(len(parameters), threads=threads)
     simulator.set_tasks(parameters)
     simulator.reset(initial_states)
-    acting = 0.0
-    for step in tqdm(range(family.horizon), desc="evaluate", leave=False, disable=None):
-        observations = simulator.observe()
-        began = time.perf_counter()
-        raw = policy.act(observations)
-        acting += time.perf_counter() - began
-        actions = checked_actions(family, raw, len(parameters), step)
-        outcome = simulator.step(actions)
+    actor = Actor(family, policy, len(parameters))
+    steps = rollout(simulator, actor, family.horizon)
+    for step in tqdm(steps, desc="evaluate", total=family.horizon, leave=False, disable=None):
         if recorder is not None:
-            recorder.record(step, actions, simulator)
-    return {metric.name: outcome.info[metric.name] for metric in family.metrics}, acting
+            recorder.record(step.time, step.actions, simulator)
+    return {metric.name: step.result.info[metric.name] for metric in family.metrics}, actor.seconds
 
 
 def adapt(
@@ -185,18 +218,25 @@ def adapt(
     dataset: Dataset,
     sizes: IntArray,
 ) -> Policy:
-    """Let an agent adapt to the contexts, or a reference to the tasks, of every episode.
+    """Let an agent adapt to the contexts of every episode, or a privileged agent to its tasks.
+
+    Args:
+        agent: the agent.
+        family: the family.
+        meta_test: its frozen meta-test set, or some of its episodes (E).
+        dataset: the family's dataset.
+        sizes: demonstrations in each episode's context, (E,).
 
     Raises:
-        AgentError: it is no agent, or does not return a policy.
+        AgentError: ``agent`` is not an agent, or does not return a policy.
     """
     table = family.table("test")
     if isinstance(agent, PrivilegedAgent):
         return agent.adapt_to_tasks(table[meta_test.tasks], table[meta_test.mismatched_tasks])
     if isinstance(agent, type) or not isinstance(agent, Agent):
         raise AgentError(
-            f"{agent!r} is no object with a method adapt(contexts) -> policy; see "
-            "smile_bench.agents.Agent. A class must be called first."
+            f"{agent!r} is not an object with a method adapt(contexts) -> policy; see "
+            "smile_bench.agents.Agent. If it is a class or a function, call it first."
         )
     contexts = meta_test_contexts(meta_test, dataset, sizes, state_only=is_state_only(agent))
     return checked_policy(agent, agent.adapt(contexts))

@@ -17,11 +17,20 @@ from safetensors.numpy import save
 
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.errors import ProtocolError
+from smile_bench.errors import ProtocolError, SmileError
 from smile_bench.io.files import write_atomically
 from smile_bench.io.tensors import read_tensors
 
-__all__ = ["PROTOCOL", "MetaTest", "References", "load_meta_test", "sample_meta_test"]
+__all__ = [
+    "PROTOCOL",
+    "MetaTest",
+    "References",
+    "load_meta_test",
+    "protocol_folder",
+    "read_meta_test",
+    "sample_meta_test",
+    "write_meta_test",
+]
 
 PROTOCOL = "v0"
 ARRAYS = {
@@ -31,12 +40,12 @@ ARRAYS = {
     "shots": "shots",
     "initial_states": "initial_states",
 }
-"""Name of each frozen array in the file, to the attribute of :class:`MetaTest`."""
+"""Name of each frozen array in its file to the attribute of :class:`MetaTest`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class References:
-    """What the two references reach on each meta-test task; each array (number of tasks,)."""
+    """What the two references reach on each meta-test task; each array is (number of tasks,)."""
 
     expert: Mapping[str, FloatArray]
     """Metric name to the expert's mean: score 1."""
@@ -52,17 +61,17 @@ class MetaTest:
     tasks: IntArray
     """Meta-test task of each episode, (E,)."""
     mismatched_tasks: IntArray
-    """Another meta-test task, which the task-blind expert acts for, (E,)."""
+    """Another meta-test task for each episode, which the task-blind expert acts for, (E,)."""
     demonstrations: IntArray
-    """Demonstrations in the order in which contexts take them, (E, K): k shots, the first k."""
+    """Order of the task's demonstrations, (E, K): a context of k shots holds the first k."""
     shots: IntArray
     """Size of each episode's context in the primary evaluation, (E,)."""
     initial_states: FloatArray
-    """(E, S)."""
+    """Initial state of each episode, (E, S)."""
     dataset: str
-    """Digest of the dataset that the demonstrations are of."""
+    """Digest of the dataset that holds the demonstrations."""
     references: References
-    """What scores are normalised by."""
+    """The metrics that normalise scores."""
 
     @property
     def version(self) -> str:
@@ -71,7 +80,11 @@ class MetaTest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that the protocol fixes."""
+        """SHA-256 of everything that the protocol fixes.
+
+        Raises:
+            UnknownNameError: the family is not registered.
+        """
         family = get_family(self.family)
         total = hashlib.sha256()
         facts = {
@@ -96,7 +109,7 @@ class MetaTest:
         return total.hexdigest()
 
     def select(self, episodes: IntArray) -> MetaTest:
-        """The same with some of the episodes only; its version is of no protocol."""
+        """A meta-test set of some of the episodes; its version is not that of a protocol."""
         chosen: dict[str, Any] = {ARRAYS[name]: a[episodes] for name, a in self.arrays().items()}
         return replace(self, **chosen)
 
@@ -108,19 +121,19 @@ class MetaTest:
 def sample_meta_test(
     family: Family, initial_states: FloatArray, dataset: str, rng: np.random.Generator
 ) -> MetaTest:
-    """Draw a meta-test set; done once per protocol version, by ``tools/freeze_protocol.py``.
+    """Sample a meta-test set. Its references are still to be measured.
 
-    Its references are still to be measured.
+    This is done once per protocol version, by :mod:`smile_bench.protocol.freeze`.
 
     Args:
         family: the family.
-        initial_states: (E, S), for the episodes task by task.
+        initial_states: of the episodes, task by task, (E, S).
         dataset: digest of the family's dataset.
         rng: source of randomness.
     """
     number, each = len(family.table("test")), family.evaluation_episodes
     tasks = np.repeat(np.arange(number), each)
-    # Any test task but the own, none twice before each came once.
+    # Every other task comes once before any comes twice.
     shift = np.concatenate([np.resize(rng.permutation(number - 1), each) for _ in range(number)])
     order = rng.random((len(tasks), family.dataset_recipe.demonstrations)).argsort(axis=1)
     sizes = np.array(family.context_sizes)
@@ -137,9 +150,15 @@ def sample_meta_test(
 
 
 def write_meta_test(folder: Path, meta_test: MetaTest) -> None:
-    """Write the two files of a frozen protocol: the episodes and the references' metrics."""
+    """Write the two files of a frozen protocol: the episodes and the references' metrics.
+
+    Args:
+        folder: where they go; it is created.
+        meta_test: the meta-test set with its references.
+    """
     metadata = {"family": meta_test.family, "dataset": meta_test.dataset}
-    write_atomically(folder / f"{meta_test.family}.safetensors", save(meta_test.arrays(), metadata))
+    content = _with_metadata(save(meta_test.arrays()), metadata)
+    write_atomically(folder / f"{meta_test.family}.safetensors", content)
     references = meta_test.references
     document = {
         "family": meta_test.family,
@@ -150,25 +169,38 @@ def write_meta_test(folder: Path, meta_test: MetaTest) -> None:
         },
     }
     write_atomically(folder / f"{meta_test.family}.json", json.dumps(document, indent=1) + "\n")
+    _load.cache_clear()
 
 
-@cache
-def load_meta_test(family: str) -> MetaTest:
+def load_meta_test(family: str | Family) -> MetaTest:
     """The frozen meta-test set of a family, read-only.
 
+    It lies in the family's own folder ``data``, where it has one, or in the package.
+
     Raises:
-        UnknownNameError: no such family.
+        UnknownNameError: there is no such family.
         ProtocolError: the family is not frozen yet, or its files are damaged or altered.
     """
-    family = get_family(family).id
-    folder = protocol_folder()
-    document_path = folder / f"{family}.json"
+    return _load(get_family(family))
+
+
+def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
+    """Read the frozen meta-test set of a family from a folder; its arrays are read-only.
+
+    Raises:
+        UnknownNameError: there is no such family.
+        ProtocolError: as :func:`load_meta_test`.
+    """
+    family = get_family(family)
+    document_path, path = folder / f"{family.id}.json", folder / f"{family.id}.safetensors"
     if not document_path.exists():
-        frozen = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
-        raise ProtocolError(f"{family} has no frozen protocol yet. Frozen: {frozen}.")
-    path, remedy = folder / f"{family}.safetensors", "Install smile-bench again."
+        frozen = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
+        raise ProtocolError(
+            f"{family.id} has no frozen protocol in {folder} yet. Frozen there: {frozen}. Freeze a "
+            "family of your own with smile_bench.protocol.freeze.freeze_protocol."
+        )
+    remedy = "Install smile-bench again, or freeze the protocol again if the family is your own."
     file = read_tensors(path, "a meta-test set", ProtocolError, remedy=remedy)
-    arrays = file.tensors
     try:
         document = json.loads(document_path.read_text(encoding="utf-8"))
         references = References(
@@ -178,26 +210,47 @@ def load_meta_test(family: str) -> MetaTest:
             }
         )
         meta_test = MetaTest(
-            family=family,
+            family=family.id,
             dataset=file.text("dataset"),
             references=references,
-            **{ARRAYS[name]: array for name, array in arrays.items()},
+            **{ARRAYS[name]: array for name, array in file.tensors.items()},
         )
-        # Shared by all evaluations of the process.
-        for array in (*arrays.values(), *references.expert.values(), *references.blind.values()):
+        # All evaluations of the process share them.
+        for array in (
+            *file.tensors.values(),
+            *references.expert.values(),
+            *references.blind.values(),
+        ):
             array.setflags(write=False)
-        version = meta_test.version
+        version, stated = meta_test.version, document["protocol_version"]
+    except SmileError:
+        raise
     except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ProtocolError(f"the protocol files of {family} are damaged: {error}") from error
-    if version != document["protocol_version"]:
         raise ProtocolError(
-            f"the protocol of {family} computes to {version}, but its file says "
-            f"{document['protocol_version']}: the frozen set, a task table or the family's "
-            "declaration was changed. Install smile-bench again."
+            f"the protocol files of {family.id} in {folder} are damaged: {error}. {remedy}"
+        ) from error
+    if version != stated:
+        raise ProtocolError(
+            f"the protocol of {family.id} computes to {version}, but its file says {stated}: the "
+            f"frozen set, a task table or the family's declaration was changed. {remedy}"
         )
     return meta_test
 
 
 def protocol_folder() -> Path:
-    """Where the frozen protocols lie."""
+    """Where the frozen protocols of the shipped families lie."""
     return Path(str(resources.files("smile_bench.protocol") / "data"))
+
+
+def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with metadata in a fixed order; safetensors itself orders it at random."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = {"__metadata__": dict(metadata), **json.loads(content[8:end])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
+
+
+@cache
+def _load(family: Family) -> MetaTest:
+    return read_meta_test(family, family.data or protocol_folder())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
-from smile_bench.arrays import BoolArray, FloatArray
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray
 from smile_bench.envs import Family
+from smile_bench.envs.rollout import rollout
 from smile_bench.protocol.evidence import Evidence, row_digests
 from smile_bench.protocol.meta_test import MetaTest
 
@@ -29,7 +31,7 @@ class Replay:
 
     @property
     def equal(self) -> BoolArray:
-        """Which states are the recorded ones to the last bit, (E, C)."""
+        """Which states equal the recorded ones to the last bit, (E, C)."""
         rounded = (self.states.astype(np.float32) == self.evidence.states).all(axis=2)
         return np.asarray(rounded & (row_digests(self.states) == self.evidence.state_digests))
 
@@ -52,25 +54,31 @@ def replay(
     Args:
         family: the family.
         meta_test: its frozen meta-test set.
-        evidence: of all its episodes.
+        evidence: of all episodes of the set.
         guided: put the episodes into the recorded state after each keyframe, so that differences
-            between machines do not grow further than from one to the next.
-        watch: is given every control step, from 0, and the observations (E, O) before it.
+            between machines cannot grow beyond the next one.
+        watch: called before every control step with its number, from 0, and the observations
+            (E, observation_size).
 
     Raises:
-        InputError, SimulationError: actions or states that can not be.
+        InputError, SimulationError: the simulator cannot take the actions or the states.
     """
     simulator = family.make_simulator(len(meta_test.tasks))
     simulator.set_tasks(family.table("test")[meta_test.tasks])
     simulator.reset(meta_test.initial_states)
-    states: list[FloatArray] = []
-    for step in range(family.horizon):
+    times = count()
+
+    def recorded(observations: FloatArray) -> Float32Array:
+        time = next(times)
         if watch is not None:
-            watch(step, simulator.observe())
-        outcome = simulator.step(evidence.actions[:, step])
-        if step + 1 == evidence.steps[len(states)]:
+            watch(time, observations)
+        return evidence.actions[:, time]
+
+    states: list[FloatArray] = []
+    for step in rollout(simulator, recorded, family.horizon):
+        if step.time + 1 == evidence.steps[len(states)]:
             states.append(simulator.state())
             if guided:
                 simulator.set_state(evidence.states[:, len(states) - 1].astype(np.float64))
-    episodes = {metric.name: outcome.info[metric.name].copy() for metric in family.metrics}
+    episodes = {metric.name: step.result.info[metric.name].copy() for metric in family.metrics}
     return Replay(episodes, np.stack(states, axis=1), evidence)

@@ -1,54 +1,47 @@
-"""Asking an agent again: are the recorded actions its own, and does each slot stand alone?"""
+"""Running an agent again: are the recorded actions its own, and does each slot stand alone?"""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from smile_bench.agents import (
-    Agent,
-    Policy,
-    PrivilegedAgent,
-    checked_actions,
-    is_state_only,
-)
+from smile_bench.agents import Agent, PrivilegedAgent, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
+from smile_bench.checks import Check
 from smile_bench.datasets import Dataset
 from smile_bench.envs import Family
 from smile_bench.errors import SmileError
-from smile_bench.protocol.evaluation import adapt, evaluate
+from smile_bench.protocol.evaluation import Actor, adapt, evaluate
 from smile_bench.protocol.meta_test import MetaTest
 from smile_bench.protocol.replay import replay
 from smile_bench.protocol.result import Result
-from smile_bench.provenance import hardware, package_versions, training_of, weights_of
+from smile_bench.provenance import hardware, made_here, package_versions, training_of, weights_of
 
 __all__ = ["rerun_agent"]
 
 ALONE = 4
 """Episodes that are run again one by one."""
 TOLERANCE = 1e-3
-"""How far an action may lie from the recorded one. Networks round by the size of their batch."""
+"""How far an action may lie from the recorded one: rounding in a network depends on the size of its
+batch."""
 FLIPPED, FLIPPED_ELSEWHERE = 0.01, 0.1
-"""Share of the actions that may lie further: choices between near ties, which last bits decide.
-The second where another processor, another size of batch or the physics rounds otherwise."""
+"""Share of the actions that may lie further: last bits decide choices between near ties. The second
+holds where another processor, another size of batch or the physics rounds differently."""
 FLIPPED_IN_EPISODE = 0.5
-"""The same of any one episode, so that none can be replaced. Retrieve-and-Play on a standing ant
-has been seen to flip a quarter."""
+"""The same share for any one episode, so that no episode can be replaced. Retrieve-and-Play on a
+standing ant has been seen to flip a quarter."""
 TOLERANCE_ELSEWHERE = 0.05
-"""The tolerance where observations differ, too, since the physics rounds otherwise."""
+"""The tolerance where observations differ too, because the physics rounds differently."""
 DEVIATIONS, SLACK = 4.0, 0.01
-"""A stochastic agent's score may differ by this many standard errors over tasks, and this much."""
-
-Found = tuple[str, bool, str]
+"""A stochastic agent's score may differ by this many standard errors over tasks plus this much."""
 
 
 class _Slots(NamedTuple):
-    """A policy, and the episodes that it acts in."""
+    """A policy and the episodes in which it acts."""
 
-    policy: Policy
+    actor: Actor
     episodes: IntArray
 
 
@@ -59,24 +52,24 @@ def rerun_agent(
     dataset: Dataset,
     load: Callable[[str, str], Agent | PrivilegedAgent],
     exact: bool,
-) -> Iterator[Found]:
+) -> Iterator[Check]:
     """Load a result's agent and compare what it does with what the result says.
 
-    It is shown the observations of the replay, so that a difference in one action does not lead to
-    others, once in a few episodes alone and once in all of them together: an agent that uses what
-    it sees in other slots acts otherwise there. Those alone come first, while the agent can not
-    have kept anything of the others.
+    The agent sees the observations of the replay, so that a difference in one action does not cause
+    further ones. It acts in a few episodes one by one, and in all episodes together: an agent that
+    uses what it sees in other slots acts differently there. The single episodes come first, when
+    the agent cannot have kept anything from the others.
 
     Args:
         family: the family.
-        result: with its evidence.
+        result: the result with its evidence.
         meta_test: the frozen meta-test set.
-        dataset: the family's.
-        load: gives the agent of a name for a family's id.
+        dataset: the family's dataset.
+        load: loads an agent, given its name and a family's id.
         exact: whether the replay meets the recorded states to the last bit.
 
     Yields:
-        Name, whether it passed, and details of one check after another.
+        One check after another.
     """
     try:
         agent = load(result.agent, family.id)
@@ -86,24 +79,24 @@ def rerun_agent(
             return
         every = np.arange(len(meta_test.tasks))
         chosen = np.linspace(0, len(every) - 1, ALONE).astype(np.int64)
-        # The last first: what an agent kept of the first episode would go unnoticed in it.
+        # The last one first: what an agent kept from the first episode would go unnoticed in it.
         apart = chosen[:0, None] if isinstance(agent, PrivilegedAgent) else chosen[::-1, None]
         alone = [_slots(agent, family, result, meta_test, dataset, one) for one in apart]
         groups = [_slots(agent, family, result, meta_test, dataset, every), *alone]
         differences = _differences(family, result, meta_test, groups, guided=not exact)
     except SmileError as error:
-        yield "agent", False, str(error)
+        yield Check("agent", False, str(error))
         return
     tolerance = TOLERANCE if exact else TOLERANCE_ELSEWHERE
     allowed = FLIPPED if exact and _same_computer(result) else FLIPPED_ELSEWHERE
-    yield _judged("actions again", differences[0], tolerance, allowed)
+    yield _judge("actions again", differences[0], tolerance, allowed)
     if alone:
         apart_differences = np.concatenate(differences[1:])
-        yield _judged(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
+        yield _judge(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
 
 
-def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Found:
-    """What the result says of its agent, beside what the agent says."""
+def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Check:
+    """Compare what the result says about its agent with what the agent says about itself."""
     pairs = {
         "privileged": (result.privileged, isinstance(agent, PrivilegedAgent)),
         "state_only": (result.state_only, is_state_only(agent)),
@@ -114,7 +107,7 @@ def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Found:
     detail = f"{', '.join(pairs)} agree"
     if wrong:
         detail = f"the result's {', '.join(wrong)} differ from what the agent states"
-    return "statements", not wrong, detail
+    return Check("statements", not wrong, detail)
 
 
 def _slots(
@@ -126,7 +119,8 @@ def _slots(
     episodes: IntArray,
 ) -> _Slots:
     some = meta_test.select(episodes)
-    return _Slots(adapt(agent, family, some, dataset, result.shots[episodes]), episodes)
+    policy = adapt(agent, family, some, dataset, result.shots[episodes])
+    return _Slots(Actor(family, policy, len(episodes)), episodes)
 
 
 def _differences(
@@ -144,8 +138,7 @@ def _differences(
 
     def ask(step: int, observations: FloatArray) -> None:
         for group, difference in zip(groups, differences, strict=True):
-            raw = group.policy.act(observations[group.episodes])
-            actions = checked_actions(family, raw, len(group.episodes), step)
+            actions = group.actor(observations[group.episodes])
             recorded = evidence.actions[group.episodes, step]
             difference[:, step] = np.abs(actions - recorded).max(axis=1)
 
@@ -153,26 +146,26 @@ def _differences(
     return differences
 
 
-def _judged(name: str, difference: Float32Array, tolerance: float, allowed: float) -> Found:
+def _judge(name: str, difference: Float32Array, tolerance: float, allowed: float) -> Check:
     beyond = difference > tolerance
     share, worst = float(beyond.mean()), float(beyond.mean(axis=1).max())
     detail = (
         f"{int(beyond.sum())} of {beyond.size} actions differ by more than {tolerance:g} "
         f"({allowed:.0%} may), {worst:.0%} in one episode ({FLIPPED_IN_EPISODE:.0%} may)"
     )
-    return name, share <= allowed and worst <= FLIPPED_IN_EPISODE, detail
+    return Check(name, share <= allowed and worst <= FLIPPED_IN_EPISODE, detail)
 
 
 def _same_computer(result: Result) -> bool:
-    """Whether processor and versions are the result's, so that networks round alike."""
+    """Whether processor and versions equal the result's, so that networks round alike."""
     stated, own = dict(result.versions), package_versions()
-    same = all(stated.get(name) == own.get(name) for name in ("numpy", "torch", "mujoco"))
+    same = all(stated.get(name) == own.get(name) for name in ("numpy", "torch"))
     here = hardware()["processor"] == result.hardware["processor"]
-    return same and here and result.hardware["machine"] == platform.machine()
+    return same and here and made_here(stated["mujoco"], result.hardware["machine"])
 
 
-def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result) -> Found:
-    """A stochastic agent's score in a second evaluation, paired by task."""
+def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result) -> Check:
+    """Compare a stochastic agent's score in a second evaluation, task by task."""
     shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
     again = evaluate(agent, family, shots=shots)
     differences = (again.scores - result.scores)[np.isfinite(result.scores)]
@@ -180,4 +173,4 @@ def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result)
     bound = DEVIATIONS * error + SLACK
     difference = abs(float(differences.mean()))
     detail = f"differs by {difference:.3g} in a second evaluation (at most {bound:.3g})"
-    return "score again", difference <= bound, detail
+    return Check("score again", difference <= bound, detail)

@@ -16,18 +16,16 @@ from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError
 from smile_bench.io.files import replacing
 from smile_bench.protocol.evidence import Evidence
-from smile_bench.protocol.meta_test import References
+from smile_bench.protocol.scores import task_means
 
 __all__ = [
     "EVIDENCE_FILE",
     "FORMAT",
     "RESULT_FILE",
     "Result",
-    "normalised_scores",
     "render",
     "seal",
     "sealed",
-    "task_means",
 ]
 
 FORMAT = "smile-bench-result-2"
@@ -87,7 +85,7 @@ class Result:
     def per_task(self, metric: str | None = None) -> FloatArray:
         """A metric's mean on each task, (number of tasks,); the primary one by default."""
         values = self.episodes[metric or get_family(self.family).metric.name]
-        return task_means(self.tasks, values)
+        return task_means(self.tasks, values, len(self.scores))
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-able data, but for the evidence and the seal."""
@@ -165,33 +163,3 @@ def seal(document: Mapping[str, Any]) -> str:
 def render(document: Mapping[str, Any]) -> str:
     """The text of a result file; there is one for each result."""
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
-
-
-def task_means(tasks: IntArray, values: FloatArray) -> FloatArray:
-    """Mean of values (E,) over the episodes of each task."""
-    return np.bincount(tasks, values) / np.bincount(tasks)
-
-
-def normalised_scores(
-    family: str,
-    tasks: IntArray,
-    episodes: Mapping[str, FloatArray],
-    references: References,
-) -> FloatArray:
-    """Score of each task: (agent - task-blind) / (expert - task-blind), in the primary metric.
-
-    For walker dynamics, whose task-blind reference is the base policy, this is the paper's custom
-    metric (SMILe, section 4.3).
-
-    Returns:
-        (number of tasks,); NaN for a task on which the expert is not better than the task-blind
-        expert, since it can not measure imitation.
-    """
-    metric = get_family(family).metric
-    expert, blind = references.expert[metric.name], references.blind[metric.name]
-    gain = expert - blind
-    measurable = gain > 0.0 if metric.higher_is_better else gain < 0.0
-    scores = np.full(len(gain), np.nan)
-    reached = task_means(tasks, episodes[metric.name]) - blind
-    scores[measurable] = reached[measurable] / gain[measurable]
-    return scores

@@ -9,6 +9,7 @@ import numpy as np
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import get_family
 from smile_bench.protocol.meta_test import References
+from smile_bench.scores import normalised_score
 
 __all__ = ["normalised_scores", "scores_of_means", "task_means"]
 
@@ -48,7 +49,8 @@ def scores_of_means(family: str, means: FloatArray, references: References) -> F
     blind = references.blind[metric.name]
     gain = references.expert[metric.name] - blind
     measurable = gain > 0.0 if metric.higher_is_better else gain < 0.0
-    return np.where(measurable, (means - blind) / np.where(measurable, gain, 1.0), np.nan)
+    scores = normalised_score(means, expert=references.expert[metric.name], blind=blind)
+    return np.where(measurable, scores, np.nan)
 
 
 def normalised_scores(

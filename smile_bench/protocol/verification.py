@@ -1,8 +1,7 @@
-"""Verifying a result: its evidence replayed, and every number that follows computed again."""
+"""Verifying a result: replay its evidence and compute every number that follows from it again."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,57 +26,59 @@ from smile_bench.protocol.evidence import (
 from smile_bench.protocol.meta_test import MetaTest
 from smile_bench.protocol.replay import Replay, replay
 from smile_bench.protocol.rerun import rerun_agent
-from smile_bench.protocol.result import Result, normalised_scores
+from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
+from smile_bench.protocol.scores import normalised_scores
+from smile_bench.provenance import made_here
 
-__all__ = ["AgentLoader", "Verification", "made_here", "verify_result"]
+__all__ = ["AgentLoader", "Verification", "verify_result"]
 
 AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
-"""The agent of a name for a family's id, as :func:`smile_bench.load_agent`."""
+"""Loads an agent, given its name and a family's id, as :func:`smile_bench.load_agent` does."""
 
 STATE_TOLERANCES = {0.5: 5e-3, 0.9: 0.5, 1.0: 20.0}
-"""Quantile to how far the states of a replay elsewhere may lie from the recorded ones, in metres,
-radians and their rates, after one stretch from a recorded state. Between MuJoCo 4.0 and 3.17 the
-median is at most 4e-4, nine in ten lie within 0.17, and the largest, a foot that meets the ground
-a step later, is 3.4 (ant linear classification, 256 × 5 stretches)."""
+"""Quantile to how far the states of a replay on another machine may lie from the recorded ones, in
+metres, radians and their rates, one keyframe after a recorded state. Between MuJoCo 4.0 and 3.17
+the median is at most 4e-4 and nine in ten lie within 0.17. The largest is 3.4, where a foot meets
+the ground one step later (ant linear classification, 256 × 5 stretches)."""
 METRIC_TOLERANCE = 0.05
-"""How far an episode's metric may lie from a replay elsewhere, as a share of the largest difference
-between the references, or of 1 where that is smaller."""
+"""How far an episode's metric may lie from that of a replay on another machine, as a share of the
+largest difference between the references, or of 1 where that difference is smaller."""
 METRIC_SHARE = 0.95
 """Share of the episodes that must lie within that."""
 SCORE_TOLERANCE = 0.01
-"""How far the score may lie from that of a replay elsewhere."""
+"""How far the score may lie from that of a replay on another machine."""
 ROUNDING = 1e-9
-"""Relative difference of numbers that another version of NumPy may have summed in another order."""
+"""Allowed relative difference of numbers that another version of NumPy may sum in another order."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying a result found."""
+    """The outcome of verifying a result."""
 
     directory: Path
     exact: bool
     """Whether the replay met every recorded state to the last bit. If not, and the result was made
-    elsewhere, states and metrics were compared within tolerances."""
+    on another machine, states and metrics were compared within tolerances."""
     findings: tuple[Check, ...]
+    """The checks, in the order in which they were made."""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing speaks against the result."""
-        return all(finding.passed for finding in self.findings)
+        """Whether every check passed."""
+        return all(check.passed for check in self.findings)
 
 
 def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) -> Verification:
     """Replay a result's evidence and compute every number that follows from it again.
 
     Args:
-        directory: the folder that :meth:`Result.save` wrote, from anyone.
-        rerun: loads the result's agent by its name, such as ``smile_bench.load_agent``; it is then
-            asked for its actions again, too. Without it, no agent is loaded.
+        directory: a folder that :meth:`Result.save` wrote; it may come from anyone.
+        rerun: loads the result's agent by its name, such as ``smile_bench.load_agent``. The agent
+            then also acts again. Without it, no agent is loaded.
 
     Returns:
-        The findings, in the order in which they were made. What is wrong with the result is a
-        finding, not an exception.
+        What was checked. A fault of the result is a check that failed, not an exception.
     """
     directory = Path(directory)
     try:
@@ -93,28 +94,21 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
         return Verification(directory, False, (*findings, Check("protocol", False, str(error))))
     findings += _facts(family, result, evidence, meta_test)
     exact = False
-    if all(finding.passed for finding in findings):
+    if all(check.passed for check in findings):
         try:
             exact, more = _replayed(family, result, evidence, meta_test)
             findings += more
             if rerun is not None:
-                again = rerun_agent(family, result, meta_test, dataset, rerun, exact)
-                findings += [Check(*found) for found in again]
+                findings += rerun_agent(family, result, meta_test, dataset, rerun, exact)
         except (InputError, SimulationError) as error:
             findings.append(Check("replay", False, str(error)))
     return Verification(directory, exact, tuple(findings))
 
 
-def made_here(result: Result) -> bool:
-    """Whether this machine type and MuJoCo version are those of the result."""
-    same_version = result.versions["mujoco"] == metadata.version("mujoco")
-    return same_version and result.hardware["machine"] == platform.machine()
-
-
 def _facts(
     family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
 ) -> Iterator[Check]:
-    """Protocol, contexts and actions: what needs no simulator."""
+    """Check protocol, contexts and actions, which needs no simulator."""
     known = (meta_test.version, meta_test.digest, meta_test.dataset, meta_test.version)
     stated = (
         result.protocol_version,
@@ -154,9 +148,10 @@ def _facts(
 def _replayed(
     family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
 ) -> tuple[bool, list[Check]]:
-    """Whether the replay is exact, and what it says of states, metrics and scores."""
+    """Whether the replay is exact, and the checks of states, metrics and scores."""
     found = replay(family, meta_test, evidence)
-    exact, here = bool(found.equal.all()), made_here(result)
+    exact = bool(found.equal.all())
+    here = made_here(result.versions["mujoco"], result.hardware["machine"])
     if exact or here:
         met = int(found.equal.sum())
         detail = f"{met} of {found.equal.size} states met to the last bit"

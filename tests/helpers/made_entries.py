@@ -12,7 +12,8 @@ import numpy as np
 
 from smile_bench.envs import get_family
 from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.protocol.result import Result, normalised_scores, render, sealed
+from smile_bench.protocol.result import Result, render, sealed
+from smile_bench.protocol.scores import normalised_scores
 
 ANT = "SmileAntGoal-v0"
 CLASSIFICATION = "SmileAntLinearClassification-v0"

@@ -128,7 +128,7 @@ def test_actions_that_can_not_be_applied_are_one_clear_error(change: Any, messag
 
 
 def test_what_is_no_agent_is_named() -> None:
-    with pytest.raises(AgentError, match="no object with a method adapt"):
+    with pytest.raises(AgentError, match="not an object with a method adapt"):
         smile_bench.evaluate(object(), FAMILY)  # type: ignore[arg-type]
 
 
@@ -138,5 +138,5 @@ def test_an_unknown_family_is_named() -> None:
 
 
 def test_a_number_of_shots_that_the_family_does_not_have_is_refused() -> None:
-    with pytest.raises(InputError, match="evaluated with 1 demonstrations"):
+    with pytest.raises(InputError, match="sizes 1, but got shots=3"):
         smile_bench.evaluate(Constant(), FAMILY, shots=3)

@@ -12,8 +12,13 @@ from smile_bench.datasets import load_dataset
 from smile_bench.envs import all_families, get_family, get_mujoco_family
 from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.errors import ProtocolError
-from smile_bench.protocol import meta_test as meta_test_module
-from smile_bench.protocol.meta_test import load_meta_test, protocol_folder, sample_meta_test
+from smile_bench.protocol.meta_test import (
+    load_meta_test,
+    protocol_folder,
+    read_meta_test,
+    sample_meta_test,
+    write_meta_test,
+)
 
 FAMILY = "SmileAntGoal-v0"
 VERSIONS = {
@@ -26,18 +31,11 @@ VERSIONS = {
 
 
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied(tmp_path: Path) -> Path:
     """The frozen files in a folder that a test may damage."""
-    for path in meta_test_module.protocol_folder().iterdir():
+    for path in protocol_folder().iterdir():
         shutil.copy(path, tmp_path / path.name)
-    monkeypatch.setattr(meta_test_module, "protocol_folder", lambda: tmp_path)
-    load_meta_test.cache_clear()
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _fresh_cache() -> None:
-    load_meta_test.cache_clear()
 
 
 def test_every_frozen_family_is_published() -> None:
@@ -56,26 +54,26 @@ def test_it_belongs_to_the_shipped_dataset(family: str) -> None:
 
 
 @pytest.mark.parametrize("name", all_families())
-def test_drawn_sets_cover_tasks_shots_and_mismatched_tasks_evenly(name: str) -> None:
+def test_sampled_sets_cover_tasks_shots_and_mismatched_tasks_evenly(name: str) -> None:
     family = get_family(name)
     number, each = len(family.table("test")), family.evaluation_episodes
     rng = np.random.default_rng(0)
     states = rng.standard_normal((number * each, family.state_size))
-    drawn = sample_meta_test(family, states, "digest", rng)
-    assert (np.bincount(drawn.tasks) == each).all()
-    assert (drawn.mismatched_tasks != drawn.tasks).all()
-    assert drawn.mismatched_tasks.min() >= 0
-    assert drawn.mismatched_tasks.max() < number
+    sampled = sample_meta_test(family, states, "digest", rng)
+    assert (np.bincount(sampled.tasks) == each).all()
+    assert (sampled.mismatched_tasks != sampled.tasks).all()
+    assert sampled.mismatched_tasks.min() >= 0
+    assert sampled.mismatched_tasks.max() < number
     for task in range(number):
-        mine = drawn.tasks == task
-        assert len(np.unique(drawn.mismatched_tasks[mine])) == min(each, number - 1)
-        counts = np.bincount(drawn.shots[mine])[list(family.context_sizes)]
+        mine = sampled.tasks == task
+        assert len(np.unique(sampled.mismatched_tasks[mine])) == min(each, number - 1)
+        counts = np.bincount(sampled.shots[mine])[list(family.context_sizes)]
         assert counts.max() - counts.min() <= 1
-    # Others are no neighbours: every distance between task and other comes up.
-    assert len(np.unique((drawn.mismatched_tasks - drawn.tasks) % number)) == number - 1
-    for row in drawn.demonstrations:
+    # Mismatched tasks are not just neighbours: every distance between the two comes up.
+    assert len(np.unique((sampled.mismatched_tasks - sampled.tasks) % number)) == number - 1
+    for row in sampled.demonstrations:
         assert len(set(row)) == len(row) == max(family.context_sizes)
-    assert drawn.demonstrations.max() < family.dataset_recipe.demonstrations
+    assert sampled.demonstrations.max() < family.dataset_recipe.demonstrations
 
 
 @pytest.mark.parametrize("array", ["tasks", "others", "demonstrations", "shots", "initial_states"])
@@ -84,10 +82,10 @@ def test_every_altered_array_is_noticed(copied: Path, array: str) -> None:
     tensors = load_file(path)
     tensors[array] = tensors[array].copy()
     tensors[array].flat[3] += 1
-    dataset = load_dataset(FAMILY).digest()
+    dataset = load_meta_test(FAMILY).dataset
     save_file(tensors, path, {"family": FAMILY, "dataset": dataset})
     with pytest.raises(ProtocolError, match="was changed"):
-        load_meta_test(FAMILY)
+        read_meta_test(FAMILY, copied)
 
 
 @pytest.mark.parametrize("reference", ["expert", "blind"])
@@ -97,10 +95,10 @@ def test_an_altered_reference_is_noticed(copied: Path, reference: str) -> None:
     document["references"][reference]["min_distance"][4] += 0.5
     path.write_text(json.dumps(document))
     with pytest.raises(ProtocolError, match="was changed"):
-        load_meta_test(FAMILY)
+        read_meta_test(FAMILY, copied)
 
 
-def test_the_frozen_set_can_not_be_written_to() -> None:
+def test_the_frozen_set_cannot_be_written_to() -> None:
     meta_test = load_meta_test(FAMILY)
     arrays = [*meta_test.arrays().values(), *meta_test.references.blind.values()]
     for array in arrays:
@@ -108,11 +106,20 @@ def test_the_frozen_set_can_not_be_written_to() -> None:
             array[0] = 0
 
 
+@pytest.mark.parametrize("family", VERSIONS)
+def test_what_was_read_is_written_again(family: str, tmp_path: Path) -> None:
+    write_meta_test(tmp_path, load_meta_test(family))
+    document = f"{family}.json"
+    assert (tmp_path / document).read_bytes() == (protocol_folder() / document).read_bytes()
+    again = read_meta_test(family, tmp_path)
+    assert (again.version, again.dataset) == (VERSIONS[family], load_meta_test(family).dataset)
+
+
 def test_truncated_files_are_one_clear_error(copied: Path) -> None:
     path = copied / f"{FAMILY}.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ProtocolError, match=r"damaged.*Install smile-bench again"):
-        load_meta_test(FAMILY)
+        read_meta_test(FAMILY, copied)
 
 
 def test_files_that_lack_something_are_one_clear_error(copied: Path) -> None:
@@ -120,22 +127,25 @@ def test_files_that_lack_something_are_one_clear_error(copied: Path) -> None:
     tensors = load_file(path)
     save_file(tensors, path, {"family": FAMILY})
     with pytest.raises(ProtocolError, match="states no 'dataset'"):
-        load_meta_test(FAMILY)
+        read_meta_test(FAMILY, copied)
+    save_file(tensors | {"more": np.zeros(3)}, path, {"family": FAMILY, "dataset": "digest"})
+    with pytest.raises(ProtocolError, match=r"damaged.*'more'"):
+        read_meta_test(FAMILY, copied)
     del tensors["shots"]
     save_file(tensors, path, {"family": FAMILY, "dataset": "digest"})
     with pytest.raises(ProtocolError, match="damaged"):
-        load_meta_test(FAMILY)
+        read_meta_test(FAMILY, copied)
     for document in ("{}", "[]", "", '{"references": 3}'):
         (copied / f"{FAMILY}.json").write_text(document)
         with pytest.raises(ProtocolError, match="damaged"):
-            load_meta_test(FAMILY)
+            read_meta_test(FAMILY, copied)
 
 
 def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
     for path in copied.iterdir():
         path.unlink()
-    with pytest.raises(ProtocolError, match="no frozen protocol yet"):
-        load_meta_test(FAMILY)
+    with pytest.raises(ProtocolError, match=r"no frozen protocol in .* yet\. Frozen there: none"):
+        read_meta_test(FAMILY, copied)
 
 
 def test_initial_states_are_states_of_the_family() -> None:

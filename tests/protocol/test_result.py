@@ -12,37 +12,9 @@ import pytest
 
 from smile_bench.errors import AgentError, ProtocolError
 from smile_bench.protocol import evaluate, read_result
-from smile_bench.protocol.meta_test import References, load_meta_test
-from smile_bench.protocol.result import Result, normalised_scores, seal, task_means
+from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.result import Result, seal
 from tests.helpers.results import GRID, RECIPE, WEIGHTS, Wanderer, evaluated
-
-ANT, WALKER = "SmileAntGoal-v0", "SmileWalkerDynamics-v0"
-
-
-def references(metric: str, expert: list[float], blind: list[float]) -> References:
-    return References(expert={metric: np.array(expert)}, blind={metric: np.array(blind)})
-
-
-def test_the_expert_scores_one_and_the_task_blind_expert_zero() -> None:
-    tasks = np.array([0, 0, 1])
-    known = references("min_distance", [0.1, 0.2], [1.1, 2.2])
-    for values, score in (([0.0, 0.2, 0.2], 1.0), ([1.1, 1.1, 2.2], 0.0), ([0.6, 0.6, 1.2], 0.5)):
-        scores = normalised_scores(ANT, tasks, {"min_distance": np.array(values)}, known)
-        np.testing.assert_allclose(scores, score)
-
-
-def test_walker_scores_are_the_papers_custom_metric_and_leave_out_what_can_not_measure() -> None:
-    tasks = np.array([0, 1, 2])
-    known = references("episode_return", [3000.0, 1000.0, 4000.0], [1000.0, 1200.0, 1000.0])
-    scores = normalised_scores(
-        WALKER, tasks, {"episode_return": np.array([2000.0, 5000.0, 4000.0])}, known
-    )
-    np.testing.assert_allclose(scores, [0.5, np.nan, 1.0])
-
-
-def test_task_means_weigh_the_episodes_of_a_task_evenly() -> None:
-    means = task_means(np.array([0, 1, 1, 1]), np.array([4.0, 1.0, 2.0, 3.0]))
-    np.testing.assert_allclose(means, [4.0, 2.0])
 
 
 def test_the_file_says_what_the_object_says(tmp_path: Path) -> None:

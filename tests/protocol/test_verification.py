@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from smile_bench.agents import Context
-from smile_bench.cli.main import main
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError
 from smile_bench.protocol import (
@@ -239,7 +238,7 @@ def ant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if another MuJoCo had made the result: no state is met to the last bit."""
-    monkeypatch.setattr(verification, "made_here", lambda result: False)
+    monkeypatch.setattr(verification, "made_here", lambda mujoco, machine: False)
     monkeypatch.setattr(
         Replay, "equal", property(lambda self: np.zeros(self.evidence.state_digests.shape, bool))
     )
@@ -360,20 +359,3 @@ def test_an_agent_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
 def test_another_protocol_is_a_finding(tmp_path: Path) -> None:
     folder = forged(tmp_path, protocol_version="v0-0123456789abcdef")
     assert failed(verify_result(folder)) == ["protocol"]
-
-
-def test_the_command_verifies_folders(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["verify", str(saved.parent)]) == 0
-    assert "verified exactly" in capsys.readouterr().out
-    agent = "tests.helpers.results:Wanderer"
-    other = str(tmp_path / "nothing")
-    assert main(["verify", str(saved.parent), other]) == 1
-    output = capsys.readouterr().out
-    assert "NOT VERIFIED" in output
-    assert "verified exactly" in output
-    # A result must not name the code that is run: the agent's name is looked up, never imported.
-    forged(saved.parent, agent=agent)
-    assert main(["verify", str(saved.parent), "--rerun"]) == 1
-    assert f"unknown agent '{agent}'" in capsys.readouterr().out
