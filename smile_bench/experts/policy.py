@@ -183,8 +183,7 @@ def weights_path(family: Family, name: str) -> Path:
         name: of the file, without its suffix.
     """
     file = f"{name}.safetensors"
-    data = getattr(family, "data", None)
-    if data is not None and (own := data / file).exists():
+    if family.data is not None and (own := family.data / file).exists():
         return own
     return Path(str(resources.files("smile_bench.experts") / "weights")) / file
 
