@@ -1,1 +1,1 @@
-"""Training the experts that ship with the families."""
+"""Training the experts, base policies and shared policies that ship with the suite."""

@@ -1,4 +1,4 @@
-"""What the experts practise: which tasks, which reward, and when a fall ends an episode."""
+"""Curricula of the experts: which tasks, which reward, and when a fall ends an episode."""
 
 from __future__ import annotations
 
@@ -34,27 +34,41 @@ __all__ = [
 class Curriculum(ABC):
     """Tasks and rewards of a training.
 
-    The reward is a function of what a replay buffer can store, so that a transition can be
-    relabelled: what happened under one task teaches what it would have been worth under another
-    (hindsight, Andrychowicz et al. 2017).
+    The reward depends only on what a replay buffer can store. A transition can therefore be
+    relabelled: the same movement earns the reward of another task (hindsight experience replay,
+    Andrychowicz et al. 2017).
     """
 
     relabelled: float = 0.0
-    """Share of a replayed batch that is given another task."""
+    """Share of a replayed batch that gets another task."""
 
     dt: ClassVar[float]
     """Length of a control step in seconds."""
     movement_size: ClassVar[int] = 1
-    """M: numbers that the reward needs to know of a control step, beside actions and task."""
+    """M: how many numbers of a control step the reward needs besides actions and task."""
 
     @abstractmethod
     def sample_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
-        """Parameters (n, P) of tasks to practise at a progress in [0, 1] of the training."""
+        """Sample tasks to train on.
+
+        Args:
+            rng: source of randomness.
+            n: how many.
+            progress: of the training, from 0 to 1.
+
+        Returns:
+            Parameters (n, P).
+        """
 
     def movement(self, before: FloatArray, after: FloatArray) -> FloatArray:
-        """What the reward needs (n, M) of a control step between positions (n, nq).
+        """What the reward needs of a control step; by default the forward velocity in m/s.
 
-        By default the forward velocity in m/s.
+        Args:
+            before: positions (n, nq) before the step.
+            after: positions (n, nq) after it.
+
+        Returns:
+            (n, M).
         """
         return (after[:, :1] - before[:, :1]) / self.dt
 
@@ -65,16 +79,16 @@ class Curriculum(ABC):
         """Rewards (n,) of movements (n, M), actions (n, A) and task parameters (n, P)."""
 
     def terminated(self, observations: FloatArray) -> BoolArray:
-        """Which of the observations (n, O) end a training episode; by default none."""
+        """Whether each of the observations (n, O) ends a training episode; by default never."""
         return np.zeros(len(observations), np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReachGoal(Curriculum):
-    """Ant goal: goals anywhere on the circle, a shaped reward.
+    """Ant goal: goals anywhere on the circle, and a shaped reward.
 
-    progress · (d - d') / dt + bonus exp(-d'² / width) - cost ‖a‖² + alive, with d and d' the
-    distances to the goal in metres before and after a control step.
+    The reward is progress · (d - d') / dt + bonus exp(-d'² / width) - cost ‖a‖² + alive, where d
+    and d' are the distances to the goal in metres before and after a control step.
     """
 
     progress: float = 1.0
@@ -87,18 +101,18 @@ class ReachGoal(Curriculum):
     movement_size: ClassVar[int] = 4
 
     def sample_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
-        """Goals (n, 2) drawn uniformly on the circle."""
+        """Goals (n, 2), uniform on the circle."""
         angles = rng.uniform(0.0, 2.0 * np.pi, n)
         return RADIUS * np.stack((np.cos(angles), np.sin(angles)), axis=1)
 
     def movement(self, before: FloatArray, after: FloatArray) -> FloatArray:
-        """The torso's place before and after, (n, 4)."""
+        """Positions of the torso before and after, in metres, (n, 4)."""
         return np.concatenate((before[:, :2], after[:, :2]), axis=1)
 
     def reward(
         self, movement: NDArray[Any], actions: NDArray[Any], parameters: FloatArray
     ) -> FloatArray:
-        """The shaped reward of the class's formula."""
+        """The shaped reward (n,); the class gives its formula."""
         was, now = distance(movement[:, :2], parameters), distance(movement[:, 2:], parameters)
         reward: FloatArray = (
             self.progress * (was - now) / self.dt
@@ -111,9 +125,9 @@ class ReachGoal(Curriculum):
 
 @dataclass(frozen=True, kw_only=True)
 class ReachTarget(ReachGoal):
-    """Ant linear classification: one of the two targets, and quickly.
+    """Ant linear classification: run to one of the two targets, quickly.
 
-    The family's episodes are short: torques cost little, and standing still earns nothing.
+    The family's episodes are short, so torques cost little and standing still earns nothing.
     """
 
     bonus: float = 2.0
@@ -121,7 +135,7 @@ class ReachTarget(ReachGoal):
     cost: float = 0.005
     alive: float = 0.0
     jitter: float = 0.1
-    """Standard deviation in metres of where a target stands."""
+    """Standard deviation in metres of a goal around its target."""
 
     def sample_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
         """Goals (n, 2) around the targets."""
@@ -131,13 +145,15 @@ class ReachTarget(ReachGoal):
 
 @dataclass(frozen=True, kw_only=True)
 class TrackVelocity(Curriculum):
-    """Half-cheetah velocity: the family's own reward, any target from 0 to a little beyond 3."""
+    """Half-cheetah velocity: the family's own reward, and targets from 0 to a little beyond 3."""
 
     relabelled: float = 0.5
     fastest: float = 3.1
-    """Highest target practised, m/s; beyond the tables, so that 3 is no border case."""
+    """Highest target in m/s. It is beyond the tables, so that the fastest task, 3 m/s, is not at
+    the edge of what the expert has seen."""
     favour_fast: float = 0.75
-    """Targets are ``fastest`` times a uniform number to this power; below 1, fast ones prevail."""
+    """Targets are ``fastest`` times a uniform number to this power; below 1, fast ones are more
+    frequent."""
 
     dt: ClassVar[float] = HALF_CHEETAH.dt
 
@@ -148,7 +164,7 @@ class TrackVelocity(Curriculum):
     def reward(
         self, movement: NDArray[Any], actions: NDArray[Any], parameters: FloatArray
     ) -> FloatArray:
-        """The family's reward, -abs(v - v*) - 0.05 ‖a‖²."""
+        """The family's reward (n,), -abs(v - v*) - 0.05 ‖a‖²."""
         error = np.abs(movement[:, 0] - parameters[:, 0])
         cost: FloatArray = half_cheetah_velocity.CONTROL_COST * np.square(actions).sum(axis=1)
         return -error - cost
@@ -156,27 +172,26 @@ class TrackVelocity(Curriculum):
 
 @dataclass(frozen=True, kw_only=True)
 class WalkDynamics(Curriculum):
-    """Walker dynamics: every task of the tables and the unmodified walker, in turn.
+    """Walker dynamics: every task of the tables and the unmodified walker.
 
-    The dynamics widen from the unmodified walker's to the tables': the log multipliers grow
-    linearly from 0 to ``spread`` times the tables' over a part of the training. A fall ends an
-    episode, as in Gymnasium's ``Walker2d-v5``.
+    The training begins with the unmodified walker. The log multipliers then grow linearly to
+    ``spread`` times those of the tables. A fall ends an episode, as in Gymnasium's ``Walker2d-v5``.
     """
 
     spread: float = 1.0
-    """0 practises the unmodified walker only, as the base policy does."""
+    """0 trains on the unmodified walker alone, as the base policy does."""
     widening: tuple[float, float] = (0.06, 0.36)
-    """Progress at which the dynamics begin to widen, and at which they are the tables'. A gait that
-    still falls on one body does not carry over to others, so they begin late."""
+    """Progress at which the dynamics begin to widen, and at which they reach the tables'. They
+    begin late, because a gait that still falls on one body does not carry over to others."""
     height: tuple[float, float] = (0.8, 2.0)
-    """Heights of the torso, in metres, that are no fall."""
+    """Lowest and highest torso in metres; outside, the walker has fallen."""
     angle: float = 1.0
-    """Greatest tilt of the torso, in radians, that is no fall."""
+    """Greatest tilt of the torso in radians; beyond, the walker has fallen."""
 
     dt: ClassVar[float] = WALKER.dt
 
     def sample_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
-        """Multipliers (n, 65); no randomness, so that all tasks get the same share."""
+        """Multipliers (n, 65), not at random: all tasks get the same share."""
         family = get_mujoco_family(walker_dynamics.FAMILY.id)
         tables = [family.table(split) for split in SPLITS]
         tasks = np.concatenate((*tables, family.neutral_parameters[None]))
@@ -186,13 +201,13 @@ class WalkDynamics(Curriculum):
     def reward(
         self, movement: NDArray[Any], actions: NDArray[Any], parameters: FloatArray
     ) -> FloatArray:
-        """The family's reward, v + 1 - 0.001 ‖a‖²."""
+        """The family's reward (n,), v + 1 - 0.001 ‖a‖²."""
         cost = walker_dynamics.CONTROL_COST * np.square(actions).sum(axis=1)
         reward: FloatArray = movement[:, 0] + walker_dynamics.SURVIVE_REWARD - cost
         return reward
 
     def terminated(self, observations: FloatArray) -> BoolArray:
-        """Falls."""
+        """Whether the walkers have fallen, (n,)."""
         low, high = self.height
         height, angle = observations[:, 0], observations[:, 1]
         fallen: BoolArray = (height < low) | (height > high) | (np.abs(angle) > self.angle)
@@ -205,6 +220,7 @@ class WalkOneDynamics(WalkDynamics):
 
     split: str
     index: int
+    """Row of the split's table."""
 
     def sample_tasks(self, rng: np.random.Generator, n: int, progress: float) -> FloatArray:
         """The task's multipliers, (n, 65)."""
@@ -219,4 +235,4 @@ CURRICULA: dict[str, Curriculum] = {
     "walk-dynamics": WalkDynamics(),
     "walk-unmodified": WalkDynamics(spread=0.0),
 }
-"""By the name that a configuration gives."""
+"""Name in a configuration to curriculum."""

@@ -1,34 +1,29 @@
-"""Experts of one policy per task: a policy shared by all tasks, fine-tuned to each in turn."""
+"""Experts with one policy per task: a shared policy, fine-tuned to each task in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import get_mujoco_family
 from smile_bench.experts.per_task import PerTaskExperts
-from smile_bench.experts.policy import task_metrics
+from smile_bench.experts.policy import task_metrics, weights_path
 from smile_bench.experts.training.curricula import WalkOneDynamics
 from smile_bench.experts.training.ppo import FEATURE_CLIP, PPO, PPOConfig
-from smile_bench.learning.checkpoint import (
-    Tensors,
-    load_checkpoint,
-    pack_module,
-    save_checkpoint,
-    unpack_module,
-)
+from smile_bench.experts.training.shared import read_shared
 
-__all__ = ["PerTaskConfig", "PerTaskTraining", "write_shared"]
+__all__ = ["PerTaskConfig", "PerTaskTraining"]
 
 ORDER = ("test", "validation", "train")
+
+Network: TypeAlias = dict[str, Tensor]
+"""A task's policy: ``mean`` and ``scale``, ``layer0.weight``, ``layer0.bias`` and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,38 +33,31 @@ class PerTaskConfig:
     shared: str
     """Name of the shared policy that every task begins with; it ships with the experts."""
     ppo: PPOConfig
-    """Of a task's first turn; ``iterations`` is how long it takes."""
+    """Of a task's first turn; ``iterations`` is the turn's length."""
     later: PPOConfig
     """Of its later turns."""
     rounds: int = 2
-    """How often every task has its turn; later ones go on from its own policy."""
+    """Turns of every task; a later turn continues the task's own policy."""
     steady: int = 15
-    """A task whose last iteration had at most so many falls needs no further round."""
+    """A task that fell at most so often in its last iteration gets no further turn."""
     value_rollouts: int = 4
-    """Rollouts that a later turn begins with, in which only the value function learns: it is the
-    shared one again."""
+    """Rollouts at the start of a later turn in which only the value function learns. It begins
+    with the shared one again."""
     averaged: int = 4
-    """The policy that a later turn ends with has the mean weights of so many last iterations."""
+    """Number of last iterations whose weights are averaged at the end of a later turn."""
     episodes: int = 8
-    """A later turn's policy is kept if its mean return in so many episodes is higher."""
-
-
-def shared_path(name: str) -> Path:
-    """Where a shared policy lies."""
-    return Path(str(resources.files("smile_bench.experts") / "weights")) / f"{name}.safetensors"
-
-
-def write_shared(path: Path, training: PPO, recipe: Mapping[str, Any]) -> None:
-    """Store a training's policy, value function and normalisation for specialists to begin with."""
-    recipe = {"algorithm": training.algorithm, "config": training.settings, **recipe}
-    save_checkpoint(path, pack_module("model", training.model), {"recipe": recipe})
+    """Episodes in which the policies before and after a later turn are compared. The one with the
+    higher mean return is kept."""
 
 
 class PerTaskTraining:
-    """A training whose iterations are tasks; in a round, each is independent of the others.
+    """A training whose iterations are the turns of tasks; the turns of a round are independent.
 
     Args:
         config: settings.
+
+    Raises:
+        ExpertError: the shared policy is missing or damaged.
     """
 
     def __init__(self, config: PerTaskConfig) -> None:
@@ -79,12 +67,11 @@ class PerTaskTraining:
             (split, index) for split in ORDER for index in range(len(self.family.table(split)))
         ]
         self.iteration = 0
-        self.networks: dict[int, Tensors] = {}
-        """The policy of each task so far, by the names of its layers."""
+        self.networks: dict[int, Network] = {}
+        """Policy so far of each task that has had a turn."""
         self.falls: dict[int, int] = {}
         """Falls in the last iteration of each task's last turn."""
-        self.shared, state = load_checkpoint(shared_path(config.shared))
-        self.shared_recipe: Mapping[str, Any] = state["recipe"]
+        self.shared = read_shared(weights_path(self.family, config.shared))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -96,15 +83,15 @@ class PerTaskTraining:
 
     @property
     def iterations(self) -> int:
-        """How many turns the tasks have in all."""
+        """Number of turns of all tasks together."""
         return self.config.rounds * len(self.tasks)
 
     def step(self) -> dict[str, float]:
         """One task's turn.
 
         Returns:
-            What to log: the task, whether it was trained and, if so, its last iteration's metric,
-            reward and falls, exploration included.
+            What to log: the task, whether it was trained and, if so, metric, reward and falls of
+            its last iteration, exploration included.
         """
         number = self.iteration % len(self.tasks)
         log = {"charts/task": float(number), "charts/trained": 0.0}
@@ -114,7 +101,7 @@ class PerTaskTraining:
         return log
 
     def turn(self, number: int, turn: int) -> dict[str, float]:
-        """Train one task's policy; a function of its network so far and the number of the turn.
+        """Train one task's policy, given its policy so far and the number of the turn.
 
         Args:
             number: of the task.
@@ -130,7 +117,7 @@ class PerTaskTraining:
             self.networks[number] = self.network(number, ppo)
         else:
             ppo.fit_value(self.config.value_rollouts)
-            kept: list[Tensors] = []
+            kept: list[Network] = []
             for _ in range(ppo.iterations):
                 log = ppo.step()
                 kept = [*kept, self.network(number, ppo)][-self.config.averaged :]
@@ -147,40 +134,54 @@ class PerTaskTraining:
         config = self.config.later if number in self.networks else self.config.ppo
         seed = int(np.random.SeedSequence((config.seed, turn)).generate_state(1)[0])
         ppo = PPO(replace(config, seed=seed), WalkOneDynamics(split=split, index=index))
-        unpack_module("model", ppo.model, self.shared)
+        self.shared.load_into(ppo)
         if number in self.networks:
-            self._put_back(self.networks[number], ppo)
+            self._load_policy(self.networks[number], ppo)
         return ppo
 
-    def score(self, number: int, network: Tensors, seed: int) -> float:
+    def score(self, number: int, network: Network, seed: int) -> float:
         """Mean return of a task's policy, without exploration."""
         rows = self._row(number)
         expert = self._expert([network], rows, {})
         return float(task_metrics(self.family, expert, rows, self.config.episodes, seed).mean())
 
-    def network(self, number: int, ppo: PPO) -> Tensors:
-        """A task's policy as layers that see the observation only."""
+    def network(self, number: int, ppo: PPO) -> Network:
+        """A task's policy as a network that sees the observation only."""
         observed = self.family.observation_size
-        layers = self._layers(ppo)
-        nothing = np.zeros((1, observed))
-        task = self.family.privileged(nothing, self._row(number))[0, observed:]
-        seen = (torch.from_numpy(task) - ppo.model.mean[observed:]) / ppo.model.scale[observed:]
-        seen = seen.clamp(-FEATURE_CLIP, FEATURE_CLIP).float()
-        packed: Tensors = {
-            "mean": ppo.model.mean[:observed].float(),
-            "scale": ppo.model.scale[:observed].float(),
+        layers, normaliser = self._layers(ppo), ppo.normaliser
+        at_origin = self.family.privileged(np.zeros((1, observed)), self._row(number))
+        task = torch.from_numpy(normaliser(at_origin)[0, observed:])
+        network: Network = {
+            "mean": torch.from_numpy(normaliser.mean[:observed]).float(),
+            "scale": torch.from_numpy(normaliser.scale[:observed]).float(),
         }
         for i, layer in enumerate(layers):
-            packed[f"layer{i}.weight"], packed[f"layer{i}.bias"] = layer.weight, layer.bias
-        # The task is constant: its share of the first layer is a bias.
+            network[f"layer{i}.weight"], network[f"layer{i}.bias"] = layer.weight, layer.bias
+        # The task is constant, so its part of the first layer is a bias.
         first = layers[0].weight
-        packed["layer0.weight"] = first[:, :observed]
-        packed["layer0.bias"] = layers[0].bias + first[:, observed:] @ seen
-        return {name: tensor.detach().clone() for name, tensor in packed.items()}
+        network["layer0.weight"] = first[:, :observed]
+        network["layer0.bias"] = layers[0].bias + first[:, observed:] @ task
+        return {name: tensor.detach().clone() for name, tensor in network.items()}
+
+    def expert(self, recipe: dict[str, Any]) -> PerTaskExperts:
+        """The policies of all tasks that have had a turn; ``recipe`` joins the settings."""
+        done = sorted(self.networks)
+        rows = np.concatenate([self._row(number) for number in done])
+        return self._expert([self.networks[number] for number in done], rows, recipe)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly."""
+        return {"iteration": self.iteration, "networks": self.networks, "falls": self.falls}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self.iteration = state["iteration"]
+        self.networks = {number: dict(network) for number, network in state["networks"].items()}
+        self.falls = dict(state["falls"])
 
     @torch.no_grad()
-    def _put_back(self, network: Tensors, ppo: PPO) -> None:
-        """Go on from a task's policy; the value function begins with the shared one again."""
+    def _load_policy(self, network: Network, ppo: PPO) -> None:
+        """Set a training's policy to a task's; its value function stays."""
         observed = self.family.observation_size
         layers = self._layers(ppo)
         for i, layer in enumerate(layers[1:], start=1):
@@ -189,18 +190,12 @@ class PerTaskTraining:
         layers[0].weight.zero_()
         layers[0].weight[:, :observed] = network["layer0.weight"]
         layers[0].bias.copy_(network["layer0.bias"])
-        ppo.model.mean[:observed] = network["mean"].double()
-        ppo.model.var[:observed] = network["scale"].double().square()
+        ppo.normaliser.mean[:observed] = network["mean"].numpy()
+        ppo.normaliser.variance[:observed] = np.square(network["scale"].double().numpy())
 
     @staticmethod
     def _layers(ppo: PPO) -> list[nn.Linear]:
         return [layer for layer in ppo.model.policy if isinstance(layer, nn.Linear)]
-
-    def expert(self, recipe: dict[str, Any]) -> PerTaskExperts:
-        """The policies of all tasks that have had a turn."""
-        done = sorted(self.networks)
-        rows = np.concatenate([self._row(number) for number in done])
-        return self._expert([self.networks[number] for number in done], rows, recipe)
 
     def _row(self, number: int) -> FloatArray:
         """A task's parameters, (1, P)."""
@@ -208,7 +203,7 @@ class PerTaskTraining:
         return self.family.table(split)[index : index + 1]
 
     def _expert(
-        self, networks: Sequence[Tensors], tasks: FloatArray, recipe: Mapping[str, Any]
+        self, networks: Sequence[Network], tasks: FloatArray, recipe: Mapping[str, Any]
     ) -> PerTaskExperts:
         """Policies of tasks (N, P), one network each."""
 
@@ -227,31 +222,7 @@ class PerTaskTraining:
             recipe={
                 "algorithm": "ppo",
                 "config": self.settings,
-                "shared": self.shared_recipe,
+                "shared": self.shared.recipe,
                 **recipe,
             },
         )
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        tensors = {
-            f"task{number}.{name}": tensor
-            for number, network in self.networks.items()
-            for name, tensor in network.items()
-        }
-        state = {
-            "config": self.settings,
-            "iteration": self.iteration,
-            "falls": [self.falls[number] for number in sorted(self.falls)],
-        }
-        save_checkpoint(path, tensors, state)
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        tensors, state = load_checkpoint(path)
-        self.iteration = state["iteration"]
-        self.falls = dict(enumerate(state["falls"]))
-        self.networks = {number: {} for number in self.falls}
-        for key, tensor in tensors.items():
-            task, name = key.split(".", 1)
-            self.networks[int(task.removeprefix("task"))][name] = tensor

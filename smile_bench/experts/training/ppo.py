@@ -1,39 +1,37 @@
-"""Proximal policy optimisation (Schulman et al. 2017) of experts that see the task.
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) of experts.
 
-Many episodes in lockstep, an update phase after every few control steps. What is practised, and
-for which reward, the configuration names.
+Many episodes run in lockstep, and an update phase follows every few control steps. The
+configuration names the curriculum: tasks and rewards.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.experts.policy import Expert
-from smile_bench.experts.training.curricula import Curriculum
-from smile_bench.experts.training.trainer import ExpertTrainer
-from smile_bench.learning.checkpoint import (
-    load_checkpoint,
-    pack_generator,
-    pack_module,
-    pack_optimizer,
-    save_checkpoint,
-    unpack_generator,
-    unpack_module,
-    unpack_optimizer,
+from smile_bench.experts.training.actor_critic import (
+    ActorCritic,
+    Rollout,
+    clipped_losses,
+    generalised_advantages,
 )
-from smile_bench.learning.networks import orthogonal_mlp
+from smile_bench.experts.training.curricula import Curriculum
+from smile_bench.experts.training.trainer import ExpertTrainer, Summary, summarise
+from smile_bench.learning.checkpoint import load_optimizer
+from smile_bench.learning.running_normaliser import RunningNormaliser
 
-__all__ = ["PPO", "PPOConfig"]
+__all__ = ["FEATURE_CLIP", "PPO", "PPOConfig"]
 
 FEATURE_CLIP = 10.0
+"""Normalised features are clipped to plus or minus this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +40,15 @@ class PPOConfig:
 
     family: str
     curriculum: str
-    """Which tasks and rewards, a name of ``CURRICULA``."""
+    """Tasks and rewards, a name in ``CURRICULA``."""
     seed: int = 0
     iterations: int = 160
-    """Each has one draw of tasks."""
+    """Tasks are sampled once per iteration."""
     rollouts: int = 1
-    """Rollouts per iteration, an update phase after each; episodes go on across them."""
+    """Rollouts per iteration, each followed by an update phase; episodes continue across them."""
     episode: int | None = None
-    """Control steps after which, at the next rollout, an episode is truncated; episodes then go on
-    across iterations, each at another point of its course. None begins all anew with each."""
+    """Control steps after which the next rollout truncates an episode. Episodes then continue
+    across iterations, each at its own age. None begins new episodes with every iteration."""
     envs: int = 128
     """Episodes in lockstep."""
     horizon: int = 100
@@ -67,98 +65,21 @@ class PPOConfig:
     clip: float = 0.2
     """Trust region of the probability ratio."""
     kl_high: float = 0.02
-    """Above this mean KL of an iteration the learning rate is halved."""
+    """Above this mean KL of an update phase the learning rate is halved."""
     kl_low: float = 0.005
     """Below this it grows by half."""
     reward_scale: float = 0.1
     initial_std: float = 0.6
     minimum_std: float = 0.0
-    """The policy's standard deviation does not shrink below this; keeps it exploring."""
+    """The policy's standard deviation does not shrink below this, so that it keeps exploring."""
     entropy: float = 0.0
     """Weight of the policy's entropy in nats in the objective."""
     task_scale: float | None = None
-    """Divides the features of the task, which follow the observation; None z-scores them too.
+    """Divides the features of the task, which follow the observation; None z-scores them, too.
 
-    Where tasks widen in the course of training, z-scoring would magnify the first ones' small
-    differences."""
+    Where a curriculum widens, z-scores would magnify the small differences of the first tasks."""
     threads: int = 1
     """Native threads of the simulator."""
-
-
-class ActorCritic(nn.Module):
-    """Gaussian policy and value function on normalised features.
-
-    Args:
-        features: F, how many.
-        observed: how many of them, the first ones, are the observation.
-        actions: length of an action.
-        config: settings.
-    """
-
-    mean: Tensor
-    var: Tensor
-    count: Tensor
-
-    def __init__(self, features: int, observed: int, actions: int, config: PPOConfig) -> None:
-        super().__init__()
-        self.policy = orthogonal_mlp(features, config.hidden, actions, 0.01)
-        self.value = orthogonal_mlp(features, config.hidden, 1, 1.0)
-        self.log_std = nn.Parameter(torch.full((actions,), math.log(config.initial_std)))
-        self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
-        self.register_buffer("var", torch.ones(features, dtype=torch.float64))
-        self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
-        self.task_scale = config.task_scale
-        self.task = slice(observed, None)
-        self._fix_task_scale()
-        if self.task_scale is not None:
-            # What has been learnt before the tasks differ is not upset when they begin to.
-            for network in (self.policy, self.value):
-                nn.init.zeros_(network.get_parameter("0.weight")[:, self.task])
-
-    def absorb(self, features: Tensor) -> None:
-        """Merge a batch (n, F) into the running mean and variance."""
-        n = float(len(features))
-        mean, var = features.mean(0), features.var(0, unbiased=False)
-        total = self.count + n
-        delta = mean - self.mean
-        new_var = (
-            self.var * self.count + var * n + delta.square() * self.count * n / total
-        ) / total
-        self.mean.add_(delta * n / total)
-        self.var.copy_(new_var)
-        self.count.copy_(total)
-        self._fix_task_scale()
-
-    def _fix_task_scale(self) -> None:
-        if self.task_scale is not None:
-            self.mean[self.task], self.var[self.task] = 0.0, self.task_scale**2
-
-    @property
-    def scale(self) -> Tensor:
-        """Standard deviations, bounded away from 0."""
-        return self.var.sqrt().clamp_min(1e-3)
-
-    def normalise(self, features: Tensor) -> Tensor:
-        """Z-scored features, clipped."""
-        return ((features - self.mean) / self.scale).clamp(-FEATURE_CLIP, FEATURE_CLIP).float()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """A rollout's data; T steps in N environments."""
-
-    features: Tensor
-    """Normalised, (T, N, F)."""
-    actions: Tensor
-    log_probs: Tensor
-    advantages: Tensor
-    returns: Tensor
-    metrics: list[float]
-    """The family's metric, exploration included, of the episodes that terminated and, as it stands
-    at the rollout's end, of those that go on."""
-    reward: float
-    """Mean reward of a step, unscaled."""
-    terminations: int
 
 
 class PPO(ExpertTrainer[PPOConfig]):
@@ -173,207 +94,188 @@ class PPO(ExpertTrainer[PPOConfig]):
 
     def __init__(self, config: PPOConfig, curriculum: Curriculum | None = None) -> None:
         super().__init__(config, curriculum)
-        self.states: FloatArray | None = None
-        """Where the episodes stand between iterations, (N, S), if they go on across them."""
-        self.ages = np.zeros(config.envs, np.int64)
-        """Control steps since each episode began, (N,)."""
+        self.episodes: FloatArray | None = None
+        """Snapshot of the simulator between iterations, if episodes continue across them."""
+        self.first_ages: IntArray = np.zeros(config.envs, np.int64)
+        """Ages (N,) that the episodes began with; see :attr:`ages`."""
         self.learning_rate = config.learning_rate
+        observed, fixed = self.family.observation_size, config.task_scale is not None
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            observed, actions = self.family.observation_size, self.family.body.actions
-            self.model = ActorCritic(self.features, observed, actions, config)
+            self.model = ActorCritic(
+                self.features,
+                self.family.body.actions,
+                config.hidden,
+                config.initial_std,
+                # So that networks trained before tasks differ do not change when they begin to.
+                ignored_from=observed if fixed else None,
+            )
+        self.normaliser = RunningNormaliser(
+            self.features,
+            1e-3,
+            clip=FEATURE_CLIP,
+            first_count=1e-4,
+            fixed_scale=config.task_scale,
+            fixed_from=observed,
+        )
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True
         )
+
+    @property
+    def ages(self) -> IntArray:
+        """Age of each episode in control steps, (N,).
+
+        The first episodes begin at random ages, so that truncations spread over time.
+        """
+        return self.first_ages + self.simulator.steps
 
     def step(self) -> dict[str, float]:
         """One iteration.
 
         Returns:
-            What to log: the metric of the rollout, losses, KL, learning rate.
+            What to log: the metric of the last rollout, losses, KL, learning rate.
         """
-        config, simulator = self.config, self.simulator
+        config = self.config
         self._begin()
-        rollouts = []
+        summaries = []
         for _ in range(config.rollouts):
             if config.episode is not None:
-                self._restart(np.flatnonzero(self.ages >= config.episode))
-            rollouts.append(self._rollout())
-            log = self._update(rollouts[-1])
+                self.restart(np.flatnonzero(self.ages >= config.episode))
+            rollout, summary = self._rollout()
+            log = self._update(rollout)
+            summaries.append(summary)
         if config.episode is not None:
-            self.states = np.hstack((simulator.qpos, simulator.qvel, simulator.episode))
+            self.episodes = self.simulator.snapshot()
         self.iteration += 1
         steps = self.iteration * config.envs * config.horizon * config.rollouts
         return {
-            "charts/metric": float(np.mean(rollouts[-1].metrics)),
-            "charts/reward": float(np.mean([rollout.reward for rollout in rollouts])),
-            "charts/terminations": float(sum(rollout.terminations for rollout in rollouts)),
+            "charts/metric": summaries[-1].metric,
+            "charts/reward": float(np.mean([summary.reward for summary in summaries])),
+            "charts/terminations": float(sum(summary.terminations for summary in summaries)),
             "charts/env_steps": float(steps),
             **log,
         }
 
     def fit_value(self, rollouts: int) -> None:
-        """Train the value function alone on some rollouts, and normalise what both see by them.
+        """Train the value function alone, and the feature statistics with it.
 
-        The policy's weights stay; the learning rate, which the KL rule raises where nothing moves,
-        is the configured one again afterwards.
+        The policy's weights stay. The KL rule raises the learning rate while the policy does not
+        move, so the configured one is set again afterwards.
+
+        Args:
+            rollouts: how many.
         """
         policy = [*self.model.policy.parameters(), self.model.log_std]
         self._begin()
         for parameter in policy:
             parameter.requires_grad_(False)
         for _ in range(rollouts):
-            self._update(self._rollout())
+            rollout, _ = self._rollout()
+            self._update(rollout)
         for parameter in policy:
             parameter.requires_grad_(True)
         self.learning_rate = self.config.learning_rate
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
-        """The policy's mean as an expert to store."""
-        mean, scale = self.model.mean.numpy(), self.model.scale.numpy()
-        return self.pack(self.model.policy, mean, scale, recipe, feature_clip=FEATURE_CLIP)
+        """The policy's mean as an expert to store; ``recipe`` joins the settings."""
+        mean, scale = self.normaliser.mean, self.normaliser.scale
+        return self.make_expert(self.model.policy, mean, scale, recipe, feature_clip=FEATURE_CLIP)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        tensors = pack_module("model", self.model) | pack_optimizer("optimizer", self.optimizer)
-        if self.states is not None:
-            tensors["states"] = torch.from_numpy(self.states)
-            tensors["ages"] = torch.from_numpy(self.ages)
-        state = {
-            "config": self.settings,
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly."""
+        return {
             "iteration": self.iteration,
             "learning_rate": self.learning_rate,
-            "rng": pack_generator(self.rng),
+            "model": self.model.state_dict(),
+            "normaliser": self.normaliser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.bit_generator.state,
+            "episodes": self.episodes,
+            "first_ages": self.first_ages,
         }
-        save_checkpoint(path, tensors, state)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        tensors, state = load_checkpoint(path)
-        unpack_module("model", self.model, tensors)
-        unpack_optimizer("optimizer", self.optimizer, tensors)
-        if "states" in tensors:
-            self.states, self.ages = tensors["states"].numpy(), tensors["ages"].numpy()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
         self.iteration, self.learning_rate = state["iteration"], state["learning_rate"]
-        unpack_generator(self.rng, state["rng"])
+        self.model.load_state_dict(state["model"])
+        self.normaliser.load_state_dict(state["normaliser"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.rng.bit_generator.state = state["rng"]
+        self.episodes, self.first_ages = state["episodes"], state["first_ages"].copy()
+
+    def restart(self, ids: IntArray) -> None:
+        """Begin new episodes, of age 0, in environments ``ids``."""
+        super().restart(ids)
+        self.first_ages[ids] = 0
 
     def _begin(self) -> None:
-        """Put the episodes where they stood, under the tasks of this iteration, or begin anew."""
+        """Give the episodes this iteration's tasks, and continue them or begin new ones."""
         config = self.config
         progress = self.iteration / config.iterations
         self.simulator.set_tasks(self.curriculum.sample_tasks(self.rng, config.envs, progress))
-        if self.states is not None:
-            self.simulator.reset(self.states)
+        if self.episodes is not None:
+            self.simulator.restore(self.episodes)
             return
-        self._restart(np.arange(config.envs))
+        self.restart(np.arange(config.envs))
         if config.episode is not None:
-            # Truncations, and with them starts, then come at all times.
-            self.ages = self.rng.integers(config.episode, size=config.envs)
+            self.first_ages = self.rng.integers(config.episode, size=config.envs)
 
-    def _restart(self, ids: IntArray) -> None:
-        if len(ids):
-            self.simulator.reset(self.sample_starts(ids), ids)
-            self.ages[ids] = 0
+    @torch.no_grad()
+    def _rollout(self) -> tuple[Rollout, Summary]:
+        """Act for the horizon; afterwards the feature statistics include what was seen."""
+        config, model, simulator = self.config, self.model, self.simulator
+        std = model.log_std.exp().numpy()
+        seen: list[FloatArray] = []
+        sampled: list[Float32Array] = []
 
-    def _rollout(self) -> Rollout:
-        config, simulator, curriculum = self.config, self.simulator, self.curriculum
-        parameters = simulator.parameters
-        raw, actions, rewards, continues = [], [], [], []
-        metrics: list[float] = []
-        std = self.model.log_std.detach().exp().numpy()
-        with torch.no_grad():
-            for _ in range(config.horizon):
-                features = self._features()
-                mean = self.model.policy(self.model.normalise(features)).numpy()
-                noise = self.rng.standard_normal(mean.shape, np.float32)
-                action = mean + std * noise
-                before = simulator.qpos.copy()
-                clipped = np.clip(action, -1.0, 1.0)
-                outcome = simulator.step(clipped)
-                movement = curriculum.movement(before, simulator.qpos)
-                reward = curriculum.reward(movement, clipped, parameters)
-                terminated = curriculum.terminated(simulator.observe())
-                metric = outcome.info[self.family.metric.name]
-                metrics.extend(metric[terminated].tolist())
-                self.ages += 1
-                self._restart(np.flatnonzero(terminated))
-                raw.append(features)
-                actions.append(torch.from_numpy(action))
-                rewards.append(torch.from_numpy(reward).float())
-                continues.append(torch.from_numpy(~terminated).float())
-            terminations = len(metrics)
-            metrics.extend(metric[~terminated].tolist())
-            raw.append(self._features())
-            features = self.model.normalise(torch.stack(raw))
-            values = self.model.value(features).squeeze(-1)
-            acts, earned = torch.stack(actions), torch.stack(rewards)
-            log_probs = self._log_prob(self.model.policy(features[:-1]), acts)
-            advantages = self._advantages(
-                config.reward_scale * earned, values, torch.stack(continues)
-            )
-            self.model.absorb(torch.cat(raw[:-1]))
-        return Rollout(
-            features=features[:-1],
-            actions=acts,
-            log_probs=log_probs,
-            advantages=advantages,
-            returns=advantages + values[:-1],
-            metrics=metrics,
-            reward=float(earned.mean()),
-            terminations=terminations,
+        def act(observations: FloatArray) -> Float32Array:
+            seen.append(self.family.privileged(observations, simulator.parameters))
+            mean = model.policy(torch.from_numpy(self.normaliser(seen[-1]))).numpy()
+            sampled.append(mean + std * self.rng.standard_normal(mean.shape, np.float32))
+            return np.clip(sampled[-1], -1.0, 1.0)
+
+        steps = list(self.collect(act, config.horizon))
+        last = self.family.privileged(simulator.observe(), simulator.parameters)
+        features = torch.from_numpy(self.normaliser(np.stack([*seen, last])))
+        actions = torch.from_numpy(np.stack(sampled))
+        rewards = torch.from_numpy(np.stack([step.rewards for step in steps])).float()
+        terminated = torch.from_numpy(np.stack([step.terminated for step in steps]))
+        values = model.value(features).squeeze(-1)
+        advantages = generalised_advantages(
+            config.reward_scale * rewards,
+            values,
+            (~terminated).float(),
+            discount=config.discount,
+            decay=config.gae,
         )
-
-    def _features(self) -> Tensor:
-        simulator = self.simulator
-        return torch.from_numpy(self.family.privileged(simulator.observe(), simulator.parameters))
-
-    def _log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
-        z = (actions - means) * torch.exp(-self.model.log_std)
-        return (-0.5 * z.square() - self.model.log_std).sum(-1)
-
-    def _advantages(self, rewards: Tensor, values: Tensor, continues: Tensor) -> Tensor:
-        """Generalised advantages (T, N) from rewards (T, N) and values (T + 1, N).
-
-        ``continues`` (T, N) is 0 where an episode terminated. The horizon is a truncation: the
-        last value stands for what would follow.
-        """
-        advantages = torch.zeros_like(rewards)
-        running = torch.zeros_like(rewards[0])
-        for t in reversed(range(len(rewards))):
-            discount = self.config.discount * continues[t]
-            delta = rewards[t] + discount * values[t + 1] - values[t]
-            running = delta + discount * self.config.gae * running
-            advantages[t] = running
-        return advantages
+        self.normaliser.absorb(np.concatenate(seen))
+        log_probs = model.log_prob(features[:-1], actions)
+        rollout = Rollout(features[:-1], actions, log_probs, advantages, advantages + values[:-1])
+        return rollout, summarise(steps)
 
     def _update(self, rollout: Rollout) -> dict[str, float]:
-        config = self.config
-        features, actions = rollout.features.flatten(0, 1), rollout.actions.flatten(0, 1)
-        old, returns = rollout.log_probs.flatten(), rollout.returns.flatten()
-        advantages = rollout.advantages.flatten()
-        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        """Some epochs on a rollout's minibatches, then the KL rule for the learning rate."""
+        config, model = self.config, self.model
+        data = rollout.flattened()
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
         kls, value_losses = [], []
         for _ in range(config.epochs):
-            order = torch.from_numpy(self.rng.permutation(len(features)))
+            order = torch.from_numpy(self.rng.permutation(len(data.features)))
             for index in order.chunk(config.minibatches):
-                x = features[index]
-                ratio_log = self._log_prob(self.model.policy(x), actions[index]) - old[index]
-                ratio, gain = ratio_log.exp(), advantages[index]
-                clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
-                policy_loss = -torch.minimum(ratio * gain, clipped * gain).mean()
-                value_loss = (self.model.value(x).squeeze(-1) - returns[index]).square().mean()
-                entropy = self.model.log_std.sum()  # up to a constant
+                losses = clipped_losses(model, data.rows(index), config.clip)
+                entropy = model.log_std.sum()  # up to a constant
                 self.optimizer.zero_grad()
-                (policy_loss + 0.5 * value_loss - config.entropy * entropy).backward()
-                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                loss = losses.policy + 0.5 * losses.value - config.entropy * entropy
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 self.optimizer.step()
                 if config.minimum_std > 0.0:
                     with torch.no_grad():
-                        self.model.log_std.clamp_(min=math.log(config.minimum_std))
-                kls.append(float((ratio.detach() - 1.0 - ratio_log.detach()).mean()))
-                value_losses.append(float(value_loss.detach()))
+                        model.log_std.clamp_(min=math.log(config.minimum_std))
+                kls.append(float(losses.kl))
+                value_losses.append(float(losses.value.detach()))
         kl = float(np.mean(kls[-config.minibatches :]))
         if kl > config.kl_high:
             self.learning_rate = max(self.learning_rate / 2.0, 1e-5)
@@ -383,5 +285,5 @@ class PPO(ExpertTrainer[PPOConfig]):
             "losses/kl": kl,
             "losses/value": float(np.mean(value_losses)),
             "charts/learning_rate": self.learning_rate,
-            "charts/std": float(self.model.log_std.detach().exp().mean()),
+            "charts/std": float(model.log_std.detach().exp().mean()),
         }

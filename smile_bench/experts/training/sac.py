@@ -1,9 +1,9 @@
-"""Experts trained by soft actor-critic: one privileged policy for all tasks of a family."""
+"""Soft actor-critic of experts: one policy, which sees the task, for all tasks of a family."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray
 from smile_bench.experts.policy import Expert
-from smile_bench.experts.training.trainer import ExpertTrainer
-from smile_bench.learning.checkpoint import (
-    load_checkpoint,
-    pack_generator,
-    save_checkpoint,
-    unpack_generator,
-)
+from smile_bench.experts.training.trainer import ExpertTrainer, TrainingStep, summarise
 from smile_bench.learning.replay import ReplayBuffer
 from smile_bench.learning.running_normaliser import RunningNormaliser
 from smile_bench.learning.sac import SAC, Batch, SACConfig
@@ -32,28 +26,30 @@ class SACExpertConfig:
 
     family: str
     curriculum: str
-    """Which tasks and rewards, a name of ``CURRICULA``."""
+    """Tasks and rewards, a name in ``CURRICULA``."""
     seed: int = 0
     iterations: int = 120
-    """Each is ``steps`` control steps in every environment, from fresh starts."""
+    """Each begins with new tasks and new episodes."""
     envs: int = 32
     """Episodes in lockstep."""
-    steps: int = 250
-    """Control steps per iteration; what then still runs is truncated, not terminated."""
-    updates: int = 6
+    env_steps_per_iteration: int = 250
+    """Control steps in every environment; episodes are then truncated, not terminated."""
+    updates_per_env_step: int = 6
     """Critic updates per control step of all environments."""
     batch: int = 256
+    """Transitions per update."""
     random_iterations: int = 1
-    """First iterations with uniformly random actions and no update."""
-    capacity: int = 1_000_000
+    """First iterations, with uniformly random actions and without updates."""
+    replay_capacity: int = 1_000_000
     """Transitions in the replay buffer."""
     reward_scale: float = 1.0
     minimum_scale: float = 1e-2
-    """Features that vary less are divided by this; for those that are constant at first."""
-    decay_from: float = 0.5
+    """Least standard deviation that a feature is divided by, for features that are constant at
+    first."""
+    lr_decay_start: float = 0.5
     """Share of the training after which the learning rates fall linearly ..."""
-    decay_to: float = 0.02
-    """... to this share of themselves."""
+    final_lr_fraction: float = 0.02
+    """... to this fraction of the configured ones."""
     sac: SACConfig = field(default_factory=SACConfig)
     threads: int = 1
     """Native threads of the simulator."""
@@ -62,7 +58,7 @@ class SACExpertConfig:
 class SACExpert(ExpertTrainer[SACExpertConfig]):
     """A training that can be saved after any iteration and resumed to the same numbers.
 
-    Iterations start from fresh episodes, so the simulator's state is no part of a checkpoint.
+    Every iteration begins new episodes, so a checkpoint does not hold the simulator's state.
     """
 
     algorithm, activation, squash = "sac", "relu", "tanh"
@@ -72,9 +68,9 @@ class SACExpert(ExpertTrainer[SACExpertConfig]):
         self.generator = torch.Generator().manual_seed(config.seed)
         observations, actions = self.family.observation_size, self.family.body.actions
         self.tasks: FloatArray = np.empty((0, len(self.family.parameter_names)))
-        """Every task practised so far; the replay buffer refers to its rows."""
+        """Every task so far; the replay buffer refers to its rows."""
         self.replay = ReplayBuffer(
-            config.capacity,
+            config.replay_capacity,
             {
                 "observation": observations,
                 "action": actions,
@@ -91,118 +87,94 @@ class SACExpert(ExpertTrainer[SACExpertConfig]):
         """One iteration.
 
         Returns:
-            What to log: the mean of the family's metric and of the reward, exploration included,
-            how many of the episodes terminated, and the last losses.
+            What to log: the means of the family's metric and of the reward, exploration included,
+            the number of episodes that terminated, and the last losses.
         """
         config, simulator = self.config, self.simulator
-        self.sac.set_learning_rate(self._learning_rate_factor())
-        explore = self.iteration < config.random_iterations
-        drawn = self.curriculum.sample_tasks(
-            self.rng, config.envs, self.iteration / config.iterations
-        )
-        task = len(self.tasks) + np.arange(config.envs)
-        self.tasks = np.concatenate((self.tasks, drawn))
-        simulator.set_tasks(drawn)
-        simulator.reset(self.sample_starts(np.arange(config.envs)))
+        self.sac.scale_learning_rate(self._learning_rate_factor())
+        at_random = self.iteration < config.random_iterations
+        progress = self.iteration / config.iterations
+        parameters = self.curriculum.sample_tasks(self.rng, config.envs, progress)
+        rows = len(self.tasks) + np.arange(config.envs)
+        self.tasks = np.concatenate((self.tasks, parameters))
+        simulator.set_tasks(parameters)
+        self.restart(np.arange(config.envs))
         log: dict[str, float] = {}
-        rewards, terminations, metrics = 0.0, 0, []
-        observations = simulator.observe()
-        seen = [observations]
-        for _ in range(config.steps):
-            actions = self._explore(observations, drawn, uniform=explore)
-            before = simulator.qpos.copy()
-            outcome = simulator.step(actions)
-            next_observations = simulator.observe()
-            movement = self.curriculum.movement(before, simulator.qpos)
-            rewards += float(self.curriculum.reward(movement, actions, drawn).mean())
-            terminated = self.curriculum.terminated(next_observations)
+        steps: list[TrainingStep] = []
+        act = self._act_at_random if at_random else self._explore
+        for step in self.collect(act, config.env_steps_per_iteration):
             self.replay.add(
-                observation=observations,
-                action=actions,
-                next_observation=next_observations,
-                movement=movement,
-                continues=~terminated,
-                task=task,
+                observation=step.observations,
+                action=step.actions,
+                next_observation=step.next_observations,
+                movement=step.movement,
+                continues=~step.terminated,
+                task=rows,
             )
-            metric = outcome.info[self.family.metric.name]
-            observations = next_observations
-            if terminated.any():
-                ended = np.flatnonzero(terminated)
-                metrics.extend(metric[ended].tolist())
-                terminations += len(ended)
-                simulator.reset(self.sample_starts(ended), ended)
-                observations = simulator.observe()
-            seen.append(observations)
-            if not explore:
-                for batch in self._batches(config.updates):
+            steps.append(step)
+            if not at_random:
+                for batch in self._batches(config.updates_per_env_step):
                     log |= self.sac.update(batch)
-        metrics.extend(metric[~terminated].tolist())
-        self.normaliser.absorb(
-            self.family.privileged(np.concatenate(seen), np.tile(drawn, (len(seen), 1)))
-        )
+        seen = np.concatenate([*(step.observations for step in steps), simulator.observe()])
+        tasks = np.tile(parameters, (len(steps) + 1, 1))
+        self.normaliser.absorb(self.family.privileged(seen, tasks))
         self.iteration += 1
+        metric, reward, terminations = summarise(steps)
         return {
-            "charts/metric": float(np.mean(metrics)),
-            "charts/reward": rewards / config.steps,
+            "charts/metric": metric,
+            "charts/reward": reward,
             "charts/terminations": float(terminations),
-            "charts/env_steps": float(self.iteration * config.envs * config.steps),
+            "charts/env_steps": float(self.iteration * config.envs * len(steps)),
             "charts/updates": float(self.sac.updates),
             **log,
         }
 
     def expert(self, recipe: dict[str, Any]) -> Expert:
-        """The policy's mean, squashed by tanh, as an expert to store."""
-        normaliser = self.normaliser
-        return self.pack(self.sac.policy.layers, normaliser.mean, normaliser.scale, recipe)
+        """The policy's mean, squashed by tanh, to store; ``recipe`` joins the settings."""
+        mean, scale = self.normaliser.mean, self.normaliser.scale
+        return self.make_expert(self.sac.policy.layers, mean, scale, recipe)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint, replay buffer included."""
-        tensors = {
-            **self.sac.tensors(),
-            **self.normaliser.tensors(),
-            "replay": self.replay.tensor(),
-            "tasks": torch.from_numpy(self.tasks),
-            "generator": self.generator.get_state(),
-        }
-        state = {
-            "config": self.settings,
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly, the replay buffer included."""
+        return {
             "iteration": self.iteration,
-            "updates": self.sac.updates,
-            "replay_added": self.replay.added,
-            "rng": pack_generator(self.rng),
+            "sac": self.sac.state_dict(),
+            "normaliser": self.normaliser.state_dict(),
+            "replay": self.replay.state_dict(),
+            "tasks": self.tasks,
+            "generator": self.generator.get_state(),
+            "rng": self.rng.bit_generator.state,
         }
-        save_checkpoint(path, tensors, state)
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        tensors, state = load_checkpoint(path)
-        self.sac.restore(tensors, state["updates"])
-        self.normaliser.restore(tensors)
-        self.replay.restore(tensors["replay"], state["replay_added"])
-        self.tasks = tensors["tasks"].numpy().copy()
-        self.generator.set_state(tensors["generator"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
         self.iteration = state["iteration"]
-        unpack_generator(self.rng, state["rng"])
+        self.sac.load_state_dict(state["sac"])
+        self.normaliser.load_state_dict(state["normaliser"])
+        self.replay.load_state_dict(state["replay"])
+        self.tasks = state["tasks"].copy()
+        self.generator.set_state(state["generator"])
+        self.rng.bit_generator.state = state["rng"]
 
     def _learning_rate_factor(self) -> float:
         config = self.config
         progress = self.iteration / config.iterations
-        decayed = max(0.0, (progress - config.decay_from) / (1.0 - config.decay_from))
-        return 1.0 + (config.decay_to - 1.0) * decayed
+        decayed = max(0.0, (progress - config.lr_decay_start) / (1.0 - config.lr_decay_start))
+        return 1.0 + (config.final_lr_fraction - 1.0) * decayed
 
-    def _explore(
-        self, observations: FloatArray, parameters: FloatArray, *, uniform: bool
-    ) -> FloatArray:
-        """Actions (N, A) in [-1, 1]: the stochastic policy's, or uniformly random ones."""
-        if uniform:
-            return self.rng.uniform(-1.0, 1.0, (len(observations), self.family.body.actions))
+    def _act_at_random(self, observations: FloatArray) -> FloatArray:
+        """Uniform actions (N, A) in [-1, 1]."""
+        return self.rng.uniform(-1.0, 1.0, (len(observations), self.family.body.actions))
+
+    def _explore(self, observations: FloatArray) -> FloatArray:
+        """Actions (N, A) in [-1, 1], sampled by the policy."""
         with torch.no_grad():
-            features = self._features(observations, parameters)
+            features = self._features(observations, self.simulator.parameters)
             actions, _ = self.sac.policy.sample(features, self.generator)
         return actions.double().numpy()
 
     def _batches(self, n: int) -> list[Batch]:
-        """Draw n batches at once and compute their features and rewards."""
+        """Sample n batches at once, relabel some transitions, and compute features and rewards."""
         size, curriculum = self.config.batch, self.curriculum
         rows = self.replay.sample(self.rng, n * size)
         parameters = self.tasks[rows["task"][:, 0].astype(np.int64)]
@@ -223,4 +195,4 @@ class SACExpert(ExpertTrainer[SACExpertConfig]):
         return [Batch(*batch) for batch in zip(*parts, strict=True)]
 
     def _features(self, observations: NDArray[Any], parameters: FloatArray) -> torch.Tensor:
-        return self.normaliser(self.family.privileged(observations, parameters))
+        return torch.from_numpy(self.normaliser(self.family.privileged(observations, parameters)))
