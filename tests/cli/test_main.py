@@ -1,64 +1,35 @@
+"""Errors, global options and the two ways to start the command."""
+
 from __future__ import annotations
 
-import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from smile_bench.cli.main import main
-from smile_bench.envs import all_families
+import smile_bench
+from smile_bench.cli import build_parser, main
 
 FAMILY = "SmileAntGoal-v0"
-
-AGENT = """
-import numpy as np
-from smile_bench.agents import require_family
-
-class Still:
-    def adapt(self, contexts):
-        require_family(contexts, "SmileAntGoal-v0")
-        return self
-    def act(self, observations):
-        return np.zeros((len(observations), 8))
-
-def make_agent(family):
-    return Still()
-"""
-
-
-def test_families_lists_every_family(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["families"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(all_families())
-
-
-def test_evaluate_scores_someone_s_agent_and_writes_the_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "still_agent.py").write_text(AGENT)
-    monkeypatch.chdir(tmp_path)
-    arguments = ["evaluate", "--family", FAMILY, "--agent", "still_agent:make_agent"]
-    assert main([*arguments, "--save", "results"]) == 0
-    document = json.loads(
-        (tmp_path / "results" / FAMILY / "still_agent.make_agent" / "result.json").read_text()
-    )
-    # An ant that does not move stays where it starts, 2 m from every goal.
-    assert 1.8 < document["metric"] < 2.0
-    assert document["score"] < 0
-    assert len(document["episodes"]["min_distance"]) == 256
-    assert f"{document['score']:.3f}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ([], "the following arguments are required: command. See `smile-bench --help`."),
+        (["familys"], "invalid choice: 'familys' (choose from "),
+        (["train", "--agent", "meta-bc"], "required: --family. See `smile-bench train --help`."),
+        (["evaluate", "--family", FAMILY, "--shots", "x"], "--shots: invalid int value: 'x'"),
+        (["--import", "no_such_module", "agents"], "cannot import 'no_such_module'"),
         (["evaluate", "--agent", "expert", "--family", "SmileAnt-v0"], "Did you mean"),
         (["evaluate", "--agent", "exprt", "--family", FAMILY], "Did you mean 'expert'"),
-        (["evaluate", "--agent", "no.such:agent", "--family", FAMILY], "can not import"),
+        (["evaluate", "--agent", "no.such:agent", "--family", FAMILY], "import 'no.such:agent'"),
         (["datasets", "build", "SmileAnt-v0"], "Did you mean"),
+        (["datasets", "verify", "--path", "none.h5"], "none.h5"),
         (["experts", "train", "SmileAnt-v0"], "Did you mean"),
         (["train", "--agent", "meta-cb", "--family", FAMILY], "Did you mean 'meta-bc'"),
+        (["train", "--agent", "meta-bc", "--family", "SmileAnt-v0"], "Did you mean"),
         (
             ["train", "--agent", "meta-bc", "--family", FAMILY, "--device", "cuda:99"],
             "the device 'cuda:99' is not available",
@@ -87,9 +58,64 @@ def test_a_missing_extra_is_named(
     assert "smile-bench[baselines]" in capsys.readouterr().err
 
 
-def test_a_dataset_is_built_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "small.h5"
-    arguments = ["datasets", "build", FAMILY, "--demos", "1", "--subsample", "50"]
-    assert main([*arguments, "--output", str(path)]) == 0
-    assert path.exists()
-    assert "32 tasks × 1 demonstrations" in capsys.readouterr().out
+def test_the_working_directory_is_importable_during_a_command_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "module_of_the_user.py").write_text("import module_beside_it\n")
+    (tmp_path / "module_beside_it.py").write_text("import no_such_module\n")
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    assert main(["--import", "module_of_the_user", "agents"]) == 2
+    assert "cannot import 'module_of_the_user': No module named 'no_such_module'" in (
+        capsys.readouterr().err
+    )
+    (tmp_path / "module_beside_it.py").write_text("")
+    assert main(["--import", "module_of_the_user", "agents"]) == 0
+    assert sys.path == before
+    for name in ("module_of_the_user", "module_beside_it"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"smile-bench {smile_bench.__version__}\n"
+
+
+def test_every_command_documents_itself() -> None:
+    def described(parser: object) -> None:
+        for action in getattr(parser, "_actions"):  # noqa: B009 (argparse offers no other way)
+            if isinstance(action.choices, dict):
+                listed = {choice.dest: choice.help for choice in action._choices_actions}
+                for name, inner in action.choices.items():
+                    assert listed[name], f"{name} has no help"
+                    described(inner)
+            elif action.dest != "help":
+                documented.append((action.dest, action.help))
+
+    documented: list[tuple[str, str | None]] = []
+    described(build_parser())
+    plain = {"family", "seed"}
+    assert len(documented) > 30
+    assert [name for name, text in documented if not text and name not in plain] == []
+
+
+def test_the_package_is_a_command_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "smile_bench"]
+    run = subprocess.run(
+        [*command, "families"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith(FAMILY)
+    wrong = subprocess.run([*command, "familys"], cwd=tmp_path, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("smile-bench: argument command: invalid choice")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_stops_early_meets_no_error(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        f"{sys.executable} -m smile_bench agents --json | head -1",
+        shell=True, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (shown.stdout, shown.stderr) == ("[\n", "")

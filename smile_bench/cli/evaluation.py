@@ -1,0 +1,115 @@
+"""``smile-bench evaluate``, ``verify`` and ``render``: score agents, check results, film."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smile_bench.cli.options import agent_by_name
+
+if TYPE_CHECKING:
+    from smile_bench.agents import Agent, PrivilegedAgent
+
+__all__ = ["add_evaluation_commands"]
+
+AGENT_HELP = "names that `smile-bench agents` lists, or import paths package.module:make_agent"
+
+
+def add_evaluation_commands(commands: Any) -> None:
+    """Add ``evaluate``, ``verify`` and ``render`` to the subcommands of the parser."""
+    evaluate = commands.add_parser("evaluate", help="score agents under the protocol")
+    evaluate.add_argument("--agent", nargs="+", required=True, help=AGENT_HELP)
+    evaluate.add_argument("--family", required=True)
+    number = evaluate.add_mutually_exclusive_group()
+    number.add_argument("--shots", type=int, help="demonstrations in every context")
+    number.add_argument(
+        "--shot-curve",
+        action="store_true",
+        help="the primary evaluation, then every context size; each is saved in its own folder",
+    )
+    evaluate.add_argument("--save", metavar="FOLDER", help="write the results below this folder")
+    evaluate.set_defaults(run=_evaluate)
+
+    verify = commands.add_parser("verify", help="replay results and compute their numbers again")
+    verify.add_argument("directory", nargs="+", help="a folder with result.json and evidence.h5")
+    verify.add_argument(
+        "--rerun", action="store_true", help="also ask the reference agent for its actions again"
+    )
+    verify.add_argument(
+        "--agent", help="also ask this agent: a name, or an import path package.module:name"
+    )
+    verify.set_defaults(run=_verify)
+
+    render = commands.add_parser("render", help="film agents in a meta-test episode")
+    render.add_argument("family")
+    render.add_argument("--task", type=int, default=0, help="index in the meta-test split")
+    render.add_argument(
+        "--agent", nargs="+", default=["expert"], help=f"{AGENT_HELP}; side by side"
+    )
+    render.add_argument("--seconds", type=float, help="simulated time, by default the episode")
+    render.add_argument("--output", metavar="FILE", help=".gif or .mp4 file to write")
+    render.set_defaults(run=_render)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from smile_bench.cli.tables import result_row, table_header
+    from smile_bench.envs import get_family
+    from smile_bench.protocol import evaluate
+
+    family = get_family(arguments.family)
+    curve = (None, *family.context_sizes) if arguments.shot_curve else (arguments.shots,)
+    print(table_header(family))
+    for name in arguments.agent:
+        agent = agent_by_name(name, family.id)
+        for shots in curve:
+            result = evaluate(agent, family, shots=shots, name=name)
+            print(result_row(result), flush=True)
+            if arguments.save:
+                folder = Path(arguments.save) / family.id / name.replace(":", ".")
+                if arguments.shot_curve:
+                    folder /= result.evaluation.replace(" ", "-")
+                print(f"  written to {result.save(folder)}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from smile_bench.baselines import load_agent
+    from smile_bench.protocol import verify_result
+
+    def named(_: str, family: str) -> Agent | PrivilegedAgent:
+        return agent_by_name(arguments.agent, family)
+
+    load = None
+    if arguments.agent:
+        load = named
+    elif arguments.rerun:
+        # Only registered agents: a result must not name the code that is run.
+        load = load_agent
+    failed = 0
+    for directory in arguments.directory:
+        found = verify_result(directory, rerun=load)
+        for finding in found.findings:
+            print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.detail}")
+        how = "exactly" if found.exact else "within the tolerance for results made elsewhere"
+        print(f"{directory}: {f'verified {how}' if found.passed else 'NOT VERIFIED'}", flush=True)
+        failed += not found.passed
+    return 1 if failed else 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        # Before MuJoCo looks for a way to draw; a film needs no window system.
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    from smile_bench.envs import get_family
+    from smile_bench.protocol.video import record, write_film
+
+    family = get_family(arguments.family)
+    agents = {name: agent_by_name(name, family.id) for name in arguments.agent}
+    frames = record(family, agents, arguments.task, seconds=arguments.seconds)
+    path = Path(arguments.output or f"{family.id}-{arguments.task}.gif")
+    write_film(path, frames)
+    print(f"wrote {path}: {len(frames)} frames")
+    return 0
