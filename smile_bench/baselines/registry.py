@@ -135,6 +135,16 @@ class AgentSpec:
                 f"no {self.name} weights for {family} ship with this version of smile-bench. Train "
                 f"it with `smile-bench train --agent {self.name} --family {family}`."
             )
+        return self.read_weights(path, family)
+
+    def read_weights(self, path: Path, family: str) -> AnyAgent:
+        """The agent in a weights file, wherever it lies.
+
+        Raises:
+            AgentError: the agent has no weights files, or the file is of another agent or family.
+        """
+        if self.read is None:
+            raise AgentError(f"{self.name} does not read weights; load it without a file.")
         agent: Any = _resolved(self.read)(path)
         if (agent.name, agent.config.family) != (self.name, family):
             raise AgentError(

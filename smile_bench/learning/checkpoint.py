@@ -115,5 +115,3 @@ def _key(key: Any) -> str | int:
     if isinstance(key, str) or type(key) is int:
         return key
     raise TypeError(f"a checkpoint's keys are text or integers, not {type(key).__name__}.")
-
-

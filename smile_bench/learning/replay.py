@@ -1,9 +1,9 @@
-"""A replay buffer: one contiguous float32 matrix, a transition a row."""
+"""Replay buffers: contiguous float32 rows, one a transition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,18 +57,18 @@ class ReplayBuffer:
         self.added += n
 
     def sample(self, rng: np.random.Generator, n: int) -> dict[str, Float32Array]:
-        """Draw n transitions uniformly with replacement; each field (n, width)."""
+        """Sample n transitions uniformly with replacement; each field (n, width)."""
         rows = self._rows[rng.integers(len(self), size=n)]
         return {name: rows[:, columns] for name, columns in self._columns.items()}
 
-    def tensor(self) -> torch.Tensor:
-        """The filled rows, to be checkpointed together with ``added``."""
-        return torch.from_numpy(self._rows[: len(self)])
+    def state_dict(self) -> dict[str, Any]:
+        """The filled rows, and how many were added in all."""
+        return {"rows": self._rows[: len(self)], "added": self.added}
 
-    def restore(self, rows: torch.Tensor, added: int) -> None:
-        """Put back what :meth:`tensor` gave."""
-        self._rows[: len(rows)] = rows.numpy()
-        self.added = added
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self._rows[: len(state["rows"])] = state["rows"]
+        self.added = state["added"]
 
 
 class Transitions(NamedTuple):
@@ -142,29 +142,29 @@ class TaskReplay:
         self.added += 1
 
     def sample(self, rng: np.random.Generator, tasks: IntArray) -> Transitions:
-        """Draw a transition of each of the tasks (B,)."""
+        """Sample a transition of each of the tasks (B,)."""
         return self.sample_sequences(rng, tasks, 1)
 
     def sample_sequences(
         self, rng: np.random.Generator, tasks: IntArray, steps: int
     ) -> Transitions:
-        """Draw a transition of each of the tasks (B,) and those that were added next.
+        """Sample a transition of each of the tasks (B,), and those that were added next.
 
         Returns:
-            Transitions (steps · B, …): all that were drawn, then the next ones, and so on. Where
-            another episode began, another learner's steps were added, or the ring begins, a
-            transition does not follow the one before.
+            Transitions (steps · B, …): the sampled ones, then the next ones, and so on. A
+            transition does not follow the one before where another episode began, another
+            learner's steps were added, or the ring begins.
         """
         first = rng.integers(len(self), size=tasks.shape)
         where = (first + np.arange(steps)[:, None]) % self._rows.shape[1]
         rows = index(self._rows, tasks[None], where).flatten(0, 1)
         return Transitions(*torch.split(rows, self._split, dim=-1))
 
-    def tensor(self) -> Tensor:
-        """The filled part, to be checkpointed together with ``added``."""
-        return self._rows[:, : len(self)]
+    def state_dict(self) -> dict[str, Any]:
+        """The filled part, and how many transitions were added to each ring."""
+        return {"rows": self._rows[:, : len(self)], "added": self.added}
 
-    def restore(self, rows: Tensor, added: int) -> None:
-        """Put back what :meth:`tensor` gave."""
-        self._rows[:, : rows.shape[1]] = rows
-        self.added = added
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self._rows[:, : state["rows"].shape[1]] = state["rows"]
+        self.added = state["added"]

@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905): networks and update rules.
 
-What the features are, where batches come from and what the reward is, is the caller's business:
-the experts feed it task rewards, SMILe the reward of its discriminator.
+The caller chooses features, batches and reward: the experts' training feeds task rewards, SMILe
+the reward of its discriminator.
 """
 
 from __future__ import annotations
@@ -17,16 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from smile_bench.errors import DivergedError
-from smile_bench.learning.checkpoint import (
-    Tensors,
-    pack_module,
-    pack_optimizer,
-    unpack_module,
-    unpack_optimizer,
-)
+from smile_bench.learning.checkpoint import load_optimizer
 from smile_bench.learning.devices import CPU
 from smile_bench.learning.networks import SquashedGaussianPolicy, TwinCritic
-from smile_bench.learning.optimizers import VectorAdam, as_vector
+from smile_bench.learning.optimizers import AdamConfig, VectorAdam, as_vector
 
 __all__ = ["SAC", "Batch", "Imitation", "SACConfig"]
 
@@ -38,7 +32,7 @@ class SACConfig:
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the hidden layers of policy and critics."""
     layer_norm: bool = False
-    """Layer normalisation in the critics; steadies them at many updates per step."""
+    """Layer normalisation in the critics; it stabilises many updates per step."""
     discount: float = 0.99
     polyak: float = 0.005
     """How far the target networks move towards the critics at each update, τ."""
@@ -50,8 +44,8 @@ class SACConfig:
     """α; only initial if ``target_entropy`` is given."""
     target_entropy: float | None = None
     """Entropy in nats that α is tuned towards (section 5); None keeps α fixed."""
-    entropy_weight_floor: float = 0.0
-    """α is not tuned below this."""
+    n_step: int = 1
+    """n, of the n-step returns that the caller's batches hold; see :class:`NStepReturns`."""
 
 
 class Batch(NamedTuple):
@@ -66,8 +60,8 @@ class Batch(NamedTuple):
     next_features: Tensor
     """(B, F)."""
     continues: Tensor
-    """(B,): by what the discounted values of ``next_features`` count. 0 where the episode
-    terminated, 1 elsewhere, truncations included; γⁿ⁻¹ for rewards of n steps."""
+    """Factor (B,) of the discounted value of ``next_features``: 0 where the episode terminated, 1
+    elsewhere, also at truncations; γⁿ⁻¹ where ``rewards`` are returns of n steps."""
 
 
 class Imitation(NamedTuple):
@@ -88,9 +82,8 @@ class SAC:
         features: F, length of the policy's input.
         actions: A, length of an action.
         config: settings.
-        generator: source of initial weights and of sampled actions; its state is the caller's
-            to save.
-        device: where everything learnt lies, and batches must.
+        generator: source of initial weights and of sampled actions; the caller saves its state.
+        device: of all networks; batches must lie there, too.
     """
 
     def __init__(
@@ -109,18 +102,20 @@ class SAC:
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         log_alpha = math.log(config.entropy_weight)
         self.log_alpha = torch.full((), log_alpha, device=device, requires_grad=True)
-        self._policy_adam = VectorAdam([self.policy], config.learning_rate)
-        self._critic_adam = VectorAdam([self.critic], config.learning_rate)
+        adam = AdamConfig(learning_rate=config.learning_rate)
+        self._policy_adam = VectorAdam([self.policy], adam)
+        self._critic_adam = VectorAdam([self.critic], adam)
         self._alpha_adam = torch.optim.Adam([self.log_alpha], config.learning_rate, fused=True)
         self._target = as_vector([self.target])
         self.updates = 0
         """Critic updates so far."""
 
-    def set_learning_rate(self, factor: float) -> None:
-        """Scale the configured learning rate of every optimizer."""
-        for optimizer in self._optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * factor
+    def scale_learning_rate(self, factor: float) -> None:
+        """Set every learning rate to a multiple of the configured one."""
+        self._policy_adam.scale_learning_rate(factor)
+        self._critic_adam.scale_learning_rate(factor)
+        for group in self._alpha_adam.param_groups:
+            group["lr"] = self.config.learning_rate * factor
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One critic update and, at every k-th, one of policy and entropy weight.
@@ -158,7 +153,7 @@ class SAC:
 
         Args:
             features: states (B, F) to improve the policy in.
-            imitation: what else it should do.
+            imitation: demonstrated actions to clone besides.
         """
         actions, log_density = self.policy.sample(features, self.generator)
         alpha = self.log_alpha.detach().exp()
@@ -175,45 +170,36 @@ class SAC:
             excess = entropy - self.config.target_entropy
             self.log_alpha.grad = torch.full_like(self.log_alpha, excess)
             self._alpha_adam.step()
-            if self.config.entropy_weight_floor > 0.0:
-                with torch.no_grad():
-                    self.log_alpha.clamp_(min=math.log(self.config.entropy_weight_floor))
         return {
             "losses/policy": loss_value,
             "charts/entropy": entropy,
             "charts/entropy_weight": float(alpha),
         }
 
-    def tensors(self) -> Tensors:
-        """Everything learnt, with the optimizers' state, to be checkpointed."""
-        packed = {"log_alpha": self.log_alpha.detach().clone()}
-        for name, module in self._modules.items():
-            packed |= pack_module(name, module)
-        for name, optimizer in self._optimizers.items():
-            packed |= pack_optimizer(f"optimizer.{name}", optimizer)
-        return packed
-
-    def restore(self, tensors: Mapping[str, Tensor], updates: int) -> None:
-        """Put back what :meth:`tensors` gave after that many updates."""
-        for name, module in self._modules.items():
-            unpack_module(name, module, dict(tensors))
-        for name, optimizer in self._optimizers.items():
-            unpack_optimizer(f"optimizer.{name}", optimizer, dict(tensors))
-        with torch.no_grad():
-            self.log_alpha.copy_(tensors["log_alpha"])
-        self.updates = updates
-
-    @property
-    def _modules(self) -> dict[str, torch.nn.Module]:
-        return {"policy": self.policy, "critic": self.critic, "target": self.target}
-
-    @property
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+    def state_dict(self) -> dict[str, Any]:
+        """Everything learnt, the optimizers' state, and the number of updates."""
         return {
-            "policy": self._policy_adam.optimizer,
-            "critic": self._critic_adam.optimizer,
-            "alpha": self._alpha_adam,
+            "policy": self.policy.state_dict(),
+            "critic": self.critic.state_dict(),
+            "target": self.target.state_dict(),
+            "log_alpha": self.log_alpha.detach(),
+            "policy_adam": self._policy_adam.state_dict(),
+            "critic_adam": self._critic_adam.state_dict(),
+            "alpha_adam": self._alpha_adam.state_dict(),
+            "updates": self.updates,
         }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self.policy.load_state_dict(state["policy"])
+        self.critic.load_state_dict(state["critic"])
+        self.target.load_state_dict(state["target"])
+        with torch.no_grad():
+            self.log_alpha.copy_(state["log_alpha"])
+        self._policy_adam.load_state_dict(state["policy_adam"])
+        self._critic_adam.load_state_dict(state["critic_adam"])
+        load_optimizer(self._alpha_adam, state["alpha_adam"])
+        self.updates = state["updates"]
 
     def _require_finite(self, name: str, loss: Tensor, batch: Any) -> float:
         value = float(loss.detach())

@@ -1,6 +1,8 @@
-"""Symmetries of what stays constant in an episode: many tasks from the demonstrations of one."""
+"""What is changed in demonstrations so that an imitator learns the rule and not the examples."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,36 +13,52 @@ from smile_bench.errors import InputError
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.replay import Transitions
 
-__all__ = ["SignedPermutations"]
+__all__ = ["AugmentationConfig", "ConstantFeatureNoise", "SignedPermutations"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig:
+    """Settings of the augmentation; all of it is off by default."""
+
+    outlier_fraction: float = 0.0
+    """Share of the demonstrated states that is left out, those farthest from the others. Experts
+    sometimes fall; those states are dropped so that the agent does not learn to lie down. See
+    :class:`OutlierFilter`."""
+    constant_feature_noise: float = 0.0
+    """Standard deviation, in normalised units, of noise on the observed coordinates that stay
+    constant throughout a demonstration."""
+    permuted_width: int = 0
+    """Length of the vectors that those coordinates form, if each task is also shown under signed
+    permutations of them; see :class:`SignedPermutations`."""
 
 
 class SignedPermutations:
     """Signed permutations of the vectors that an episode shows throughout.
 
-    Where a family's episodes show vectors no coordinate and no sign of which is special, a task
-    whose vectors are all permuted and flipped alike is another task that could as well have been
-    drawn. Demonstrations, contexts and what the policy does there follow: 4 coordinates make 384
-    tasks of one, too many to be learnt by heart.
+    In some families every episode shows vectors, and neither their coordinates nor their signs are
+    special. Permuting and flipping all vectors of a task alike then gives another task of the same
+    family, with the same demonstrations, contexts and behaviour. Four coordinates turn one task
+    into 384, which is too many to memorise.
 
-    The matrices act on what was observed: normalised coordinates, whose means and scales differ a
-    little, are put back for that and normalised again.
+    The matrices act on raw observations: normalised coordinates, whose means and scales differ a
+    little, are converted back and normalised again.
 
     Args:
-        demonstrations: what tells the coordinates that stay constant in an episode.
-        length: of each vector; these coordinates, in order, are some vectors. 0 for no symmetry.
+        demonstrations: which coordinates stay constant in an episode.
+        width: L, length of each vector; 0 for no permutation.
 
     Raises:
-        InputError: the coordinates do not make vectors of this length.
+        InputError: the constant coordinates do not form vectors of this length.
     """
 
-    def __init__(self, demonstrations: TaskDemonstrations, length: int) -> None:
-        self.length = length
+    def __init__(self, demonstrations: TaskDemonstrations, width: int) -> None:
+        self.width = width
         self.demonstrations = demonstrations
         number = len(demonstrations.constant)
-        if length < 0 or (length > 0 and (not number or number % length)):
+        if width < 0 or (width > 0 and (not number or number % width)):
             raise InputError(
-                f"{number} observed coordinates stay constant in an episode; they make "
-                f"no vectors of length {length}. Give 0 for no symmetry."
+                f"{number} observed coordinates stay constant in an episode; they do not form "
+                f"vectors of length {width}. Give permuted_width 0 for no permutation."
             )
         self._device = demonstrations.states.device
         normaliser, shown = demonstrations.normaliser, demonstrations.constant.cpu().numpy()
@@ -48,47 +66,47 @@ class SignedPermutations:
         self._scale = to_device(normaliser.scale[shown], self._device)
 
     def sample(self, rng: np.random.Generator, number: int) -> Tensor:
-        """Draw signed permutation matrices (number, length, length)."""
-        size = (number, self.length)
-        if not self.length:
+        """Sample signed permutation matrices (number, L, L)."""
+        size = (number, self.width)
+        if not self.width:
             return torch.zeros((number, 0, 0), device=self._device)
         order = rng.random(size).argsort(axis=1)
         signs = rng.choice(np.array([-1.0, 1.0], np.float32), size)
-        matrices = np.eye(self.length, dtype=np.float32)[order] * signs[..., None]
+        matrices = np.eye(self.width, dtype=np.float32)[order] * signs[..., None]
         return to_device(matrices, self._device)
 
     def __call__(self, features: Tensor, matrices: Tensor) -> Tensor:
-        """Transitions (B, …, F) of B tasks seen under the tasks' matrices (B, length, length).
+        """Transitions (B, …, F) of B tasks under the tasks' matrices (B, L, L).
 
         Each transition begins with s and, if it is long enough, ends with s'.
         """
-        if not self.length:
+        if not self.width:
             return features
         batch, *between, width = features.shape
-        applied = matrices.reshape(batch, *(1 for _ in between), self.length, self.length)
+        applied = matrices.reshape(batch, *(1 for _ in between), self.width, self.width)
         seen = features.clone()
         for columns in self.demonstrations.constant_columns(width):
             vectors = features[..., columns] * self._scale + self._mean
-            split = vectors.reshape(*vectors.shape[:-1], -1, self.length)
+            split = vectors.reshape(*vectors.shape[:-1], -1, self.width)
             turned = (split @ applied).reshape(vectors.shape)
             seen[..., columns] = (turned - self._mean) / self._scale
         return seen
 
-    def transitions(self, drawn: Transitions, matrices: Tensor) -> Transitions:
-        """B transitions seen under a matrix each."""
-        return drawn._replace(
-            states=self(drawn.states, matrices), next_states=self(drawn.next_states, matrices)
+    def transitions(self, sampled: Transitions, matrices: Tensor) -> Transitions:
+        """B transitions under a matrix each."""
+        return sampled._replace(
+            states=self(sampled.states, matrices), next_states=self(sampled.next_states, matrices)
         )
 
 
 class ConstantFeatureNoise:
     """Noise on the observed coordinates that stay constant throughout every demonstration.
 
-    There are no more different ones than demonstrations, so a network learns them by heart; noise
-    makes it learn the rule. A family without such coordinates is left as it is.
+    These coordinates have no more different values than there are demonstrations, so that a network
+    memorises them. Noise makes it learn the rule. A family without such coordinates is unaffected.
 
     Args:
-        demonstrations: what tells the coordinates.
+        demonstrations: which coordinates stay constant.
         scale: standard deviation in normalised units; 0 for none.
     """
 
@@ -97,7 +115,7 @@ class ConstantFeatureNoise:
         self.scale = scale
 
     def __call__(self, features: Tensor, generator: torch.Generator) -> Tensor:
-        """Transitions (..., T, F) with noise that the T transitions of a demonstration share.
+        """Transitions (..., T, F) with noise; the T transitions of a demonstration share it.
 
         Each transition begins with s and, if it is long enough, ends with s'.
         """
@@ -111,3 +129,7 @@ class ConstantFeatureNoise:
         for columns in self.demonstrations.constant_columns(width):
             noisy[..., columns] += noise
         return noisy
+
+    def of_states(self, states: Tensor, generator: torch.Generator) -> Tensor:
+        """States (..., O) with noise, each with its own."""
+        return self(states[..., None, :], generator)[..., 0, :]

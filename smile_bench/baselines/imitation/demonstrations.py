@@ -1,4 +1,4 @@
-"""What the reference agents train on: demonstrations and visited transitions, by task."""
+"""The demonstrations that imitators train on: tensors by task, contexts, and transitions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TaskDemonstrations"]
 
 
 class TaskDemonstrations:
-    """The demonstrations of N tasks as tensors, normalised.
+    """The demonstrations of N tasks as normalised tensors.
 
     Args:
         demonstrations: D of T transitions a task, arrays (N, D, T, …).
@@ -41,12 +41,12 @@ class TaskDemonstrations:
         """(N, D, T, A), or None state-only."""
         self.features = context_features(self.states, self.actions, self.next_states)
         """What the encoder sees, (N, D, T, F)."""
-        unmoved = (self.states - self.states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
-        self.constant = torch.nonzero(unmoved)[:, 0]
-        """Which observed coordinates stay constant throughout every demonstration: they describe
-        the episode, not the body."""
-        self.moving = torch.nonzero(~unmoved)[:, 0]
-        """Which do not."""
+        unchanged = (self.states - self.states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
+        self.constant = torch.nonzero(unchanged)[:, 0]
+        """Indices of the observed coordinates that stay constant throughout every demonstration.
+        They describe the episode, not the body."""
+        self.varying = torch.nonzero(~unchanged)[:, 0]
+        """Indices of the other coordinates."""
 
     @property
     def tasks(self) -> int:
@@ -54,7 +54,7 @@ class TaskDemonstrations:
         return len(self.states)
 
     def constant_columns(self, width: int) -> list[Tensor]:
-        """Where the constant coordinates of s and, if there is room for it, s' stand.
+        """Columns of the constant coordinates of s and, where a transition holds it, of s'.
 
         Args:
             width: of transitions that begin with s and, if they are long enough, end with s'.
@@ -64,11 +64,11 @@ class TaskDemonstrations:
         return [start + self.constant for start in starts]
 
     def require_sizes(self, sizes: Sequence[int], *, beyond: int = 0) -> None:
-        """Refuse contexts of more demonstrations than there are.
+        """Refuse contexts of more demonstrations than a task has.
 
         Args:
-            sizes: how many demonstrations a context may have.
-            beyond: how many more of the task have to be left.
+            sizes: numbers of demonstrations in a context.
+            beyond: how many further demonstrations of the task must be left.
 
         Raises:
             InputError: one of the sizes is not possible.
@@ -76,26 +76,27 @@ class TaskDemonstrations:
         most = self.features.shape[1] - beyond
         if wrong := [size for size in sizes if not 1 <= size <= most]:
             raise InputError(
-                f"a context of the training can not have {wrong[0]} demonstrations: each task has "
-                f"{most + beyond}, of which at least {beyond} must be left. Give 1 to {most}."
+                f"a training context cannot have {wrong[0]} demonstrations: each task has "
+                f"{most + beyond}, of which at least {beyond} must be left. Give contexts of 1 to "
+                f"{most}, or more demonstrations."
             )
 
     def sample_contexts(
         self, rng: np.random.Generator, tasks: IntArray, shots: int, timesteps: int
     ) -> tuple[Tensor, IntArray]:
-        """Draw a context for each of B tasks.
+        """Sample a context for each of B tasks.
 
         Args:
             rng: source of randomness.
             tasks: (B,).
             shots: K demonstrations each.
-            timesteps: how many of the T transitions of each, drawn without replacement.
+            timesteps: how many of the T transitions of each, without replacement.
 
         Returns:
-            Features (B, K, timesteps, F), and the D - K demonstrations that were not drawn.
+            Features (B, K, timesteps, F), and the D - K demonstrations that are not in the context.
 
         Raises:
-            InputError: no demonstration asked for, or more than a task has.
+            InputError: no demonstration is asked for, or more than a task has.
         """
         _, each, length, _ = self.features.shape
         self.require_sizes([shots])
@@ -108,18 +109,20 @@ class TaskDemonstrations:
         features = index(self.features, tasks[:, None, None], chosen[..., None], times)
         return features, order[:, shots:]
 
-    def sample(self, rng: np.random.Generator, tasks: IntArray, first: int = 0) -> Transitions:
-        """Draw a transition of each of the tasks (B,).
+    def sample(
+        self, rng: np.random.Generator, tasks: IntArray, first_states: int = 0
+    ) -> Transitions:
+        """Sample a transition of each of the tasks (B,).
 
         Args:
             rng: source of randomness.
             tasks: (B,).
-            first: how many of them, the last ones, are the first of their demonstrations.
+            first_states: how many of them, the last ones, begin their demonstration.
         """
         _, each, length, _ = self.features.shape
         which = rng.integers(each, size=tasks.shape)
         times = rng.integers(length, size=tasks.shape)
-        times[len(tasks) - first :] = 0
+        times[len(tasks) - first_states :] = 0
         return self._at((tasks, which, times))
 
     def sample_from(
@@ -129,18 +132,16 @@ class TaskDemonstrations:
         demonstrations: IntArray,
         number: int,
         *,
-        early: int = 0,
-        within: int = 1,
+        first_states: int = 0,
     ) -> Transitions:
-        """Draw ``number`` transitions of each task (B,), each of one of its demonstrations (B, R).
+        """Sample transitions of each task (B,), each from one of its demonstrations (B, R).
 
         Args:
             rng: source of randomness.
             tasks: (B,).
-            demonstrations: those of each task to draw from, (B, R).
+            demonstrations: those of each task to sample from, (B, R).
             number: transitions of each task.
-            early: how many of them, the last ones, are early in their demonstrations.
-            within: those are among so many first transitions.
+            first_states: how many of them, the last ones, begin their demonstration.
 
         Returns:
             Transitions with the leading axes (B, number).
@@ -149,7 +150,7 @@ class TaskDemonstrations:
         chosen = rng.integers(demonstrations.shape[1], size=size)
         which = np.take_along_axis(demonstrations, chosen, axis=1)
         times = rng.integers(self.states.shape[2], size=size)
-        times[:, number - early :] = rng.integers(within, size=(len(tasks), early))
+        times[:, number - first_states :] = 0
         return self._at((tasks[:, None], which, times))
 
     def _at(self, where: tuple[IntArray, ...]) -> Transitions:

@@ -1,4 +1,4 @@
-"""The context encoder: any number of demonstrations to one code, whatever their order."""
+"""The context encoder: any number of demonstrations, in any order, to one task embedding."""
 
 from __future__ import annotations
 
@@ -16,51 +16,43 @@ __all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Sizes of the encoder; the authors' code has a code of 64 and sums over demonstrations."""
+    """Settings of the encoder."""
 
     hidden: int = 128
     """Width of the two hidden layers per timestep."""
     pooled: int = 64
     """Size of what is pooled, first within and then across demonstrations."""
-    code: int = 32
-    """Size of the context code z."""
-    across: str = "mean"
-    """How demonstrations are pooled: ``"mean"`` or, as the authors' code has it, ``"sum"``."""
-    changes: bool = False
-    """See s' as its change from s, in standard deviations of that change over the meta-train
-    demonstrations: a control step changes little, and beside s the rest of s' tells nothing."""
+    embedding: int = 32
+    """Z, length of the task embedding z; the authors have 64."""
+    pooling: str = "mean"
+    """How demonstrations are pooled: ``"mean"``, or ``"sum"`` as in the authors' code."""
+    sees_changes: bool = False
+    """See s' − s in place of s', in standard deviations over the meta-train demonstrations. A
+    control step changes little, so that s' alone adds little to s."""
 
 
 def context_features(
     observations: Tensor, actions: Tensor | None, next_observations: Tensor
 ) -> Tensor:
     """What the encoder sees of a transition: (s, a, s'), or (s, s') without actions."""
-    parts = (
-        [observations, next_observations]
-        if actions is None
-        else [
-            observations,
-            actions,
-            next_observations,
-        ]
-    )
-    return torch.cat(parts, dim=-1)
+    middle = [] if actions is None else [actions]
+    return torch.cat([observations, *middle, next_observations], dim=-1)
 
 
 class ContextEncoder(nn.Module):
-    """Per-timestep network, mean over timesteps, pooling over demonstrations, network to the code.
+    """A network per timestep, a mean over timesteps, pooling over demonstrations, a network.
 
-    A mean over demonstrations keeps the code's scale for any number of them. Being pooled, the
-    code does not depend on the order of timesteps or demonstrations.
+    A mean over demonstrations keeps the embedding's scale for any number of them. Because it
+    pools, the embedding does not depend on the order of timesteps or demonstrations.
 
     Args:
-        features: size of a transition as the encoder sees it.
-        config: sizes.
-        generator: draws the initial weights.
-        observed: size of s, and of s'; needed where changes are seen.
+        features: F, size of a transition as the encoder sees it.
+        config: settings.
+        generator: source of the initial weights.
+        observed: O, size of s and of s'; needed if the encoder sees changes.
 
     Raises:
-        InputError: an unknown pooling, or changes of states of no size.
+        InputError: an unknown pooling, or changes without the size of an observation.
     """
 
     change_scale: Tensor
@@ -70,15 +62,15 @@ class ContextEncoder(nn.Module):
         self, features: int, config: EncoderConfig, generator: torch.Generator, observed: int = 0
     ) -> None:
         super().__init__()
-        if config.across not in ("mean", "sum"):
-            raise InputError(f"demonstrations are pooled by mean or sum, not {config.across!r}.")
-        if config.changes and not 0 < 2 * observed <= features:
+        if config.pooling not in ("mean", "sum"):
+            raise InputError(f"encoder.pooling is {config.pooling!r}; give 'mean' or 'sum'.")
+        if config.sees_changes and not 0 < 2 * observed <= features:
             raise InputError(
-                f"an encoder that sees changes takes s and s' of {observed} numbers each out of "
-                f"{features}; give the size of an observation."
+                f"an encoder that sees changes needs s and s' of {observed} numbers each within "
+                f"the {features} of a transition; give the size of an observation."
             )
-        self.mean, self.changes = config.across == "mean", config.changes
-        if self.changes:
+        self.mean, self.sees_changes = config.pooling == "mean", config.sees_changes
+        if self.sees_changes:
             self.register_buffer("change_scale", torch.ones(observed))
         self.timestep = nn.Sequential(
             linear(features, config.hidden, generator),
@@ -90,12 +82,12 @@ class ContextEncoder(nn.Module):
         self.context = nn.Sequential(
             linear(config.pooled, config.pooled, generator),
             nn.ReLU(),
-            linear(config.pooled, config.code, generator),
+            linear(config.pooled, config.embedding, generator),
         )
 
     def measure(self, features: Tensor) -> None:
-        """Take the standard deviations of changes from the meta-train demonstrations (..., F)."""
-        if self.changes:
+        """Take the scale of changes from the meta-train demonstrations' features (..., F)."""
+        if self.sees_changes:
             changes = self._changes(features).flatten(0, -2)
             self.change_scale.copy_(changes.std(0).clamp(min=MINIMUM_SCALE))
 
@@ -107,10 +99,11 @@ class ContextEncoder(nn.Module):
         Args:
             features: (B, K, T, F).
             present: which demonstrations exist (B, K), all by default.
-            kept: which of their timesteps are seen (B, K, T), at least one of each; all by default.
+            kept: which timesteps are seen (B, K, T), at least one of each demonstration; all by
+                default.
 
         Returns:
-            Codes (B, code).
+            Task embeddings (B, Z).
         """
         steps = self.timestep(self._seen(features))
         if kept is None:
@@ -124,11 +117,11 @@ class ContextEncoder(nn.Module):
         pooled = (trajectories * weights).sum(dim=1)
         if self.mean:
             pooled = pooled / weights.sum(dim=1)
-        code: Tensor = self.context(pooled)
-        return code
+        embedding: Tensor = self.context(pooled)
+        return embedding
 
     def _seen(self, features: Tensor) -> Tensor:
-        if not self.changes:
+        if not self.sees_changes:
             return features
         changes = (self._changes(features) / self.change_scale).clamp(-CLIP, CLIP)
         return torch.cat((features[..., : -len(self.change_scale)], changes), -1)

@@ -1,85 +1,107 @@
 """Several trainings of one configuration that differ in their seed and act together.
 
 They act by the mean of their actions (deep ensembles, Lakshminarayanan et al. 2017,
-arXiv:1612.01474, for actions in place of predictions): where they have not been, on the body of
-an unseen task, each errs in its own way.
+arXiv:1612.01474, for actions in place of predictions): on an unseen task each member errs in its
+own way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.training import MetaBCConfig
-from smile_bench.baselines.smile.config import SMILeConfig
 from smile_bench.errors import InputError
-from smile_bench.learning.checkpoint import Tensors
 
-__all__ = ["Ensemble", "ensemble"]
-
-Config = TypeVar("Config", bound=SMILeConfig | MetaBCConfig)
+__all__ = ["Ensemble", "make_ensemble"]
 
 
-def ensemble(
-    config: Config, members: int, make: Callable[[Config], ImitatorTrainer], access: Access
+class MemberConfig(Protocol):
+    """Settings that an ensemble needs to know; a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def seed(self) -> int:
+        """Of all randomness."""
+
+    @property
+    def members(self) -> int:
+        """How many trainings act together."""
+
+    @property
+    def validate_every(self) -> int:
+        """Iterations between two scores on the meta-validation tasks; 0 for none."""
+
+
+Config = TypeVar("Config", bound=MemberConfig)
+Trainer = TypeVar("Trainer", bound=ImitatorTrainer)
+
+
+def make_ensemble(
+    config: Config, make: Callable[[Config, Trainer | None], Trainer], access: Access
 ) -> ImitatorTrainer:
-    """A training of several members; just the one of the configuration for a single member.
+    """A training of ``config.members`` members; the training itself if there is one member.
 
     Args:
-        config: of all. Its seed s gives member k the seed s · members + k.
-        members: how many.
-        make: the training of a configuration, on ``access``.
-        access: what all members use together.
+        config: of all. Seed s gives member k of n the seed s · n + k.
+        make: the training of a configuration on ``access``, beside the first member if there is
+            one already.
+        access: which all members use.
 
     Raises:
-        InputError: no members.
+        InputError: fewer than one member.
     """
-    if members < 1:
-        raise InputError(f"an agent can not have {members} members; give 1 or more.")
-    if members == 1:
-        return make(config)
-    # The whole is scored, not its parts.
-    alone, first = replace(config, validate_every=0), config.seed * members
-    made = [make(replace(alone, seed=first + member)) for member in range(members)]
-    return Ensemble(config, made, access)
+    number = config.members
+    if number < 1:
+        raise InputError(f"an agent cannot have {number} members; give 1 or more.")
+    if number == 1:
+        return make(config, None)
+    # Only the ensemble is scored, not its members.
+    made: list[Trainer] = []
+    for member in range(number):
+        seed = config.seed * number + member
+        own = replace(config, members=1, validate_every=0, seed=seed)
+        made.append(make(own, made[0] if made else None))
+    return Ensemble(asdict(config), config.validate_every, made, access)
 
 
 class Ensemble(ImitatorTrainer):
-    """A training of several members, one iteration of each at a time.
+    """A training of several members; an iteration is one iteration of each.
 
     Args:
-        config: of all, with the seed of the whole; the settings say the number of members besides.
+        settings: of the ensemble, as JSON-able data.
+        validate_every: iterations between two scores on the meta-validation tasks; 0 for none.
         members: their trainings, on ``access``.
-        access: where it is counted what they use, and the whole is scored.
+        access: which counts what they use, and scores the ensemble.
     """
 
     def __init__(
         self,
-        config: SMILeConfig | MetaBCConfig,
+        settings: dict[str, Any],
+        validate_every: int,
         members: Sequence[ImitatorTrainer],
         access: Access,
     ) -> None:
-        settings = {**asdict(config), "members": len(members)}
-        super().__init__(access, settings, config.validate_every)
+        super().__init__(members[0].name, access, settings, validate_every)
         self.members = members
 
     @property
     def iterations(self) -> int:
-        """How many iterations the training has; each is one of every member."""
+        """How many iterations the training has."""
         return self.members[0].iterations
 
     def step(self) -> dict[str, float]:
         """One iteration of every member.
 
         Returns:
-            What to log: means over the members, and what all of them have used; at some iterations
-            the metrics on meta-validation tasks.
+            What to log: means over the members, what all of them have used and, at some
+            iterations, the metrics on meta-validation tasks.
 
         Raises:
             DivergedError: a loss of a member is not finite.
@@ -98,38 +120,24 @@ class Ensemble(ImitatorTrainer):
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
         """The agent as it stands: every member's networks."""
         agents = [member.agent({}) for member in self.members]
-        acting = [pair for agent in agents for pair in agent.members]
         return Imitator(
-            agents[0].name,
-            replace(agents[0].config, members=len(acting)),
-            acting,
+            self.name,
+            agents[0].config,
+            [pair for agent in agents for pair in agent.members],
             agents[0].normaliser,
             self.joined(recipe),
-            agents[0].trimming,
+            agents[0].outlier_filter,
         )
 
-    def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Everything that going on exactly needs, of every member."""
-        tensors: Tensors = {}
-        states = []
-        for index, member in enumerate(self.members):
-            own, state = member.packed()
-            tensors |= {f"{index}.{name}": tensor for name, tensor in own.items()}
-            states.append(state)
-        state = {"config": self.settings, "iteration": self.iteration, "members": states}
-        return tensors, state
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly, of every member."""
+        members = [member.state_dict() for member in self.members]
+        return {"iteration": self.iteration, "members": members}
 
-    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`packed` gave."""
-        for index, (member, own) in enumerate(zip(self.members, state["members"], strict=True)):
-            start = f"{index}."
-            named = {
-                name[len(start) :]: tensor
-                for name, tensor in tensors.items()
-                if name.startswith(start)
-            }
-            # Each knows what all had used.
-            member.unpack(named, own)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        for member, own in zip(self.members, state["members"], strict=True):
+            member.load_state_dict(own)
         self.iteration = state["iteration"]
 
 

@@ -1,13 +1,12 @@
-"""StepResult prediction: what else a context's code must tell, besides what the discriminator asks.
+"""Final-state prediction: a regression that helps to train the context encoder.
 
-A demonstration's last state follows from its first and from the task. Predicting it from the code
-of the task's other demonstrations trains the encoder by regression, where the discriminator has to
-find out by itself which of many products of features tell tasks apart. No action is involved.
+A demonstration's last state follows from its first state and the task. Predicting it from the
+embedding of the task's other demonstrations trains the encoder by regression, where the
+discriminator would have to discover by itself which of many products of features tell tasks apart.
+No action is involved.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,79 +17,71 @@ from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, S
 from smile_bench.learning.devices import index
 from smile_bench.learning.networks import linear
 
-__all__ = ["FinalStatePredictor", "FinalStateSampler"]
+__all__ = ["FinalStatePredictor", "final_state_loss"]
+
+DEMONSTRATIONS = 16
+"""Demonstrations of each task whose last states are predicted in a batch."""
 
 
 class FinalStatePredictor(nn.Module):
-    """A ReLU network from a demonstration's first state and a code to its last state.
+    """A ReLU network from a demonstration's first state and an embedding to its last state.
 
     Args:
         observations: O, length of a normalised observation.
-        code: Z, length of the code.
-        generator: draws the initial weights.
+        embedding: Z, length of the task embedding.
+        seed: of the initial weights.
     """
 
-    def __init__(self, observations: int, code: int, generator: torch.Generator) -> None:
+    def __init__(self, observations: int, embedding: int, seed: int) -> None:
         super().__init__()
+        generator = torch.Generator().manual_seed(seed)
         self.network = nn.Sequential(
-            linear(observations + code, 256, generator),
+            linear(observations + embedding, 256, generator),
             nn.ReLU(),
             linear(256, 256, generator),
             nn.ReLU(),
             linear(256, observations, generator),
         )
 
-    def forward(self, states: Tensor, codes: Tensor) -> Tensor:
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
         """Last states (..., O) of demonstrations that begin in states (..., O)."""
-        last: Tensor = self.network(torch.cat((states, codes), dim=-1))
+        last: Tensor = self.network(torch.cat((states, embeddings), dim=-1))
         return last
 
-    def loss(self, codes: Tensor, first: Tensor, last: Tensor, moving: Tensor) -> Tensor:
-        """Mean squared error over the coordinates that an episode does not keep constant.
 
-        Args:
-            codes: of other demonstrations of the tasks, (B, Z).
-            first: states that Q demonstrations of each task begin in, (B, Q, O).
-            last: those that they end in, (B, Q, O).
-            moving: which coordinates count.
-        """
-        predicted = self(first, codes[:, None].expand(-1, first.shape[1], -1))
-        loss: Tensor = (predicted - last).square()[..., moving].mean()
-        return loss
+def final_state_loss(
+    predictor: FinalStatePredictor,
+    embeddings: Tensor,
+    permutations: SignedPermutations,
+    noise: ConstantFeatureNoise,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+    tasks: IntArray,
+    held_out: IntArray,
+    matrices: Tensor,
+) -> Tensor:
+    """Mean squared error of predicted last states.
 
+    Samples (first state, last state) pairs of held-out demonstrations, permuted like the task's
+    context. Coordinates that stay constant in an episode do not count.
 
-@dataclass(frozen=True)
-class FinalStateSampler:
-    """What there is to predict of the demonstrations that the symmetry is of."""
-
-    symmetry: SignedPermutations
-    noise: ConstantFeatureNoise
-    number: int
-    """Q, demonstrations of a task at a time."""
-
-    def sample(
-        self,
-        rng: np.random.Generator,
-        generator: torch.Generator,
-        tasks: IntArray,
-        rest: IntArray,
-        view: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """First states, noisy and seen under the tasks' symmetry, and last states.
-
-        Args:
-            rng: draws demonstrations.
-            generator: draws the noise.
-            tasks: (B,).
-            rest: the demonstrations of each task to draw from, (B, R).
-            view: matrices of the symmetry, (B, L, L).
-
-        Returns:
-            Both (B, Q, O).
-        """
-        chosen = rng.integers(rest.shape[1], size=(len(tasks), self.number))
-        where = tasks[:, None], np.take_along_axis(rest, chosen, axis=1)
-        data = self.symmetry.demonstrations
-        first = self.symmetry(index(data.states, *where)[..., 0, :], view)
-        first = self.noise(first[..., None, :], generator)[..., 0, :]
-        return first, index(data.next_states, *where)[..., -1, :]
+    Args:
+        predictor: the network.
+        embeddings: of contexts of the tasks, (B, Z).
+        permutations: of the demonstrations.
+        noise: on first states.
+        rng: samples demonstrations.
+        generator: source of the noise.
+        tasks: (B,).
+        held_out: demonstrations of each task that are not in its context, (B, R).
+        matrices: under which the contexts are seen, (B, L, L).
+    """
+    chosen = rng.integers(held_out.shape[1], size=(len(tasks), DEMONSTRATIONS))
+    where = tasks[:, None], np.take_along_axis(held_out, chosen, axis=1)
+    data = permutations.demonstrations
+    first = permutations(index(data.states, *where)[..., 0, :], matrices)
+    first = noise.of_states(first, generator)
+    last = index(data.next_states, *where)[..., -1, :]
+    predicted = predictor(first, embeddings[:, None].expand(-1, DEMONSTRATIONS, -1))
+    loss: Tensor = (predicted - last).square()[..., data.varying].mean()
+    return loss

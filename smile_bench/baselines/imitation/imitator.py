@@ -11,24 +11,39 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from smile_bench.agents import Context, pad_contexts, require_family
 from smile_bench.arrays import Float32Array, FloatArray
-from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig, context_features
+from smile_bench.baselines.imitation.encoder import (
+    ContextEncoder,
+    EncoderConfig,
+    context_features,
+)
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
+from smile_bench.former_names import current_name
 from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
-from smile_bench.learning.checkpoint import Tensors, pack_module, unpack_module
+from smile_bench.io.tensors import TensorFile, read_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
 
-__all__ = ["Acting", "Imitator", "ImitatorConfig", "ImitatorPolicy", "make_networks"]
+__all__ = [
+    "Imitator",
+    "ImitatorConfig",
+    "ImitatorPolicy",
+    "Member",
+    "make_encoder",
+    "make_policy",
+]
 
-FORMAT = "smile-bench-imitator-1"
+FORMAT, FORMER_FORMAT = "smile-bench-imitator-2", "smile-bench-imitator-1"
+"""The first format has former names of settings, and of the outlier filter."""
+FILTER, FORMER_FILTER = "outlier_filter", "trimming"
+
+Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,39 +52,41 @@ class ImitatorConfig:
 
     family: str
     state_only: bool = False
-    """Contexts come without actions."""
+    """Whether contexts come without actions."""
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the policy's layers."""
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    members: int = 1
-    """How many encoders, each with its policy, act together."""
 
 
-class Acting(NamedTuple):
-    """The networks that act."""
+class Member(NamedTuple):
+    """An encoder and the policy that sees its embeddings."""
 
     encoder: ContextEncoder
-    """Contexts to codes."""
     policy: SquashedGaussianPolicy
-    """Of normalised observation and code."""
 
 
-def make_networks(
+def make_encoder(
     config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
-) -> Acting:
-    """Encoder and policy on the device, with fresh weights drawn from ``generator``."""
+) -> ContextEncoder:
+    """An encoder on the device, with initial weights from ``generator``."""
     family = get_family(config.family)
-    observed, actions = family.observation_size, family.action_size
-    seen = 2 * observed + (0 if config.state_only else actions)
-    encoder = ContextEncoder(seen, config.encoder, generator, observed)
-    policy = SquashedGaussianPolicy(
-        observed + config.encoder.code, actions, config.hidden, generator
-    )
-    return Acting(encoder.to(device), policy.to(device))
+    observed = family.observation_size
+    seen = 2 * observed + (0 if config.state_only else family.action_size)
+    return ContextEncoder(seen, config.encoder, generator, observed).to(device)
+
+
+def make_policy(
+    config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
+) -> SquashedGaussianPolicy:
+    """A policy on the device, with initial weights from ``generator``."""
+    family = get_family(config.family)
+    inputs = family.observation_size + config.encoder.embedding
+    policy = SquashedGaussianPolicy(inputs, family.action_size, config.hidden, generator)
+    return policy.to(device)
 
 
 class ImitatorPolicy:
-    """The policy's most likely action under one code a slot; of several policies, the mean."""
+    """The policies' most likely actions under one embedding a slot; of several, the mean."""
 
     def __init__(
         self,
@@ -82,44 +99,42 @@ class ImitatorPolicy:
     def act(self, observations: FloatArray) -> Float32Array:
         """Actions (slots, A) for observations (slots, observation_size)."""
         states = to_device(self.normaliser(observations), self.members[0][1].device)
-        actions = [policy.act(torch.cat((states, codes), -1)) for policy, codes in self.members]
+        actions = [
+            policy.act(torch.cat((states, embeddings), -1)) for policy, embeddings in self.members
+        ]
         return self.family.admissible(torch.stack(actions).mean(0).cpu().numpy())
 
 
 class Imitator:
-    """An agent that encodes its context and acts by a policy that sees the code.
+    """An agent that encodes its context and acts by a policy that sees the embedding.
 
-    With several pairs of encoder and policy, each acts under its own code, and what is done is the
-    mean of their actions.
+    An agent of several members acts by the mean of their actions, each under its own embedding.
 
     Args:
         name: of the algorithm that trained it.
         config: its networks.
-        members: the pairs, as many as ``config`` says, all on one device.
+        members: pairs of encoder and policy, all on one device.
         normaliser: of the meta-train demonstrations.
         recipe: command, versions, settings, seed and access of the training.
-        trimming: what it leaves out of its contexts, if anything.
+        outlier_filter: what it leaves out of its contexts, if anything.
 
     Raises:
-        AgentError: no member, or another number than ``config`` says.
+        AgentError: no member.
     """
 
     def __init__(
         self,
         name: str,
         config: ImitatorConfig,
-        members: Sequence[Acting],
+        members: Sequence[Member],
         normaliser: Normaliser,
         recipe: Mapping[str, Any],
-        trimming: OutlierFilter | None = None,
+        outlier_filter: OutlierFilter | None = None,
     ) -> None:
-        if not members or len(members) != config.members:
-            raise AgentError(
-                f"{name} has {len(members)} pairs of encoder and policy, where its configuration "
-                f"says {config.members}; at least one is needed."
-            )
+        if not members:
+            raise AgentError(f"{name} has no encoder and policy; give at least one pair.")
         self.name, self.config, self.recipe = name, config, recipe
-        self.members, self.normaliser, self.trimming = members, normaliser, trimming
+        self.members, self.normaliser, self.outlier_filter = members, normaliser, outlier_filter
         self.state_only = config.state_only
         self.weights_sha256: str | None = None
         """SHA-256 of the file that it was loaded from."""
@@ -145,22 +160,22 @@ class Imitator:
             to_device(self.normaliser(stacked.next_observations), device),
         )
         there, kept = to_device(present, device), None
-        if self.trimming is not None:
-            kept = to_device(self.trimming.kept(stacked.observations), device)
+        if self.outlier_filter is not None:
+            kept = to_device(self.outlier_filter.kept(stacked.observations), device)
         members = [(policy, encoder(features, there, kept)) for encoder, policy in self.members]
         return ImitatorPolicy(get_family(self.config.family), members, self.normaliser)
 
     def save(self, path: Path) -> None:
         """Write weights and configuration as one safetensors file."""
         tensors: Tensors = {}
-        for index, (encoder, policy) in enumerate(self.members):
-            tensors |= pack_module(_stored("encoder", index), encoder)
-            tensors |= pack_module(_stored("policy", index), policy)
+        for index, member in enumerate(self.members):
+            for part, network in zip(Member._fields, member, strict=True):
+                tensors |= _named(_stored(part, index), network)
         tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
         tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
-        if self.trimming is not None:
-            for name, value in vars(self.trimming).items():
-                tensors[f"trimming.{name}"] = torch.as_tensor(value, dtype=torch.float64)
+        if self.outlier_filter is not None:
+            for name, value in vars(self.outlier_filter).items():
+                tensors[f"{FILTER}.{name}"] = torch.as_tensor(value, dtype=torch.float64)
         metadata = {
             "format": FORMAT,
             "name": self.name,
@@ -171,41 +186,92 @@ class Imitator:
 
     @classmethod
     def load(cls, path: Path) -> Imitator:
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`save` wrote, in this version's format or the former one.
 
         Raises:
             AgentError: the file is missing, damaged or of another agent.
         """
-        file = read_tensors(
-            path, "an imitator's weights", AgentError, formats=(FORMAT,), framework="pt"
-        )
+        formats = (FORMAT, FORMER_FORMAT)
+        what = "an imitator's weights"
+        file = read_tensors(path, what, AgentError, formats=formats, framework="pt")
         name, recipe, stored = file.text("name"), file.document("recipe"), file.document("config")
+        tensors = {_current(key): value for key, value in file.tensors.items()}
         with file.understanding():
-            stored["hidden"] = tuple(stored["hidden"])
-            config = ImitatorConfig(**{**stored, "encoder": EncoderConfig(**stored["encoder"])})
-            members = [make_networks(config, torch.Generator()) for _ in range(config.members)]
-            for index, (encoder, policy) in enumerate(members):
-                unpack_module(_stored("encoder", index), encoder, file.tensors)
-                unpack_module(_stored("policy", index), policy, file.tensors)
-            used = sum(len(network.state_dict()) for member in members for network in member)
-            trimming = None
-            if any(name.startswith("trimming.") for name in file.tensors):
-                trimming = OutlierFilter(
-                    file.tensor("trimming.location").numpy(),
-                    file.tensor("trimming.precision").numpy(),
-                    float(file.tensor("trimming.bound")),
-                )
-                used += len(fields(trimming))
-            if len(file.tensors) != used + len(("mean", "scale")):
-                raise file.damaged(f"it holds other networks than {config.members} of this kind")
+            config, number = _read_config(stored, tensors)
+            members = [_read_member(config, index, tensors) for index in range(number)]
+            outlier_filter = _read_filter(tensors)
             normaliser = Normaliser(
-                file.tensor("normaliser.mean").numpy(), file.tensor("normaliser.scale").numpy()
+                tensors.pop("normaliser.mean").numpy(), tensors.pop("normaliser.scale").numpy()
             )
-        agent = cls(name, config, members, normaliser, recipe, trimming)
+        _require_empty(file, tensors)
+        agent = cls(name, config, members, normaliser, recipe, outlier_filter)
         agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return agent
 
 
-def _stored(name: str, index: int) -> str:
-    """How the tensors of a member's network are called in a file."""
-    return f"{index}.{name}" if index else name
+def _stored(part: str, index: int) -> str:
+    """How a file names the tensors of a member's network."""
+    return f"{index}.{part}" if index else part
+
+
+def _current(key: str) -> str:
+    """The name of a tensor in today's format."""
+    former = f"{FORMER_FILTER}."
+    return f"{FILTER}.{key[len(former) :]}" if key.startswith(former) else key
+
+
+def _named(prefix: str, network: nn.Module) -> Tensors:
+    """Copies of a network's tensors on the CPU, named as in a file."""
+    state = network.state_dict()
+    return {f"{prefix}.{name}": value.to("cpu", copy=True) for name, value in state.items()}
+
+
+def _taken(prefix: str, tensors: Tensors) -> Tensors:
+    """Remove the tensors of a network, and return them under its own names."""
+    start = f"{prefix}."
+    names = [name for name in tensors if name.startswith(start)]
+    return {name[len(start) :]: tensors.pop(name) for name in names}
+
+
+def _read_config(stored: dict[str, Any], tensors: Tensors) -> tuple[ImitatorConfig, int]:
+    """The configuration, and the number of members."""
+    number = len({name.split(".")[0] for name in tensors if name.split(".")[1:2] == ["encoder"]})
+    # The former format also states the number.
+    members = stored.pop("members", number + 1)
+    if members != number + 1:
+        raise ValueError(f"it states {members} members and holds {number + 1}")
+    known = [f"encoder.{each.name}" for each in fields(EncoderConfig)]
+    encoder = {
+        current_name(f"encoder.{name}", known): value for name, value in stored["encoder"].items()
+    }
+    if None in encoder:
+        raise ValueError(
+            f"it has unknown settings of the encoder among {sorted(stored['encoder'])}"
+        )
+    named = {str(name).removeprefix("encoder."): value for name, value in encoder.items()}
+    stored = {**stored, "hidden": tuple(stored["hidden"]), "encoder": EncoderConfig(**named)}
+    return ImitatorConfig(**stored), members
+
+
+def _read_member(config: ImitatorConfig, index: int, tensors: Tensors) -> Member:
+    generator = torch.Generator()
+    member = Member(make_encoder(config, generator), make_policy(config, generator))
+    for part, network in zip(Member._fields, member, strict=True):
+        network.load_state_dict(_taken(_stored(part, index), tensors))
+    return member
+
+
+def _read_filter(tensors: Tensors) -> OutlierFilter | None:
+    taken = _taken(FILTER, tensors)
+    if not taken:
+        return None
+    return OutlierFilter(
+        location=taken.pop("location").numpy(),
+        precision=taken.pop("precision").numpy(),
+        bound=float(taken.pop("bound")),
+    )
+
+
+def _require_empty(file: TensorFile, tensors: Tensors) -> None:
+    if tensors:
+        raise file.damaged(f"it holds tensors of other networks: {', '.join(sorted(tensors)[:3])}")

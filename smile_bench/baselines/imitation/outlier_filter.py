@@ -1,4 +1,4 @@
-"""Demonstrations without what few of them show: experts fail now and then."""
+"""Demonstrations without outliers: experts sometimes fail, and imitators should not copy that."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from smile_bench.errors import InputError
 __all__ = ["OutlierFilter"]
 
 STEPS = 100
-"""More concentration steps than it takes; each lowers the scatter's determinant, or it is over."""
+"""Most concentration steps; each lowers the scatter's determinant, or it is the last."""
 
 
 @dataclass(frozen=True, eq=False)
 class OutlierFilter:
-    """Leaves out transitions from states that are far from where most demonstrations are.
+    """Leaves out transitions whose states are far from most demonstrated states.
 
-    Far is a large Mahalanobis distance under the location and scatter of the other states: the
-    minimum covariance determinant, by concentration steps (Rousseeuw and Van Driessen 1999) that
-    start from all states, so that what is left out must not be many states at one place. No reward
-    is looked at, and nothing of the task is known.
+    The distance is Mahalanobis', under the location and scatter of the remaining states: the
+    minimum covariance determinant by concentration steps (Rousseeuw and Van Driessen 1999), which
+    start from all states. Many outliers in one place would therefore not be found. The filter sees
+    neither rewards nor tasks.
     """
 
     location: FloatArray
@@ -38,21 +38,19 @@ class OutlierFilter:
         """Leave out a share of the states (..., O).
 
         Raises:
-            InputError: a share that is not between 0 and a half, or states that do not span their
-                space, so that there are no distances.
+            InputError: a share outside (0, 0.5), or states that do not span their space.
         """
         if not 0.0 < share < 0.5:
-            raise InputError(
-                f"the share to leave out is {share}; give more than 0 and less than half."
-            )
+            raise InputError(f"outlier_fraction is {share}; give a share above 0 and below 0.5.")
         states = observations.reshape(-1, observations.shape[-1]).astype(np.float64)
         near = np.ones(len(states), np.bool_)
         for _ in range(STEPS):
             scatter = np.cov(states[near], rowvar=False)
             if np.linalg.matrix_rank(scatter, hermitian=True) < len(scatter):
                 raise InputError(
-                    "the demonstrations' states do not span their space (a coordinate is constant, "
-                    "or follows from others), so that none can be left out as far; trim nothing."
+                    "the demonstrated states do not span their space (a coordinate is constant or "
+                    "follows from others), so that distances are not defined. Set "
+                    "outlier_fraction to 0."
                 )
             precision = np.linalg.inv(scatter).astype(np.float64)
             made = cls(states[near].mean(0), precision, np.inf)
@@ -69,17 +67,17 @@ class OutlierFilter:
         return np.asarray(np.einsum("...i,ij,...j->...", away, self.precision, away))
 
     def kept(self, observations: Float32Array) -> BoolArray:
-        """Which transitions (..., T) of demonstrations from states (..., T, O) are left in.
+        """Which transitions (..., T) of demonstrations with states (..., T, O) are kept.
 
-        A demonstration of which nothing would be left stays whole.
+        A demonstration that would lose every transition keeps all of them.
         """
         near = self.distances(observations) <= self.bound
         return near | ~near.any(-1, keepdims=True)
 
     def __call__(self, context: Context) -> Context:
-        """Demonstrations (..., T, ·) of as many transitions.
+        """Filter demonstrations (..., T, ·); their number of transitions stays the same.
 
-        What is left out of a demonstration is replaced by its other transitions, in turn.
+        The other transitions of a demonstration take the places of those that are left out.
         """
         kept = self.kept(context.observations)
         first = np.argsort(~kept, axis=-1, kind="stable")

@@ -1,31 +1,33 @@
-"""What every training of an imitator has: settings, an agent, a checkpoint, scores on the way."""
+"""What every training of an imitator has: settings, an agent, and scores on the way."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.imitator import Imitator
-from smile_bench.learning.checkpoint import Tensors, load_checkpoint, save_checkpoint
 
 __all__ = ["ImitatorTrainer"]
 
 
 class ImitatorTrainer(ABC):
-    """A training that can be saved after any iteration and resumed to the same numbers.
+    """A training that can be saved after any iteration and continued to the same numbers.
 
     Args:
-        access: to the family; what is used of it is counted there.
+        name: what the agent is called.
+        access: to the family; it counts what is used.
         settings: the configuration as JSON-able data.
         validate_every: iterations between two scores on the meta-validation tasks; 0 for none.
     """
 
-    def __init__(self, access: Access, settings: dict[str, Any], validate_every: int) -> None:
-        self.access, self.settings, self.validate_every = access, settings, validate_every
+    def __init__(
+        self, name: str, access: Access, settings: dict[str, Any], validate_every: int
+    ) -> None:
+        self.name, self.access, self.settings = name, access, settings
+        self.validate_every = validate_every
         self.iteration = 0
 
     @property
@@ -49,30 +51,19 @@ class ImitatorTrainer(ABC):
         """The agent as it stands; settings and access counts join its recipe."""
 
     @abstractmethod
-    def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Tensors and JSON-able data that going on exactly needs, to be written before it does.
-
-        The data's ``"config"`` says whose they are.
-        """
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly."""
 
     @abstractmethod
-    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`packed` gave."""
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(path, *self.packed())
-
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        self.unpack(*load_checkpoint(path))
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
 
     def held_out_losses(self) -> dict[str, float]:
-        """Losses on the meta-validation demonstrations, by the names that they are logged under."""
+        """Losses on the meta-validation demonstrations, by the names they are logged under."""
         return {}
 
     def scores(self) -> dict[str, float]:
-        """Losses and metrics on the meta-validation tasks; none where they are not due."""
+        """Losses and metrics on the meta-validation tasks, at the iterations that are scored."""
         if not self.validate_every or self.iteration % self.validate_every:
             return {}
         metrics = self.access.validate(self.agent({}))

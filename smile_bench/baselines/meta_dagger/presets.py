@@ -1,4 +1,4 @@
-"""Meta-DAgger's settings for the families."""
+"""Meta-DAgger's settings for each family."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from smile_bench.baselines.meta_dagger.training import MetaDAggerConfig
 __all__ = ["preset"]
 
 
-def preset(family: str, seed: int) -> MetaDAggerConfig:
+def preset(family: str, seed: int = 0) -> MetaDAggerConfig:
     """Meta-DAgger's settings for a family."""
-    config = MetaDAggerConfig(family=family, seed=seed)
-    return replace(config, **family_settings(family))
+    return replace(MetaDAggerConfig(family=family, seed=seed), **family_settings(family))

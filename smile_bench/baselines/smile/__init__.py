@@ -1,16 +1,25 @@
 """SMILe: meta inverse reinforcement learning through context-conditional policies."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import Any
 
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
 
 __all__ = ["AGENTS"]
 
 
-def _preset(name: str, family: str, seed: int) -> object:
+def _preset(name: str, family: str, seed: int) -> Any:
     from smile_bench.baselines.smile.presets import preset
 
     return preset(name, family, seed)
+
+
+def _trainer(name: str, config: Any, access: Any, device: Any) -> Any:
+    from smile_bench.baselines.smile.training import make_trainer
+
+    return make_trainer(config, access, device, name)
 
 
 def _declared(name: str, summary: str) -> AgentSpec:
@@ -22,7 +31,7 @@ def _declared(name: str, summary: str) -> AgentSpec:
             track="interactive",
             state_only=name.endswith("state-only"),
             preset=partial(_preset, name),
-            trainer="smile_bench.baselines.smile.training:make_trainer",
+            trainer=partial(_trainer, name),
         ),
     )
 

@@ -1,16 +1,16 @@
-"""Acting in meta-train environments and keeping what happened."""
+"""Acting in the meta-train environments, and storing what happens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from smile_bench.access import Environments
-from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.learning.checkpoint import Tensors
+from smile_bench.arrays import BoolArray, FloatArray, IntArray
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import TaskReplay, Transitions
@@ -19,13 +19,14 @@ __all__ = ["Collector"]
 
 
 class Collector:
-    """Episodes, one an environment, that go on from call to call.
+    """Training episodes, one an environment, that continue from call to call.
 
     Args:
         environments: one for each of N meta-train tasks.
         normaliser: of observations.
-        replay: where transitions go.
-        device: where they are computed on.
+        replay: where transitions are stored.
+        device: where actions are computed.
+        stall_limit: consecutive stalled steps after which an episode restarts; 0 for never.
     """
 
     def __init__(
@@ -34,30 +35,29 @@ class Collector:
         normaliser: Normaliser,
         replay: TaskReplay,
         device: torch.device,
+        stall_limit: int = 0,
     ) -> None:
         self.environments, self.normaliser = environments, normaliser
-        self.replay, self.device = replay, device
+        self.replay, self.device, self.stall_limit = replay, device, stall_limit
         self.suspended: tuple[FloatArray, IntArray] | None = None
         """Where the episodes stand between two calls."""
-        self.hopeless_for = np.zeros(len(environments.tasks), np.int64)
-        """For how many steps each episode has been hopeless, (N,)."""
+        self.stalled_steps = np.zeros(len(environments.tasks), np.int64)
+        """Consecutive stalled steps of each episode, (N,)."""
 
     def collect(
         self,
         steps: int,
         act: Callable[[Tensor], Tensor],
         rng: np.random.Generator,
-        hopeless: Callable[[Transitions], Tensor] | None = None,
-        patience: int = 0,
+        stalled: Callable[[Transitions], BoolArray] | None = None,
     ) -> None:
         """Take control steps in every environment.
 
         Args:
             steps: how many in each.
             act: normalised observations (N, O) to actions (N, A).
-            rng: draws the starts of episodes.
-            hopeless: which of N transitions show nothing that is worth more of it, (N,).
-            patience: an episode begins anew after so many hopeless steps on end; 0 for never.
+            rng: samples the starts of episodes.
+            stalled: which of N transitions count as stalled, (N,).
         """
         environments = self.environments
         if self.suspended is None:
@@ -71,31 +71,27 @@ class Collector:
             next_states = to_device(self.normaliser(observations), self.device)
             self.replay.add(states, actions, next_states)
             over = environments.ended
-            if hopeless is not None and patience > 0:
-                lost = hopeless(Transitions(states, actions, next_states)).cpu().numpy()
-                self.hopeless_for = np.where(lost, self.hopeless_for + 1, 0)
-                over = over | (self.hopeless_for >= patience)
+            if stalled is not None and self.stall_limit > 0:
+                lost = stalled(Transitions(states, actions, next_states))
+                self.stalled_steps = np.where(lost, self.stalled_steps + 1, 0)
+                over = over | (self.stalled_steps >= self.stall_limit)
             states = next_states
-            anew = np.flatnonzero(over)
-            if len(anew):
-                environments.reset(rng, anew)
-                self.hopeless_for[anew] = 0
+            restarted = np.flatnonzero(over)
+            if len(restarted):
+                environments.reset(rng, restarted)
+                self.stalled_steps[restarted] = 0
                 states = self._observe()
         self.suspended = environments.suspend()
 
-    def tensors(self) -> Tensors:
-        """Where the episodes stand, to be checkpointed."""
-        if self.suspended is None:
-            return {}
-        states, left = self.suspended
-        arrays = {"states": states, "left": left, "hopeless_for": self.hopeless_for}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    def state_dict(self) -> dict[str, Any]:
+        """Where the episodes stand."""
+        return {"suspended": self.suspended, "stalled_steps": self.stalled_steps}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what :meth:`tensors` gave."""
-        if "states" in tensors:
-            self.suspended = tensors["states"].cpu().numpy(), tensors["left"].cpu().numpy()
-            self.hopeless_for = tensors["hopeless_for"].cpu().numpy().copy()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        suspended = state["suspended"]
+        self.suspended = None if suspended is None else (suspended[0], suspended[1])
+        self.stalled_steps = np.array(state["stalled_steps"])
 
     def _observe(self) -> Tensor:
         return to_device(self.normaliser(self.environments.observe()), self.device)

@@ -1,16 +1,15 @@
-"""SMILe: meta inverse RL by a context-conditioned discriminator and policy (eq. 3–6, Algorithm 1).
+"""SMILe: meta inverse reinforcement learning (SMILe, eq. 3 to 6, Algorithm 1).
 
-A context of a task's demonstrations is encoded to a code z. The discriminator tells, under z, the
-task's demonstrations from what the policy does in that task, and trains the encoder; soft
-actor-critic maximises the discriminator's logit, seeing z detached. State-action and state-only
-differ in one switch: what discriminator and encoder see of a transition.
+An iteration collects transitions in every meta-train task, under an embedding of the task's own
+demonstrations. It then updates the reward learner, which trains discriminator and encoder, and soft
+actor-critic, which maximises the discriminator's logit and sees the embedding detached. The
+state-only form differs in what discriminator and encoder see of a transition.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,47 +17,49 @@ import torch
 from torch import Tensor
 
 from smile_bench.access import Access
-from smile_bench.arrays import IntArray
-from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, SignedPermutations
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
-from smile_bench.baselines.imitation.ensemble import ensemble
-from smile_bench.baselines.imitation.final_state import FinalStateSampler
-from smile_bench.baselines.imitation.imitator import Acting, Imitator, ImitatorConfig, make_networks
-from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.arrays import BoolArray, IntArray
+from smile_bench.baselines.imitation.ensemble import make_ensemble
+from smile_bench.baselines.imitation.imitator import (
+    Imitator,
+    ImitatorConfig,
+    Member,
+    make_encoder,
+)
+from smile_bench.baselines.imitation.prepared import prepare
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
 from smile_bench.baselines.smile.collector import Collector
 from smile_bench.baselines.smile.config import SMILeConfig, require_alike, require_fitting
-from smile_bench.baselines.smile.discriminator import classification_loss, gradient_penalty
-from smile_bench.baselines.smile.embedding_buffer import EmbeddingBuffer
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
-from smile_bench.baselines.smile.reward import DiscriminatorReward
 from smile_bench.baselines.smile.reward_learner import RewardLearner
-from smile_bench.errors import DivergedError
-from smile_bench.learning.checkpoint import Tensors, pack_generator, unpack_generator
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.ema import EMA
 from smile_bench.learning.n_step import NStepReturns
-from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import TaskReplay, Transitions
 from smile_bench.learning.sac import SAC, Batch, Imitation
 
-__all__ = ["SMILe", "make_trainer", "smile_members"]
+__all__ = ["SMILe", "make_trainer"]
+
+RANDOM_ITERATIONS = 1
+"""First iterations with uniformly random actions and no update."""
+REPLAY_CAPACITY = 40_000
+"""Transitions kept of each task."""
+INVERSE_DYNAMICS_BATCH = 256
 
 
 class SMILe(ImitatorTrainer):
-    """A training that can be saved after any iteration and resumed to the same numbers.
+    """A training that can be saved after any iteration and continued to the same numbers.
 
     Args:
         config: settings.
         access: to demonstrations and reward-free environments.
-        device: what it computes on.
-        beside: another training of the same settings but the seed, whose replay and inverse
-            dynamics are this one's too: each learns from what both do. The other's checkpoint holds
-            them, so that neither is of use alone.
+        device: of all networks and data.
+        name: what the agent is called.
+        shares_with: another training of the same settings but the seed, whose replay and inverse
+            dynamics this one uses. That training's checkpoint holds them, so that neither
+            checkpoint is complete alone.
 
     Raises:
-        InputError: settings that can not be trained on this access, or not beside the other.
-        UnknownNameError: no such reward.
+        InputError: settings that cannot be trained on this access, or not beside the other.
     """
 
     def __init__(
@@ -67,71 +68,43 @@ class SMILe(ImitatorTrainer):
         access: Access,
         device: torch.device = CPU,
         *,
-        beside: SMILe | None = None,
+        name: str = "smile",
+        shares_with: SMILe | None = None,
     ) -> None:
         require_fitting(config, access)
-        super().__init__(access, asdict(config), config.validate_every)
-        self.config, self.device = config, device
+        super().__init__(name, access, asdict(config), config.validate_every)
+        self.config, self.device, self.shares_with = config, device, shares_with
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
-        demonstrations = access.demonstrations()
-        self.normaliser = Normaliser.of(demonstrations.observations)
-        self.trimming = None
-        if config.trimmed:
-            self.trimming = OutlierFilter.of(demonstrations.observations, config.trimmed)
-            demonstrations = self.trimming(demonstrations)
-        self.demonstrations = TaskDemonstrations(demonstrations, self.normaliser, device)
-        self.noise = ConstantFeatureNoise(self.demonstrations, config.episode_noise)
-        self.symmetry = SignedPermutations(self.demonstrations, config.episode_vectors)
-        self.tasks = self.demonstrations.tasks
-        observed, actions = access.family.observation_size, access.family.action_size
+        self.data = prepare(access, config.augmentation, device)
+        self.demonstrations, self.tasks = self.data.demonstrations, self.data.demonstrations.tasks
+        family = access.family
+        observed, actions = family.observation_size, family.action_size
         self.imitator_config = ImitatorConfig(
             family=config.family,
             state_only=config.state_only,
-            hidden=config.hidden,
+            hidden=config.sac.hidden,
             encoder=config.encoder,
         )
-        self.encoder, _ = make_networks(self.imitator_config, self.generator, device)
-        self.encoder.measure(self.demonstrations.features)
-        code = config.encoder.code
-        sac = replace(config.sac, hidden=config.hidden)
-        self.sac = SAC(observed + code, actions, sac, self.generator, device)
+        encoder = make_encoder(self.imitator_config, self.generator, device)
+        encoder.measure(self.demonstrations.features)
+        features = observed + config.encoder.embedding
+        self.sac = SAC(features, actions, config.sac, self.generator, device)
         self.reward_learner = RewardLearner(
-            config, self.encoder, observed, actions, self.generator, device
+            config, self.data, encoder, actions, family.context_sizes, self.rng, self.generator
         )
-        self.discriminator, self.outcome = (
-            self.reward_learner.discriminator,
-            self.reward_learner.outcome,
-        )
-        self.reward = DiscriminatorReward(
-            self.discriminator, config.reward, config.clamp, config.reward_scale, device
-        )
-        self.beside = beside
-        if beside is None:
-            told = self.tasks if config.inverse_told else 0
-            self.inverse_dynamics = InverseDynamics(observed, actions, told, self.generator, device)
-            self.replay = TaskReplay(self.tasks, config.capacity, observed, actions, device)
+        if shares_with is None:
+            sees = self.tasks if config.inverse_dynamics.sees_task else 0
+            self.inverse_dynamics = InverseDynamics(observed, actions, sees, self.generator, device)
+            self.replay = TaskReplay(self.tasks, REPLAY_CAPACITY, observed, actions, device)
         else:
-            require_alike(config, beside.config)
-            self.inverse_dynamics, self.replay = beside.inverse_dynamics, beside.replay
-        self.outcomes = FinalStateSampler(self.symmetry, self.noise, config.outcomes_per_task)
-        self.average = EMA(Acting(self.encoder, self.sac.policy), config.average)
-        """Encoder and policy that act when the training is over."""
-        environments = access.environments(np.arange(self.tasks), threads=config.threads)
-        self.collector = Collector(environments, self.normaliser, self.replay, device)
-        self.sizes = config.context_sizes or access.family.context_sizes
-        # FinalStateSampler are predicted of demonstrations that are not in the context.
-        self.demonstrations.require_sizes(self.sizes, beyond=1 if config.outcome > 0.0 else 0)
-        self.bank = EmbeddingBuffer(
-            self.demonstrations,
-            self.symmetry,
-            sizes=self.sizes,
-            timesteps=config.context_timesteps,
-            each=config.codes_per_task,
-            length=code,
+            require_alike(config, shares_with.config)
+            self.inverse_dynamics, self.replay = shares_with.inverse_dynamics, shares_with.replay
+        self.ema = EMA((encoder, self.sac.policy), config.ema_decay)
+        environments = access.environments(np.arange(self.tasks), threads=1)
+        self.collector = Collector(
+            environments, self.data.normaliser, self.replay, device, config.stall_limit
         )
-        self.discriminator_updates = 0
-        self.bank.refresh(self.encoder, self.rng)
 
     @property
     def iterations(self) -> int:
@@ -147,268 +120,161 @@ class SMILe(ImitatorTrainer):
         Raises:
             DivergedError: a loss is not finite.
         """
-        config = self.config
-        explore = self.iteration < config.random_iterations
-        self._collect(uniform=explore)
-        log: dict[str, float] = {}
-        if not explore:
-            self._set_learning_rates()
-            for _ in range(config.updates):
+        config, log = self.config, dict[str, float]()
+        random = self.iteration < RANDOM_ITERATIONS
+        self._collect(uniform=random)
+        if not random:
+            progress = self.iteration / config.iterations
+            factor = 1.0 + (config.final_lr_fraction - 1.0) * progress
+            for part in (self.sac, self.inverse_dynamics, self.reward_learner):
+                part.scale_learning_rate(factor)
+            for _ in range(config.updates_per_iteration):
                 log |= self._update()
-        self.average.update()
+        self.ema.update()
         self.iteration += 1
         log["charts/updates"] = float(self.sac.updates)
         log["charts/env_steps"] = float(self.access.counts.env_steps)
-        log["charts/reward_scale"] = float(self.reward.deviation)
+        log["charts/reward_scale"] = float(self.reward_learner.reward_deviation)
         return log | self.scores()
 
     def agent(self, recipe: Mapping[str, Any]) -> Imitator:
-        """The agent as it stands."""
+        """The agent as it stands: the moving average of encoder and policy."""
         return Imitator(
-            self.config.name,
+            self.name,
             self.imitator_config,
-            [self.average.acting],
-            self.normaliser,
+            [Member(*self.ema.modules)],  # type: ignore[arg-type]
+            self.data.normaliser,
             self.joined(recipe),
-            self.trimming,
+            self.data.outlier_filter,
         )
 
-    def packed(self) -> tuple[Tensors, dict[str, Any]]:
-        """Everything that going on exactly needs; the replay as well, unless it is another's."""
-        tensors = {
-            **self.sac.tensors(),
-            **self.reward_learner.tensors(),
-            **self.average.tensors(),
-            **self.collector.tensors(),
-            "bank": self.bank.codes,
-            "bank.matrices": self.bank.matrices,
-            "reward_scale": self.reward.deviation,
-            "generator": self.generator.get_state(),
-        }
-        if self.beside is None:
-            tensors |= {**self.inverse_dynamics.tensors(), "replay": self.replay.tensor()}
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the training exactly; a shared replay is the other's."""
         state = {
-            "config": self.settings,
+            "sac": self.sac.state_dict(),
+            "reward_learner": self.reward_learner.state_dict(),
+            "ema": self.ema.state_dict(),
+            "collector": self.collector.state_dict(),
+            "generator": self.generator.get_state(),
+            "rng": self.rng.bit_generator.state,
             "iteration": self.iteration,
-            "updates": self.sac.updates,
-            "discriminator_updates": self.discriminator_updates,
-            "replay_added": self.replay.added,
             "access": asdict(self.access.counts),
-            "rng": pack_generator(self.rng),
         }
-        return tensors, state
+        if self.shares_with is None:
+            state["inverse_dynamics"] = self.inverse_dynamics.state_dict()
+            state["replay"] = self.replay.state_dict()
+        return state
 
-    def unpack(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`packed` gave."""
-        self.sac.restore(tensors, state["updates"])
-        self.reward_learner.restore(tensors)
-        self.average.restore(tensors)
-        if self.beside is None:
-            self.inverse_dynamics.restore(tensors)
-            self.replay.restore(tensors["replay"], state["replay_added"])
-        self.bank.codes.copy_(tensors["bank"])
-        self.bank.matrices.copy_(tensors["bank.matrices"])
-        self.reward.deviation.copy_(tensors["reward_scale"])
-        self.generator.set_state(tensors["generator"])
-        self.collector.restore(tensors)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self.sac.load_state_dict(state["sac"])
+        self.reward_learner.load_state_dict(state["reward_learner"])
+        self.ema.load_state_dict(state["ema"])
+        self.collector.load_state_dict(state["collector"])
+        if self.shares_with is None:
+            self.inverse_dynamics.load_state_dict(state["inverse_dynamics"])
+            self.replay.load_state_dict(state["replay"])
+        self.generator.set_state(state["generator"])
+        self.rng.bit_generator.state = state["rng"]
         self.iteration = state["iteration"]
-        self.discriminator_updates = state["discriminator_updates"]
         self.access.restore(state["access"])
-        unpack_generator(self.rng, state["rng"])
 
     def _collect(self, *, uniform: bool) -> None:
-        """Take ``steps`` control steps in every environment, under one code of each task."""
-        config, (codes, view) = self.config, self.bank.sample_slot(self.rng)
+        """Take control steps in every environment, under one embedding of each task."""
+        embeddings, matrices = self.reward_learner.embeddings.sample_all(self.rng)
+        permutations = self.data.permutations
         size = (self.tasks, self.access.family.action_size)
 
         @torch.no_grad()
         def act(states: Tensor) -> Tensor:
             if uniform:
                 return to_device(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
-            seen = torch.cat((self.symmetry(states, view), codes), -1)
+            seen = torch.cat((permutations(states, matrices), embeddings), -1)
             return self.sac.policy.sample(seen, self.generator)[0]
 
-        def hopeless(drawn: Transitions) -> Tensor:
-            seen = self.symmetry.transitions(drawn, view)
-            return self.reward.raw(self._judged(seen), codes) <= -config.clamp
+        def stalled(transitions: Transitions) -> BoolArray:
+            seen = permutations.transitions(transitions, matrices)
+            return self.reward_learner.stalled(seen, embeddings)
 
-        self.collector.collect(config.steps, act, self.rng, hopeless, config.patience)
+        self.collector.collect(self.config.env_steps_per_iteration, act, self.rng, stalled)
 
     def _update(self) -> dict[str, float]:
-        """One critic update, and at every so-manieth one of discriminator and policy."""
-        log: dict[str, float] = {}
-        if self.sac.updates % self.config.discriminator_every == 0:
-            log |= self._update_discriminator()
+        """Update the critics and, every few times, the reward learner and the policy."""
+        config, log = self.config, dict[str, float]()
+        if self.sac.updates % config.discriminator.update_every == 0:
+            log |= self.reward_learner.update(self.replay)
         batch = self._policy_batch()
         log |= self.sac.update_critic(batch)
-        if self.sac.updates % self.config.sac.policy_every == 0:
-            log |= self.sac.update_policy(batch.features, self._imitation())
-            for _ in range(self.config.inverse_updates if self.config.infers_actions else 0):
-                rows = self.rng.integers(self.tasks, size=256)
+        if self.sac.updates % config.sac.policy_every == 0:
+            log |= self.sac.update_policy(batch.features, self._cloning())
+            for _ in range(config.inverse_dynamics.updates if config.infers_actions else 0):
+                rows = self.rng.integers(self.tasks, size=INVERSE_DYNAMICS_BATCH)
                 own = self.replay.sample(self.rng, rows)
                 log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)
         return log
 
-    def _update_discriminator(self) -> dict[str, float]:
-        """One step on discriminator and encoder (eq. 4), and what depends on them."""
-        config, rng = self.config, self.rng
-        tasks = rng.permutation(self.tasks)[: config.tasks_per_batch]
-        shots = int(rng.choice(self.sizes))
-        features, rest = self.demonstrations.sample_contexts(
-            rng, tasks, shots, config.context_timesteps
+    def _policy_batch(self) -> Batch:
+        """A batch for soft actor-critic: demonstrations, and n-step returns of the replay."""
+        config, rng, size = self.config, self.rng, self.config.batch
+        tasks = rng.integers(self.tasks, size=size)
+        shown = round(config.demonstrations.fraction * size)
+        embeddings, matrices = self.reward_learner.embeddings.sample(rng, tasks)
+        own = self.replay.sample_sequences(rng, tasks[shown:], config.sac.n_step)
+        demonstrated = self._demonstrated(tasks[:shown])
+        # Demonstrations, then the first step of every sequence, then the second, and so on.
+        rows = np.resize(np.arange(shown, size), len(own.states))
+        rows = np.concatenate((np.arange(shown), rows))
+        steps = self.data.permutations.transitions(demonstrated.followed_by(own), matrices[rows])
+        assert steps.actions is not None
+        rewards = self.reward_learner.rewards(steps, embeddings[rows], size)
+        sequences = NStepReturns.of(steps.states[shown:], steps.next_states[shown:], size - shown)
+        discount = config.sac.discount
+        ends = torch.cat((steps.next_states[:shown], sequences.ends))
+        returns = sequences.returns(rewards[shown:], discount)
+        beyond = sequences.bootstrap_discount(discount)
+        return Batch(
+            torch.cat((steps.states[:size], embeddings), -1),
+            steps.actions[:size],
+            torch.cat((rewards[:shown], returns)),
+            torch.cat((ends, embeddings), -1),
+            torch.cat((torch.ones_like(rewards[:shown]), beyond)),
         )
-        rows = np.repeat(tasks, config.transitions_per_task)
-        expert, replayed = self.demonstrations.sample(rng, rows), self._negatives(rows)
-        view = self.symmetry.sample(rng, len(tasks))
-        views = view.repeat_interleave(config.transitions_per_task, 0)
-        expert = self.symmetry.transitions(expert, views)
-        replayed = self.symmetry.transitions(replayed, views)
-        features = self.noise(self.symmetry(features, view), self.generator)
-        context_codes = self.encoder(features)
-        codes = context_codes.repeat_interleave(config.transitions_per_task, 0)
-        expert_x, other_x = self._judged(expert, noisy=True), self._judged(replayed, noisy=True)
-        logits = self.discriminator(torch.cat((expert_x, other_x)), torch.cat((codes, codes)))
-        if config.density_form:
-            logits = logits - torch.cat(
-                (self._log_policy(expert, codes), self._log_policy(replayed, codes))
-            )
-        expert_logits, other_logits = logits.chunk(2)
-        mix = torch.rand((len(rows), 1), generator=self.generator).to(self.device)
-        smoothness = gradient_penalty(self.discriminator, expert_x, other_x, codes, mix)
-        loss = classification_loss(expert_logits, other_logits) + config.penalty * smoothness
-        if config.outcome > 0.0:
-            first, last = self.outcomes.sample(rng, self.generator, tasks, rest, view)
-            missed = self.outcome.loss(context_codes, first, last, self.demonstrations.moving)
-            loss = loss + config.outcome * missed
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the discriminator's loss became {value} at its update "
-                f"{self.discriminator_updates}. Go on from the last checkpoint, with a lower "
-                "learning rate or a stronger penalty."
-            )
-        self.reward_learner.step(loss)
-        self.discriminator_updates += 1
-        if self.discriminator_updates % config.refresh == 0:
-            self.bank.refresh(self.encoder, rng)
-        accuracy = torch.cat((expert_logits > 0.0, other_logits < 0.0)).float().mean()
-        return {
-            "losses/discriminator": value,
-            "losses/penalty": float(smoothness.detach()),
-            "charts/discriminator_accuracy": float(accuracy),
-        }
 
-    def _negatives(self, rows: IntArray) -> Transitions:
-        """What the policy did in the tasks (B,) and, for a share, demonstrations of other tasks."""
-        rng, replayed = self.rng, self.replay.sample(self.rng, rows)
-        foreign = round(self.config.other_tasks * len(rows))
-        if not foreign:
-            return replayed
-        # Spread over the tasks of the batch.
-        where = np.linspace(0, len(rows) - 1, foreign).astype(np.int64)
-        other = (rows[where] + rng.integers(1, self.tasks, size=foreign)) % self.tasks
-        return replayed.overwritten(where, self.demonstrations.sample(rng, other))
-
-    def _imitation(self) -> Imitation | None:
-        """Demonstrations to imitate besides (notes, 6.5.4)."""
-        config, rng = self.config, self.rng
-        weight = config.imitation
-        if config.imitation_iterations:
-            weight *= max(0.0, 1.0 - self.iteration / config.imitation_iterations)
+    def _cloning(self) -> Imitation | None:
+        """Demonstrated actions for the policy to clone (notes, 6.5.4)."""
+        config, rng = self.config.demonstrations, self.rng
+        weight = config.bc_weight
+        if config.bc_decay_iterations:
+            weight *= max(0.0, 1.0 - self.iteration / config.bc_decay_iterations)
         if weight == 0.0:
             return None
-        tasks = rng.integers(self.tasks, size=config.imitated)
-        codes, view = self.bank.sample(rng, tasks)
-        drawn = self._demonstrated(tasks, config.imitated_first)
-        assert drawn.actions is not None
-        states = self.noise(self.symmetry(drawn.states, view)[:, None], self.generator)[:, 0]
-        return Imitation(torch.cat((states, codes), -1), drawn.actions, weight)
+        tasks = rng.integers(self.tasks, size=self.config.batch)
+        embeddings, matrices = self.reward_learner.embeddings.sample(rng, tasks)
+        sampled = self._demonstrated(tasks, config.bc_first_states)
+        assert sampled.actions is not None
+        states = self.data.permutations(sampled.states, matrices)
+        states = self.data.noise.of_states(states, self.generator)
+        return Imitation(torch.cat((states, embeddings), -1), sampled.actions, weight)
 
-    def _policy_batch(self) -> Batch:
-        """A batch for soft actor-critic."""
-        config, rng = self.config, self.rng
-        size = config.tasks_per_batch * config.transitions_per_task
-        tasks = rng.integers(self.tasks, size=size)
-        demonstrated = round(config.demonstrated * size)
-        codes, view = self.bank.sample(rng, tasks)
-        own = self.replay.sample_sequences(rng, tasks[demonstrated:], config.return_steps)
-        shown = self._demonstrated(tasks[:demonstrated])
-        # What is shown, and the runs' first steps, then their second ones, and so on.
-        rows = np.resize(np.arange(demonstrated, size), len(own.states))
-        rows = np.concatenate((np.arange(demonstrated), rows))
-        steps = self.symmetry.transitions(shown.followed_by(own), view[rows])
-        rewards = self.reward(self._judged(steps), codes[rows], size)
-        own_states, own_next = steps.states[demonstrated:], steps.next_states[demonstrated:]
-        runs = NStepReturns.of(own_states, own_next, size - demonstrated)
-        discount = config.sac.discount
-        own_rewards = runs.returns(rewards[demonstrated:], discount)
-        ends = torch.cat((steps.next_states[:demonstrated], runs.ends))
-        assert steps.actions is not None
-        return Batch(
-            torch.cat((steps.states[:size], codes), -1),
-            steps.actions[:size],
-            torch.cat((rewards[:demonstrated], own_rewards)),
-            torch.cat((ends, codes), -1),
-            torch.cat((torch.ones_like(rewards[:demonstrated]), runs.beyond(discount))),
-        )
-
-    def _set_learning_rates(self) -> None:
-        factor = 1.0 + (self.config.decay_to - 1.0) * self.iteration / self.config.iterations
-        self.sac.set_learning_rate(factor)
-        self.inverse_dynamics.set_learning_rate(factor)
-        self.reward_learner.set_learning_rate(factor)
-
-    def _demonstrated(self, tasks: IntArray, first: int = 0) -> Transitions:
+    def _demonstrated(self, tasks: IntArray, first_states: int = 0) -> Transitions:
         """A demonstrated transition of each of the tasks (B,); unseen actions are inferred."""
-        drawn = self.demonstrations.sample(self.rng, tasks, first)
-        return drawn if drawn.actions is not None else self.inverse_dynamics.infer(drawn, tasks)
-
-    def _judged(self, drawn: Transitions, *, noisy: bool = False) -> Tensor:
-        """What the discriminator sees: (s, a), or (s, s') state-only."""
-        second = drawn.next_states if self.config.state_only else drawn.actions
-        assert second is not None
-        judged = torch.cat((drawn.states, second), -1)
-        return self.noise(judged[:, None], self.generator)[:, 0] if noisy else judged
-
-    @torch.no_grad()
-    def _log_policy(self, drawn: Transitions, codes: Tensor) -> Tensor:
-        """log π(a | s, z), (B,)."""
-        assert drawn.actions is not None
-        features = torch.cat((drawn.states, codes), -1)
-        return self.sac.policy.log_prob(features, drawn.actions)
+        sampled = self.demonstrations.sample(self.rng, tasks, first_states)
+        if sampled.actions is not None:
+            return sampled
+        return self.inverse_dynamics.infer(sampled, tasks)
 
 
-def smile_members(
-    config: SMILeConfig, number: int, access: Access, device: torch.device = CPU
+def make_trainer(
+    config: SMILeConfig, access: Access, device: torch.device = CPU, name: str = "smile"
 ) -> ImitatorTrainer:
-    """SMILe's training of several members, which learn from each other if they are to share.
-
-    Args:
-        config: of all, as :func:`ensemble` takes it.
-        number: of members.
-        access: what all use together.
-        device: what they compute on.
+    """The training of a configuration, of all its members.
 
     Raises:
-        InputError: no members, or settings that do not fit the access.
-        UnknownNameError: no such reward.
+        InputError: settings that cannot be trained on this access.
     """
-    made: list[SMILe] = []
 
-    def member(each: SMILeConfig) -> SMILe:
-        first = made[0] if config.shared and made else None
-        made.append(SMILe(each, access, device, beside=first))
-        return made[-1]
+    def make(own: SMILeConfig, first: SMILe | None) -> SMILe:
+        shares_with = first if config.shared_replay else None
+        return SMILe(own, access, device, name=name, shares_with=shares_with)
 
-    return ensemble(config, number, member, access)
-
-
-MEMBERS = {
-    ("smile", "SmileWalkerDynamics-v0"): 3,
-    ("smile-state-only", "SmileWalkerDynamics-v0"): 3,
-}
-
-
-def make_trainer(config: SMILeConfig, access: Access, device: torch.device) -> ImitatorTrainer:
-    """The training of a configuration."""
-    return smile_members(config, MEMBERS.get((config.name, config.family), 1), access, device)
+    return make_ensemble(config, make, access)
