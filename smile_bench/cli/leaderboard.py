@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smile_bench.agents import Agent, PrivilegedAgent
+    from smile_bench.leaderboard.entries import Evaluated
 
 __all__ = ["add_leaderboard_commands"]
+
+ENTRIES = "leaderboard/entries"
 
 
 def add_leaderboard_commands(commands: Any) -> None:
@@ -15,98 +22,156 @@ def add_leaderboard_commands(commands: Any) -> None:
     leaderboard_commands = leaderboard.add_subparsers(required=True, metavar="command")
 
     build = leaderboard_commands.add_parser("build", help="check every entry, write the page")
-    build.add_argument("--entries", default="leaderboard/entries", help="folder of entries")
-    build.add_argument("--output", default="site", help="folder to write, replaced as a whole")
+    build.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
+    build.add_argument("--output", default="site", help="folder to write; all of it is replaced")
     build.add_argument("--evidence-url", help="address of the entries' folder, for links")
-    build.add_argument("--no-replay", dest="replay", action="store_false", help="trust results")
+    _add_checking(build)
     build.set_defaults(run=_build)
 
-    check = leaderboard_commands.add_parser("check", help="check entries, and replay them")
+    table = leaderboard_commands.add_parser("table", help="print the ranking as Markdown")
+    table.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
+    _add_checking(table)
+    table.set_defaults(run=_table)
+
+    check = leaderboard_commands.add_parser("check", help="check entries and replay them")
     check.add_argument("entry", nargs="+", help="an entry's folder")
-    check.add_argument("--no-replay", dest="replay", action="store_false", help="trust results")
+    _add_checking(check)
     check.set_defaults(run=_check)
 
     evaluate = leaderboard_commands.add_parser(
         "evaluate", help="evaluate an agent into an entry's folder"
     )
     evaluate.add_argument("entry", help="an entry's folder, with its entry.json")
-    evaluate.add_argument("--agent", help="name or import path, by default as in entry.json")
+    evaluate.add_argument("--agent", help="name or import path; by default as in entry.json")
     evaluate.add_argument(
-        "--weights", help="file of a reference agent trained locally; {family} stands for the id"
+        "--weights", help="file of an agent trained locally; {family} stands for the family's id"
     )
-    evaluate.add_argument("--family", nargs="+", help="by default all of the entry")
-    evaluate.add_argument("--seed", type=int, default=0, help="training seed of the agent")
-    evaluate.add_argument("--shot-curve", action="store_true", help="every context size, too")
-    evaluate.add_argument("--keep-evidence", action="store_true", help="of the shot curve, too")
+    evaluate.add_argument("--family", nargs="+", help="by default all families of the entry")
+    evaluate.add_argument("--seed", type=int, default=0, help="training seed of the agent (0)")
+    evaluate.add_argument("--shot-curve", action="store_true", help="also every context size")
+    kept = evaluate.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--keep-evidence", action="store_true", help="also that of the shot curve, if agents ship"
+    )
+    kept.add_argument(
+        "--evidence", metavar="DIR", help="write evidence into DIR, not into the entry's folder"
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
-def _build(arguments: argparse.Namespace) -> int:
+def _add_checking(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-replay", dest="replay", action="store_false", help="trust the numbers in results"
+    )
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        metavar="DIR",
+        help="folder of evidence that is not in the entries: NAME/FAMILY/seed-N/EVALUATION/",
+    )
+
+
+def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What checking needs, of arguments of :func:`_add_checking`."""
     from smile_bench.baselines.registry import all_agents
-    from smile_bench.leaderboard.build import build_leaderboard, summary_lines
     from smile_bench.leaderboard.verification import Verifier, default_cache
+
+    return {
+        "verify": Verifier(replay=arguments.replay, cache=default_cache()),
+        "known_agent": all_agents().__contains__,
+        "evidence": arguments.evidence,
+    }
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from smile_bench.leaderboard.build import build_leaderboard, summary_lines
 
     rows = build_leaderboard(
         Path(arguments.entries),
         Path(arguments.output),
-        Verifier(replay=arguments.replay, cache=default_cache()),
-        known_agent=all_agents().__contains__,
         evidence_base=arguments.evidence_url,
+        **_checking(arguments),
     )
     print("\n".join(summary_lines(rows)))
     print(f"wrote {Path(arguments.output) / 'index.html'}")
     return 0
 
 
-def _check(arguments: argparse.Namespace) -> int:
-    from smile_bench.baselines.registry import all_agents
-    from smile_bench.leaderboard.build import check_folder
-    from smile_bench.leaderboard.verification import Verifier, default_cache
+def _table(arguments: argparse.Namespace) -> int:
+    from smile_bench.leaderboard.build import markdown_table
 
-    verify = Verifier(replay=arguments.replay, cache=default_cache())
-    for folder in arguments.entry:
-        checked = check_folder(
-            Path(folder).absolute(), verify, known_agent=all_agents().__contains__
-        )
-        for run in checked.entry.runs:
-            for one in run.evaluations:
-                place = f"{run.family}/seed-{run.seed}/{one.folder.name}"
-                label = checked.status(one).label
-                print(f"ok   {place:48} score {one.result.score:7.3f}  {label}")
+    print(markdown_table(Path(arguments.entries), **_checking(arguments)), end="")
     return 0
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    from smile_bench.leaderboard.build import check_folder
+
+    checking = _checking(arguments)
+    for folder in arguments.entry:
+        checked = check_folder(Path(folder).absolute(), **checking)
+        for run in checked.entry.runs:
+            for one in run.evaluations:
+                source = _source(one, arguments.evidence)
+                label = checked.status(one).label
+                print(f"ok   {one.place:48} score {one.result.score:7.3f}  {source}; {label}")
+    return 0
+
+
+def _source(one: Evaluated, elsewhere: Path | None) -> str:
+    """Where the evidence of an evaluation is."""
+    if one.evidence is None:
+        return "evidence missing"
+    if one.evidence.parent == one.folder:
+        return "evidence at hand"
+    return f"evidence from {elsewhere}"
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from smile_bench.agents import import_agent
-    from smile_bench.baselines import load_agent
     from smile_bench.cli.tables import result_row, table_header
     from smile_bench.envs import get_family
     from smile_bench.leaderboard.card import read_card
     from smile_bench.protocol import evaluate
-    from smile_bench.protocol.result import EVIDENCE_FILE
 
     entry = Path(arguments.entry)
     card = read_card(entry / "entry.json")
     name = arguments.agent or card.agent or card.name
+    ships = card.agent == name and not arguments.weights
     for family in map(get_family, arguments.family or card.families):
         print(f"{family.id}\n{table_header(family)}")
-        if arguments.weights:
-            from smile_bench.baselines.imitation.imitator import Imitator
-
-            agent: Any = Imitator.load(Path(arguments.weights.replace("{family}", family.id)))
-        else:
-            agent = import_agent(name, family.id) if ":" in name else load_agent(name, family.id)
-        folder = entry / family.id / f"seed-{arguments.seed}"
-        curve = (
-            family.context_sizes if arguments.shot_curve and len(family.context_sizes) > 1 else ()
-        )
-        for shots in (None, *curve):
+        agent = _agent(name, family.id, arguments.weights)
+        sizes = family.context_sizes if len(family.context_sizes) > 1 else ()
+        for shots in (None, *(sizes if arguments.shot_curve else ())):
             result = evaluate(agent, family, shots=shots, name=name)
-            saved = folder / ("primary" if shots is None else f"{shots}-shots")
-            result.save(saved)
-            ships = card.agent == name and not arguments.weights
-            if shots is not None and ships and not arguments.keep_evidence:
+            evaluation = "primary" if shots is None else f"{shots}-shots"
+            place = Path(family.id, f"seed-{arguments.seed}", evaluation)
+            result.save(entry / place)
+            if arguments.evidence:
+                _move_evidence(entry / place, Path(arguments.evidence) / card.name / place)
+            elif ships and shots is not None and not arguments.keep_evidence:
                 # Anyone can make it again.
-                (saved / EVIDENCE_FILE).unlink()
+                _evidence(entry / place).unlink()
             print(result_row(result), flush=True)
     return 0
+
+
+def _agent(name: str, family: str, weights: str | None) -> Agent | PrivilegedAgent:
+    """An agent by its name or import path, or one of the table with weights trained locally."""
+    from smile_bench.agents import import_agent
+    from smile_bench.baselines.registry import get_agent
+
+    if weights is not None:
+        return get_agent(name).read_weights(Path(weights.replace("{family}", family)), family)
+    return import_agent(name, family) if ":" in name else get_agent(name).make(family)
+
+
+def _evidence(folder: Path) -> Path:
+    from smile_bench.protocol.result import EVIDENCE_FILE
+
+    return folder / EVIDENCE_FILE
+
+
+def _move_evidence(source: Path, target: Path) -> None:
+    """Move the evidence of a result into another folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.move(_evidence(source), _evidence(target))

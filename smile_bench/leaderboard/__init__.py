@@ -1,1 +1,1 @@
-"""The leaderboard: submitted entries, their checks, the ranking, and the page that shows it."""
+"""The leaderboard: submitted entries, their checks, the ranking and the page."""

@@ -1,4 +1,4 @@
-"""What an entry says of itself: ``entry.json``."""
+"""The card of an entry, ``entry.json``: what it says of itself."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """An entry's metadata; all text is untrusted."""
+    """An entry's metadata. All text is untrusted."""
 
     name: str
-    """The entry's folder."""
+    """The name of the entry's folder."""
     title: str
     authors: tuple[str, ...]
     paper: str | None
@@ -39,15 +39,15 @@ class Card:
     """An address, http or https."""
     description: str
     track: str
-    """One of :data:`TRACKS`."""
+    """A name of :data:`smile_bench.tracks.TRACKS`."""
     state_only: bool
     """Whether it learned and acted without seeing the expert's actions."""
     demonstrations: Mapping[str, int]
-    """Family to the demonstrations of each meta-train task that it was trained on."""
+    """How many demonstrations of each meta-train task it was trained on, by family."""
     reference: bool
-    """Whether it was told the task: listed, never ranked."""
+    """Whether it is privileged, that is, sees the task: listed, never ranked."""
     agent: str | None
-    """Its name in smile-bench, if its weights ship: it can be run again by anyone."""
+    """Its name in smile-bench, if its weights ship and anyone can run it again."""
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -59,13 +59,15 @@ def read_card(path: Path) -> Card:
     """Read and check ``entry.json``.
 
     Raises:
-        LeaderboardError: something is missing, unknown, too long or of another type.
-        UnknownNameError: a family or track that does not exist.
+        LeaderboardError: a key is missing or unknown, or a value is too long or of another type.
+        UnknownNameError: there is no such family or track.
     """
     document = read_object(path, limit=LIMIT)
     require_keys(path.name, document, _REQUIRED, _OPTIONAL)
     if document["format"] != FORMAT:
-        raise LeaderboardError(f"the format is {document['format']!r}; expected {FORMAT!r}.")
+        raise LeaderboardError(
+            f"entry.json has the format {document['format']!r}; expected {FORMAT!r}."
+        )
     authors = document["authors"]
     if not isinstance(authors, list) or not 1 <= len(authors) <= 100:
         raise LeaderboardError("authors must be a list of 1 to 100 names.")
@@ -117,7 +119,7 @@ def _address(document: Mapping[str, Any], key: str) -> str | None:
 
 
 def _demonstrations(document: Mapping[str, Any]) -> dict[str, int]:
-    """Demonstrations per meta-train task of each family, in the suite's order."""
+    """Demonstrations of each meta-train task, by family in the suite's order."""
     given = document["demonstrations"]
     families = document.get("families")
     if families is None:
@@ -127,18 +129,19 @@ def _demonstrations(document: Mapping[str, Any]) -> dict[str, int]:
         or not families
         or len(set(map(str, families))) < len(families)
     ):
-        raise LeaderboardError("families must be a list of different ids of families.")
+        raise LeaderboardError("families must be a list of family ids, each once.")
     require_known("family", map(str, families), all_families())
     amounts = given if isinstance(given, dict) else dict.fromkeys(families, given)
     if set(amounts) != set(families):
         raise LeaderboardError(
-            "demonstrations must be one number, or one for each of the entry's families: "
+            "demonstrations must be one number, or a number for each of the entry's families: "
             f"{', '.join(families)}."
         )
     for amount in amounts.values():
         whole = isinstance(amount, int) and not isinstance(amount, bool)
         if not whole or not 0 <= amount <= MAX_DEMONSTRATIONS:
             raise LeaderboardError(
-                f"demonstrations per meta-train task must be a whole number, not {amount!r}."
+                "demonstrations of each meta-train task must be a whole number from 0 to "
+                f"{MAX_DEMONSTRATIONS}, not {amount!r}."
             )
     return {family: amounts[family] for family in all_families() if family in amounts}

@@ -18,7 +18,7 @@ __all__ = ["check_between", "check_entry"]
 
 
 def check_entry(entry: Entry) -> None:
-    """Check what an entry says against what its results say.
+    """Check an entry's card against its results.
 
     Raises:
         LeaderboardError: the first contradiction, with the folder that it is in.
@@ -26,40 +26,46 @@ def check_entry(entry: Entry) -> None:
     agents = {one.result.agent for run in entry.runs for one in run.evaluations}
     if len(agents) > 1:
         raise LeaderboardError(
-            f"its results are of different agents: {', '.join(sorted(map(repr, agents)))}. One "
-            "entry is one agent."
+            f"its results are of different agents: {', '.join(sorted(map(repr, agents)))}. An "
+            "entry has one agent; make an entry for each."
         )
     if entry.card.agent is not None and agents != {entry.card.agent}:
         raise LeaderboardError(
-            f"entry.json says the agent is {entry.card.agent!r}, its results {agents.pop()!r}."
+            f"entry.json says the agent is {entry.card.agent!r}, but its results say "
+            f"{agents.pop()!r}."
         )
     for run in entry.runs:
         for shots, one in ((None, run.primary), *run.shots.items()):
             try:
                 _check_evaluation(entry.card, run, shots, one)
             except LeaderboardError as error:
-                where = f"{run.family}/seed-{run.seed}/{one.folder.name}"
-                raise LeaderboardError(f"{where}: {error}") from error
+                raise LeaderboardError(f"{one.place}: {error}") from error
 
 
 def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -> None:
     result, evaluation = one.result, "primary" if shots is None else f"{shots} shots"
     if result.family != run.family:
-        raise LeaderboardError(f"the result is of {result.family}.")
+        raise LeaderboardError(
+            f"the result is of {result.family}; move it to the folder of that family."
+        )
     if result.evaluation != evaluation:
-        raise LeaderboardError(f"the result is of the evaluation {result.evaluation!r}.")
+        raise LeaderboardError(
+            f"the result is of the evaluation {result.evaluation!r}, not {evaluation!r}."
+        )
     meta_test = load_meta_test(run.family)
     if result.protocol_version != meta_test.version:
         raise LeaderboardError(
-            f"protocol version {result.protocol_version} is not that of this leaderboard, "
+            f"the protocol version is {result.protocol_version}; this leaderboard has "
             f"{meta_test.version}. Evaluate the agent again with this version of smile-bench."
         )
     sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
     if not np.array_equal(result.tasks, meta_test.tasks) or not np.array_equal(result.shots, sizes):
-        raise LeaderboardError("its episodes are not those of the protocol.")
+        raise LeaderboardError(
+            "its episodes are not those of the protocol. Evaluate the agent again."
+        )
     if result.privileged and not card.reference:
         raise LeaderboardError(
-            'the agent was told the task; such an entry must say "reference": true.'
+            'the agent is privileged: it sees the task. entry.json must say "reference": true.'
         )
     if card.state_only != result.state_only:
         shown = "no actions" if result.state_only else "the expert's actions"
@@ -75,20 +81,25 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
     if training is None:
         return
     if training.seed is not None and training.seed != run.seed:
-        raise LeaderboardError(f"it was trained with seed {training.seed}, not {run.seed}.")
+        raise LeaderboardError(
+            f"the agent was trained with seed {training.seed}; move the result to the folder "
+            f"seed-{training.seed}."
+        )
     order = list(TRACKS)
     if order.index(training.least_track) > order.index(card.track):
         raise LeaderboardError(
-            f"its training used what only the track {training.least_track!r} allows; the entry "
-            f"says {card.track!r}."
+            f"its training needs the track {training.least_track!r}, but entry.json says "
+            f"{card.track!r}."
         )
 
 
 def check_between(entries: Sequence[Entry]) -> list[str]:
-    """Findings that concern more than one result: the same evidence, or the same title, twice.
+    """Find what two results or two entries must not share: their evidence, their title.
+
+    Evidence is compared by the SHA-256 that results state, so it need not be at hand.
 
     Returns:
-        One line each; none if all is well.
+        One line for each finding; none if all is well.
     """
     findings = []
     places: dict[str, str] = {}
@@ -98,16 +109,14 @@ def check_between(entries: Sequence[Entry]) -> list[str]:
         key = (card.title.casefold(), card.track, card.state_only)
         if key in titles:
             findings.append(
-                f"{card.name}: {titles[key]} has the same title, track and form; give it another "
-                "title that says what differs."
+                f"{card.name}: {titles[key]} has the same title, track and form. Choose a title "
+                "that tells them apart."
             )
         titles.setdefault(key, card.name)
         for run in entry.runs:
             for one in run.evaluations:
-                if one.evidence is None:
-                    continue
-                place = f"{card.name}: {run.family}/seed-{run.seed}/{one.folder.name}"
-                if one.evidence in places:
-                    findings.append(f"{place} has the same evidence as {places[one.evidence]}.")
-                places.setdefault(one.evidence, place)
+                place = f"{card.name}: {one.place}"
+                if one.sha256 in places:
+                    findings.append(f"{place} has the same evidence as {places[one.sha256]}.")
+                places.setdefault(one.sha256, place)
     return findings

@@ -1,12 +1,12 @@
-"""Entries as they lie in ``leaderboard/entries``: their cards, results and learning curves.
+"""Reading the entries in ``leaderboard/entries``: their cards, results and learning curves.
 
-Everything read here is checked; what comes out can be ranked and shown without further doubt, but
-for the replay of its actions (:mod:`smile_bench.leaderboard.verification`).
+Everything read here is checked for its form. Whether the parts agree is for
+:mod:`smile_bench.leaderboard.consistency`, whether the actions give the numbers for
+:mod:`smile_bench.leaderboard.verification`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,14 @@ from pathlib import Path
 from smile_bench.envs import all_families, get_family
 from smile_bench.errors import LeaderboardError, SmileError, require_known
 from smile_bench.leaderboard.card import Card, read_card
+from smile_bench.leaderboard.evidence import MAX_RESULT, find_evidence, stated_sha256
 from smile_bench.leaderboard.files import children, require_name
-from smile_bench.leaderboard.progress import Curve, read_curve
+from smile_bench.leaderboard.training import Curve, read_curve
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
 from smile_bench.protocol.result_file import read_result
 
 __all__ = ["Entry", "Evaluated", "Run", "entry_folders", "read_entry"]
 
-MAX_RESULT = 16 * 2**20
-MAX_EVIDENCE = 128 * 2**20
 _BESIDE_CARD = ("README.md", "LICENSE")
 
 
@@ -33,19 +32,28 @@ class Evaluated:
 
     result: Result
     folder: Path
-    evidence: str | None
-    """SHA-256 of ``evidence.h5``; None without it: the agent must then be run again to verify."""
+    sha256: str
+    """Of its evidence, as ``result.json`` states it."""
+    evidence: Path | None
+    """``evidence.h5`` with that SHA-256, in ``folder`` or elsewhere; None if not at hand."""
+    reproducible: bool = False
+    """Whether anyone can run the agent again, because the weights of this training ship."""
+
+    @property
+    def place(self) -> str:
+        """Where it is in its entry: ``FAMILY/seed-N/EVALUATION``."""
+        return "/".join(self.folder.parts[-3:])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """One training (or the only run of what is not trained) on one family."""
+    """One training on one family, or the only run of an agent that is not trained."""
 
     family: str
     seed: int
     primary: Evaluated
     shots: Mapping[int, Evaluated]
-    """Size of every context to its evaluation, for the shot curve; may be empty."""
+    """The shot curve: context size to the evaluation at that size; may be empty."""
     curve: Curve | None
 
     @property
@@ -56,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entry:
-    """A submission: what it says of itself and what it reached."""
+    """A submission: its card and its results."""
 
     card: Card
     runs: tuple[Run, ...]
@@ -64,10 +72,10 @@ class Entry:
 
 
 def entry_folders(root: Path) -> list[Path]:
-    """The folder of each entry below ``root``, by name.
+    """The folder of each entry below ``root``, sorted by name.
 
     Raises:
-        LeaderboardError: ``root`` is no folder or holds something that is no entry's folder.
+        LeaderboardError: ``root`` is not a folder, or something in it is not an entry's folder.
     """
     folders = []
     for name, path in children(root).items():
@@ -75,17 +83,22 @@ def entry_folders(root: Path) -> list[Path]:
             continue
         require_name(name)
         if not path.is_dir():
-            raise LeaderboardError(f"{name} in {root} is no folder; each entry is one.")
+            raise LeaderboardError(f"{name} in {root} is not a folder; each entry is one.")
         folders.append(path)
     return folders
 
 
-def read_entry(folder: Path) -> Entry:
+def read_entry(folder: Path, *, evidence: Path | None = None) -> Entry:
     """Read an entry.
 
+    Args:
+        folder: the entry's folder.
+        evidence: another folder with the layout of the entries, searched for evidence that is not
+            beside its result.
+
     Raises:
-        LeaderboardError: the folder has not the form that ``docs/leaderboard.md`` describes.
-        ProtocolError: a result that can not be read.
+        LeaderboardError: the folder does not have the form that ``docs/leaderboard.md`` describes.
+        ProtocolError: a result cannot be read.
     """
     require_name(folder.name)
     found = children(folder)
@@ -93,24 +106,30 @@ def read_entry(folder: Path) -> Entry:
         raise LeaderboardError("entry.json is missing.")
     card = read_card(found.pop("entry.json"))
     if card.name != folder.name:
-        raise LeaderboardError(f"entry.json names it {card.name!r}; name the folder the same.")
+        raise LeaderboardError(
+            f"entry.json names the entry {card.name!r}; give the folder the same name."
+        )
     for name in _BESIDE_CARD:
         found.pop(name, None)
     require_known("family", found, all_families())
     missing = [family for family in card.families if family not in found]
     if missing:
         raise LeaderboardError(
-            f"no results on {', '.join(missing)}, which entry.json says it was evaluated on. Add "
-            'them, or list under "families" only those that are there.'
+            f"there are no results on {', '.join(missing)}, which entry.json lists. Add them, or "
+            'list under "families" only those that are there.'
         )
     extra = [family for family in found if family not in card.families]
     if extra:
-        raise LeaderboardError(f"results on {', '.join(extra)}, which entry.json does not list.")
+        raise LeaderboardError(
+            f"there are results on {', '.join(extra)}, which entry.json does not list."
+        )
     runs = []
     for family in card.families:
-        for seed, path in _seed_folders(found[family]):
+        seeds = _seed_folders(found[family])
+        for seed, path in seeds:
+            reader = _Reader(card, evidence, first=seed == seeds[0][0])
             try:
-                runs.append(_read_run(card, family, seed, path))
+                runs.append(reader.run(family, seed, path))
             except SmileError as error:
                 raise LeaderboardError(f"{family}/{path.name}: {error}") from error
     return Entry(card=card, runs=tuple(runs))
@@ -121,54 +140,84 @@ def _seed_folders(folder: Path) -> list[tuple[int, Path]]:
     for name, path in children(folder).items():
         matched = re.fullmatch(r"seed-(0|[1-9][0-9]{0,8})", name)
         if not matched:
-            raise LeaderboardError(f"{folder.name}/{name} is no folder seed-N.")
+            raise LeaderboardError(
+                f"{folder.name}/{name} is not named seed-N, N the seed without leading zeros."
+            )
         found.append((int(matched[1]), path))
     if not found:
-        raise LeaderboardError(f"{folder.name} holds no folder seed-N.")
+        raise LeaderboardError(f"{folder.name} has no folder seed-N.")
     return sorted(found)
 
 
-def _read_run(card: Card, family: str, seed: int, folder: Path) -> Run:
-    found = children(folder)
-    curve = found.pop("progress.csv", None)
-    if "primary" not in found:
-        raise LeaderboardError("the folder of the primary evaluation, primary, is missing.")
-    primary = _read_evaluation(card, found.pop("primary"))
-    shots: dict[int, Evaluated] = {}
-    sizes = {f"{k}-shots": k for k in get_family(family).context_sizes}
-    for name, path in found.items():
-        if name not in sizes:
-            raise LeaderboardError(
-                f"{name} is no evaluation of {family}; it has primary, {', '.join(sizes)}."
-            )
-        shots[sizes[name]] = _read_evaluation(card, path)
-    return Run(
-        family=family,
-        seed=seed,
-        primary=primary,
-        shots={k: shots[k] for k in sorted(shots)},
-        curve=None if curve is None else read_curve(curve, get_family(family).metric.name),
-    )
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the runs of an entry."""
 
+    card: Card
+    elsewhere: Path | None
+    """A folder that may hold evidence, with the layout of the entries."""
+    first: bool
+    """Whether the run is of the family's first seed, which must come with evidence."""
 
-def _read_evaluation(card: Card, folder: Path) -> Evaluated:
-    found = children(folder)
-    unknown = sorted(set(found) - {RESULT_FILE, EVIDENCE_FILE})
-    if unknown:
-        raise LeaderboardError(f"{folder.name} holds {unknown[0]!r}, which is no part of a result.")
-    if RESULT_FILE not in found:
-        raise LeaderboardError(f"{folder.name}/result.json is missing.")
-    for name, limit in ((RESULT_FILE, MAX_RESULT), (EVIDENCE_FILE, MAX_EVIDENCE)):
-        if name in found and (size := found[name].stat().st_size) > limit:
-            raise LeaderboardError(
-                f"{folder.name}/{name} has {size} bytes; at most {limit} are read."
-            )
-    has_evidence = EVIDENCE_FILE in found
-    if not has_evidence and (folder.name == "primary" or card.agent is None):
-        raise LeaderboardError(
-            f"{folder.name}/evidence.h5 is missing. Only results of a shot curve may come without "
-            'it, and only of an agent that ships with smile-bench ("agent" in entry.json).'
+    def run(self, family: str, seed: int, folder: Path) -> Run:
+        """Read the folder of a seed."""
+        found = children(folder)
+        curve = found.pop("progress.csv", None)
+        if "primary" not in found:
+            raise LeaderboardError("the folder primary, with the primary evaluation, is missing.")
+        primary = self.evaluation(found.pop("primary"))
+        shots: dict[int, Evaluated] = {}
+        sizes = {f"{k}-shots": k for k in get_family(family).context_sizes}
+        for name, path in found.items():
+            if name not in sizes:
+                raise LeaderboardError(
+                    f"{name} is not an evaluation of {family}; those are primary, "
+                    f"{', '.join(sizes)}."
+                )
+            shots[sizes[name]] = self.evaluation(path)
+        return Run(
+            family=family,
+            seed=seed,
+            primary=primary,
+            shots={k: shots[k] for k in sorted(shots)},
+            curve=None if curve is None else read_curve(curve, get_family(family).metric.name),
         )
-    result = read_result(found[RESULT_FILE])
-    digest = hashlib.sha256(found[EVIDENCE_FILE].read_bytes()).hexdigest() if has_evidence else None
-    return Evaluated(result=result, folder=folder, evidence=digest)
+
+    def evaluation(self, folder: Path) -> Evaluated:
+        """Read the folder of an evaluation."""
+        found = children(folder)
+        unknown = sorted(set(found) - {RESULT_FILE, EVIDENCE_FILE})
+        if unknown:
+            raise LeaderboardError(
+                f"{folder.name} holds {unknown[0]!r}, which does not belong to a result; remove it."
+            )
+        if RESULT_FILE not in found:
+            raise LeaderboardError(f"{folder.name}/{RESULT_FILE} is missing.")
+        if (size := found[RESULT_FILE].stat().st_size) > MAX_RESULT:
+            raise LeaderboardError(
+                f"{folder.name}/{RESULT_FILE} has {size} bytes; at most {MAX_RESULT} are read."
+            )
+        result = read_result(found[RESULT_FILE])
+        sha256 = stated_sha256(found[RESULT_FILE])
+        evidence = find_evidence(folder, sha256, self.elsewhere)
+        reproducible = self.first and self.card.agent is not None
+        if evidence is None and self.first:
+            self._require_replaceable(folder.name, reproducible)
+        return Evaluated(
+            result=result,
+            folder=folder,
+            sha256=sha256,
+            evidence=evidence,
+            reproducible=reproducible,
+        )
+
+    def _require_replaceable(self, evaluation: str, reproducible: bool) -> None:
+        """Refuse evidence of the first seed that is missing and that nothing replaces."""
+        if reproducible and evaluation != "primary":
+            return
+        also = "" if self.elsewhere is None else f" here and in {self.elsewhere}"
+        raise LeaderboardError(
+            f"{evaluation}/{EVIDENCE_FILE} is missing{also}. The first seed of each family must "
+            "come with evidence; name the folder that holds it with --evidence. Only the shot "
+            'curve of an agent that ships with smile-bench ("agent" in entry.json) may do without.'
+        )

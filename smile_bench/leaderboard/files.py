@@ -1,4 +1,4 @@
-"""Reading what strangers send: names, folders and JSON, with bounds on all of them."""
+"""Reading files from strangers: names, folders and JSON, all of them bounded."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ MAX_CHILDREN = 1000
 
 
 def require_name(name: object) -> str:
-    """A name that is safe as a folder, in an address and in a shell.
+    """Accept a name that is safe as a folder, in an address and in a shell.
 
     Raises:
-        LeaderboardError: anything but 1 to 64 small letters, digits and inner hyphens.
+        LeaderboardError: it is not 1 to 64 small letters, digits and inner hyphens.
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise LeaderboardError(
-            f"{_short(name)} can not name an entry: use 1 to 64 small letters a-z, digits and "
-            "hyphens, beginning and ending with a letter or digit."
+            f"{_short(name)} cannot name an entry. Use 1 to 64 of the characters a-z, 0-9 and "
+            "hyphen; begin and end with a letter or digit."
         )
     return name
 
 
 def children(folder: Path) -> dict[str, Path]:
-    """The regular files and folders in a folder by name, sorted; ``.gitkeep`` left out.
+    """The plain files and folders in a folder by name, sorted, without ``.gitkeep``.
 
     Raises:
-        LeaderboardError: no folder, a link or something else that is neither, or far too many.
+        LeaderboardError: it is not a folder, or holds a link, a special file or too many files.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise LeaderboardError(f"{folder} is not a folder.")
@@ -46,8 +46,8 @@ def children(folder: Path) -> dict[str, Path]:
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise LeaderboardError(
-                f"{_short(path.name)} in {folder.name} is a link or special file; an entry has "
-                "plain files and folders only."
+                f"{_short(path.name)} in {folder.name} is a link or special file; an entry may "
+                "hold plain files and folders only."
             )
         found[path.name] = path
         if len(found) > MAX_CHILDREN:
@@ -56,10 +56,10 @@ def children(folder: Path) -> dict[str, Path]:
 
 
 def read_text(path: Path, *, limit: int) -> str:
-    """A text file of at most ``limit`` bytes.
+    """Read a text file of at most ``limit`` bytes.
 
     Raises:
-        LeaderboardError: it is missing, not a plain file, larger, or not UTF-8.
+        LeaderboardError: it is missing, larger, not a plain file or not UTF-8.
     """
     if path.is_symlink() or not path.is_file():
         raise LeaderboardError(f"{path.name} is missing or not a plain file.")
@@ -72,10 +72,10 @@ def read_text(path: Path, *, limit: int) -> str:
 
 
 def read_object(path: Path, *, limit: int) -> dict[str, Any]:
-    """A JSON file that holds one object, without repeated keys, NaN or infinity.
+    """Read a JSON file that holds one object, without repeated keys, NaN or infinity.
 
     Raises:
-        LeaderboardError, ProtocolError: it is anything else.
+        LeaderboardError, ProtocolError: it holds anything else.
     """
     document = parse_strictly(read_text(path, limit=limit), path.name)
     if not isinstance(document, dict):
@@ -89,7 +89,7 @@ def require_keys(
     """Refuse an object with missing or unknown keys.
 
     Raises:
-        LeaderboardError: naming them.
+        LeaderboardError: it names them.
     """
     missing = sorted(set(required) - set(document))
     unknown = sorted(set(document) - set(required) - set(optional))
@@ -98,7 +98,7 @@ def require_keys(
     if unknown:
         names = ", ".join(_short(key) for key in unknown)
         raise LeaderboardError(
-            f"{where} has unknown keys {names}; known are "
+            f"{where} has the unknown keys {names}; known keys are "
             f"{', '.join(sorted({*required, *optional}))}."
         )
 

@@ -1,45 +1,29 @@
-"""From checked entries to the rows of the leaderboard: statistics, costs, ranks.
+"""The rows of the leaderboard: an entry's statistics, costs and verification.
 
-Rows are of one partition each, a protocol number and a MuJoCo minor version: numbers of different
-physics are never compared. Within a partition an entry is ranked among those of its track and form
-(state-action or state-only), by the interquartile mean of its normalised scores, pooled over the
-ranked families as in :mod:`smile_bench.protocol.statistics`.
+A row is of one partition, a protocol number and a MuJoCo minor version: numbers of different
+physics are never compared. Its score is the interquartile mean of the normalised scores, pooled
+over the ranked families as in :mod:`smile_bench.protocol.statistics`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.envs import all_families, get_family
-from smile_bench.envs.mujoco.family import MujocoFamily
-from smile_bench.errors import ProtocolError
+from smile_bench.arrays import FloatArray
+from smile_bench.envs import get_family
 from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run
-from smile_bench.leaderboard.progress import Curve
-from smile_bench.leaderboard.training import training_of
+from smile_bench.leaderboard.training import Cost, Curve, mean_cost, training_of
 from smile_bench.leaderboard.verification import Status
 from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.scores import scores_of_means, task_means
 from smile_bench.protocol.statistics import Estimate, Summary, interquartile_mean, summarise
-from smile_bench.tracks import TRACKS
 
-__all__ = [
-    "Cost",
-    "FamilyRow",
-    "Partition",
-    "Row",
-    "ShotPoint",
-    "entry_rows",
-    "rank",
-    "ranked_families",
-]
-
-Key = tuple["Partition", str, bool]
-"""Rows that are ranked together: partition, track, state-only."""
+__all__ = ["FamilyRow", "Partition", "Row", "ShotPoint", "entry_rows"]
 
 SEED = 0
 """Of the bootstrap: the same entries give the same intervals."""
@@ -58,20 +42,8 @@ class Partition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What training took, the mean over seeds; None where a result does not say."""
-
-    env_steps: float | None
-    """Control steps in environments."""
-    expert_queries: float | None
-    """States that an expert was asked to label."""
-    hours: float | None
-    """Wall-clock hours of the training process."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ShotPoint:
-    """What a row reaches with contexts of one size."""
+    """What an entry reaches with contexts of one size."""
 
     shots: int
     metric: Estimate
@@ -94,23 +66,23 @@ class FamilyRow:
     per_task: tuple[float, ...]
     """Primary metric on each meta-test task."""
     scores: tuple[float | None, ...]
-    """Normalised score on each task; None where the references can not measure one."""
+    """Normalised score on each task; None where the references cannot measure it."""
     worst: float
     """Primary metric on the worst task."""
     shots: tuple[ShotPoint, ...]
     shots_measured: bool
-    """Whether each context size was evaluated on every episode, rather than the primary evaluation
-    split by its contexts' sizes."""
+    """Whether each context size has an evaluation of its own. Otherwise the curve is the primary
+    evaluation, split by context size."""
     curves: tuple[tuple[int, Curve], ...]
-    """Seed and learning curve, where there is one."""
+    """Seed and learning curve of each training that has one."""
     demonstrations: int
     cost: Cost
-    status: Status
-    """Of the primary evaluations, the worst over seeds."""
-    shots_status: Status | None
-    """Of the shot curve's, likewise."""
+    statuses: Mapping[int, Status]
+    """What verification found of each seed's primary evaluation."""
+    shots_statuses: Mapping[int, Status]
+    """What it found of each seed's shot curve, the worst; empty without one."""
     evidence: tuple[tuple[str, str], ...]
-    """Label and path below the entries' folder of each result."""
+    """Label of each result, and its path below the entries' folder."""
     rank: int | None = None
 
 
@@ -125,28 +97,16 @@ class Row:
     """Over the ranked families; None unless the entry has all of them."""
     missing: tuple[str, ...]
     """Ranked families that it lacks."""
-    status: Status
     rank: int | None = None
 
-
-def ranked_families() -> tuple[str, ...]:
-    """The families that the overall rank is over: those of the paper whose protocol is frozen.
-
-    The gridworld is shown, but is no continuous control and left out.
-    """
-    found = []
-    for name, family in all_families().items():
-        if isinstance(family, MujocoFamily):
-            try:
-                load_meta_test(name)
-            except ProtocolError:
-                continue
-            found.append(name)
-    return tuple(found)
+    @property
+    def statuses(self) -> Mapping[int, Status]:
+        """What verification found of each seed's primary evaluations, the worst over families."""
+        return _worst(pair for part in self.families.values() for pair in part.statuses.items())
 
 
 def partition_of(one: Evaluated) -> Partition:
-    """The partition of a result."""
+    """The partition that a result belongs to."""
     protocol = one.result.protocol_version.partition("-")[0]
     return Partition(protocol, ".".join(one.result.versions["mujoco"].split(".")[:2]))
 
@@ -154,11 +114,11 @@ def partition_of(one: Evaluated) -> Partition:
 def entry_rows(
     entry: Entry, statuses: Callable[[Evaluated], Status], ranked: Sequence[str]
 ) -> list[Row]:
-    """The rows of an entry, unranked: one for each partition that it has results in.
+    """The rows of an entry, not yet ranked: one for each partition that it has results in.
 
     Args:
         entry: the entry, checked.
-        statuses: what verification found of each evaluation.
+        statuses: returns what verification found of an evaluation.
         ranked: the families that the overall rank is over.
     """
     parts: dict[Partition, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
@@ -178,62 +138,9 @@ def entry_rows(
                 families=found,
                 overall=None if missing else summarise(scores, SEED, resamples=RESAMPLES_OVERALL),
                 missing=missing,
-                status=max(row.status for row in found.values()),
             )
         )
     return rows
-
-
-def rank(rows: Sequence[Row]) -> list[Row]:
-    """Rank rows, overall and on each family; references and incomplete rows get no rank overall.
-
-    Equal interquartile means share a rank.
-
-    Returns:
-        The rows by partition, track, form and rank; references last.
-    """
-    groups: dict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[(row.partition, row.card.track, row.card.state_only)].append(row)
-    ranked = []
-    for group in groups.values():
-        entries = [row for row in group if not row.card.reference]
-        overall = _ranks({r.card.name: r.overall for r in entries if r.overall is not None})
-        of_family = {
-            family: _ranks(
-                {r.card.name: r.families[family].summary for r in entries if family in r.families}
-            )
-            for family in {family for row in entries for family in row.families}
-        }
-        for row in group:
-            name = row.card.name
-            families = {
-                family: replace(part, rank=of_family.get(family, {}).get(name))
-                for family, part in row.families.items()
-            }
-            ranked.append(replace(row, families=families, rank=overall.get(name)))
-    return sorted(ranked, key=_order)
-
-
-def _order(row: Row) -> tuple[object, ...]:
-    card = row.card
-    last = row.rank is None
-    return (
-        row.partition,
-        card.reference,
-        list(TRACKS).index(card.track),
-        card.state_only,
-        last,
-        row.rank or 0,
-        card.name,
-    )
-
-
-def _ranks(summaries: Mapping[str, Summary]) -> dict[str, int]:
-    values = {name: summary.interquartile_mean.value for name, summary in summaries.items()}
-    return {
-        name: 1 + sum(other > value for other in values.values()) for name, value in values.items()
-    }
 
 
 def _scores(runs: Sequence[Run]) -> FloatArray:
@@ -264,15 +171,15 @@ def _family_row(
         shots_measured=measured,
         curves=tuple((run.seed, run.curve) for run in runs if run.curve is not None),
         demonstrations=card.demonstrations[family.id],
-        cost=_cost(runs),
-        status=max(statuses(run.primary) for run in runs),
-        shots_status=max(
-            (statuses(one) for run in runs for one in run.shots.values()), default=None
+        cost=mean_cost([training_of(run.primary.result) for run in runs]),
+        statuses={run.seed: statuses(run.primary) for run in runs},
+        shots_statuses=_worst(
+            (run.seed, statuses(one)) for run in runs for one in run.shots.values()
         ),
         evidence=tuple(
             (
                 f"seed {run.seed}, {one.result.evaluation}",
-                "/".join((card.name, family.id, f"seed-{run.seed}", one.folder.name)),
+                f"{card.name}/{one.place}",
             )
             for run in runs
             for one in run.evaluations
@@ -280,21 +187,30 @@ def _family_row(
     )
 
 
+def _worst(statuses: Iterable[tuple[int, Status]]) -> dict[int, Status]:
+    """The worst status of each seed."""
+    found: dict[int, Status] = {}
+    for seed, status in statuses:
+        found[seed] = max(status, found.get(seed, status))
+    return found
+
+
 def _mean(family: str, values: Sequence[FloatArray]) -> Estimate:
-    """The mean of values (tasks,) of each seed, with its interval."""
+    """The mean over tasks and seeds of each seed's values (tasks,), with its interval."""
     return summarise({family: np.stack(values)}, SEED, resamples=RESAMPLES).mean
 
 
 def _shot_points(runs: Sequence[Run]) -> tuple[tuple[ShotPoint, ...], bool]:
-    """The shot curve, and whether it was evaluated as such."""
+    """The shot curve, and whether each context size has an evaluation of its own."""
     family = get_family(runs[0].family)
     if len(family.context_sizes) < 2:
         return (), False
+    references = load_meta_test(family.id).references
     common = set.intersection(*(set(run.shots) for run in runs))
     points = []
     for shots in sorted(common) if common else family.context_sizes:
         values = np.stack([_at(run, shots, measured=bool(common)) for run in runs])
-        scores = _normalised(family.id, values)
+        scores = scores_of_means(family.id, values, references)
         if np.isfinite(scores).any():
             points.append(
                 ShotPoint(
@@ -307,40 +223,9 @@ def _shot_points(runs: Sequence[Run]) -> tuple[tuple[ShotPoint, ...], bool]:
 
 
 def _at(run: Run, shots: int, *, measured: bool) -> FloatArray:
-    """Primary metric on each task (tasks,) with contexts of a size; NaN where none was."""
+    """Primary metric on each task, (tasks,), with contexts of one size; NaN without an episode."""
     result = run.shots[shots].result if measured else run.primary.result
     kept = result.shots == shots
-    metric = get_family(run.family).metric.name
-    return _task_means(run.family, result.tasks[kept], result.episodes[metric][kept])
-
-
-def _task_means(family: str, tasks: IntArray, values: FloatArray) -> FloatArray:
-    """Means (number of tasks,) of values (E,) by task (E,); NaN for a task without any."""
-    number = len(get_family(family).table("test"))
-    counts = np.bincount(tasks, minlength=number)
-    sums = np.bincount(tasks, values, minlength=number)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-
-
-def _normalised(family: str, values: FloatArray) -> FloatArray:
-    """Normalised scores (seeds, tasks) of primary metrics (seeds, tasks)."""
-    metric, references = get_family(family).metric, load_meta_test(family).references
-    blind = references.blind[metric.name]
-    gain = references.expert[metric.name] - blind
-    measurable = gain > 0.0 if metric.higher_is_better else gain < 0.0
-    return np.where(measurable, (values - blind) / np.where(measurable, gain, 1.0), np.nan)
-
-
-def _cost(runs: Sequence[Run]) -> Cost:
-    trainings = [training_of(run.primary.result) for run in runs]
-
-    def average(values: Sequence[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return float(np.mean(known)) if len(known) == len(values) else None
-
-    seconds = average([None if t is None else t.seconds for t in trainings])
-    return Cost(
-        env_steps=average([None if t is None else t.env_steps for t in trainings]),
-        expert_queries=average([None if t is None else t.expert_queries for t in trainings]),
-        hours=None if seconds is None else seconds / 3600,
-    )
+    family = get_family(run.family)
+    values = result.episodes[family.metric.name][kept]
+    return task_means(result.tasks[kept], values, len(family.table("test")))

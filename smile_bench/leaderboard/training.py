@@ -1,15 +1,30 @@
-"""What a result says of the training behind it."""
+"""What an entry says of its trainings: facts and costs, and the curves in ``progress.csv``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from smile_bench.errors import LeaderboardError
+from smile_bench.leaderboard.files import read_text
 from smile_bench.protocol.result import Result
 from smile_bench.tracks import TRACKS
 
-__all__ = ["Training", "training_of"]
+__all__ = ["Cost", "Curve", "Training", "mean_cost", "read_curve", "training_of"]
+
+LIMIT = 16 * 2**20
+MAX_ROWS = 200_000
+MAX_POINTS = 150
+
+_STEPS = "charts/env_steps"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +34,7 @@ class Training:
     seed: int | None
     track: str | None
     seconds: float | None
-    """Of the training process."""
+    """Wall-clock of the training process."""
     env_steps: int | None
     """Control steps in meta-train environments."""
     expert_queries: int | None
@@ -27,34 +42,155 @@ class Training:
 
     @property
     def least_track(self) -> str:
-        """The least track that allows what was used and said."""
-        used = (
-            "expert-queries" if self.expert_queries else "interactive" if self.env_steps else None
+        """The least track that allows everything that was used and stated."""
+        names = list(TRACKS)
+        allowed = (
+            name
+            for name, track in TRACKS.items()
+            if (track.environments or not self.env_steps)
+            and (track.labels or not self.expert_queries)
         )
-        order = list(TRACKS)
-        return max((used or order[0], self.track or order[0]), key=order.index)
+        return max((next(allowed), self.track or names[0]), key=names.index)
 
 
 def training_of(result: Result) -> Training | None:
-    """What a result says of its training, if it says anything."""
-    said = result.training
-    if said is None:
+    """The training that a result states, or None if it states nothing."""
+    stated = result.training
+    if stated is None:
         return None
-    track, access = said.get("track"), said.get("access", {})
-    # What a track does not allow was not used, whether or not it was counted.
-    steps = 0 if track == "offline" else None
-    queries = 0 if track in ("offline", "interactive") else None
+    track, access = stated.get("track"), stated.get("access", {})
+    # What its track forbids was not used, whether or not it was counted.
+    without_steps = track is not None and not TRACKS[track].environments
+    without_queries = track is not None and not TRACKS[track].labels
     return Training(
-        seed=said.get("seed", _setting(said, "seed")),
+        seed=stated.get("seed", _setting(stated, "seed")),
         track=track,
-        seconds=said.get("seconds"),
-        env_steps=access.get("env_steps", steps),
-        expert_queries=access.get("expert_queries", queries),
+        seconds=stated.get("seconds"),
+        env_steps=access.get("env_steps", 0 if without_steps else None),
+        expert_queries=access.get("expert_queries", 0 if without_queries else None),
     )
 
 
-def _setting(said: Mapping[str, Any], name: str) -> int | None:
+def _setting(stated: Mapping[str, Any], name: str) -> int | None:
     """A whole number among the settings of a training."""
-    settings = said.get("settings")
+    settings = stated.get("settings")
     value = settings.get(name) if isinstance(settings, dict) else None
     return value if type(value) is int else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What training took, averaged over seeds; None where any of them does not say."""
+
+    env_steps: float | None
+    """Control steps in environments."""
+    expert_queries: float | None
+    """Observations that an expert labelled."""
+    hours: float | None
+    """Wall-clock hours of the training process."""
+
+
+def mean_cost(trainings: Sequence[Training | None]) -> Cost:
+    """The cost of one training, averaged over the trainings of several seeds."""
+
+    def average(values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if len(known) == len(values) else None
+
+    seconds = average([None if t is None else t.seconds for t in trainings])
+    return Cost(
+        env_steps=average([None if t is None else t.env_steps for t in trainings]),
+        expert_queries=average([None if t is None else t.expert_queries for t in trainings]),
+        hours=None if seconds is None else seconds / 3600,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A validation metric over training; all tuples have the same length."""
+
+    seconds: tuple[float, ...]
+    """Wall-clock since the start of training."""
+    env_steps: tuple[float, ...] | None
+    """Control steps taken in environments, where the file says so."""
+    values: tuple[float, ...]
+    """The family's primary metric on the meta-validation tasks."""
+
+
+def read_curve(path: Path, metric: str) -> Curve | None:
+    """Read the learning curve of a training: the column ``validation/METRIC``.
+
+    The columns ``iteration`` and ``seconds`` are required, and neither may decrease. Any other
+    columns may be there. A cell may be empty where a column was not measured.
+
+    Args:
+        path: the table.
+        metric: name of the family's primary metric.
+
+    Returns:
+        At most 150 evenly chosen points, the first and the last among them, or None if the
+        validation metric was never measured.
+
+    Raises:
+        LeaderboardError: a required column is missing, a row has too many or too few cells, or a
+            cell is not a finite number.
+    """
+    text = read_text(path, limit=LIMIT)
+    try:
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except csv.Error as error:
+        raise LeaderboardError(
+            f"{path.name} is not a table of comma-separated values: {error}."
+        ) from error
+    if not rows or len(rows) > MAX_ROWS:
+        raise LeaderboardError(f"{path.name} must have a header and at most {MAX_ROWS} rows.")
+    header = rows[0]
+    if len(set(header)) < len(header) or not {"iteration", "seconds"} <= set(header):
+        raise LeaderboardError(
+            f"{path.name} needs distinct column names, among them iteration and seconds."
+        )
+    table = [_numbers(path.name, number, row, header) for number, row in enumerate(rows[1:], 2)]
+    for name in ("iteration", "seconds", _STEPS):
+        values = [row[name] for row in table if name in row]
+        if any(after < before for before, after in pairwise(values)):
+            raise LeaderboardError(f"{path.name}: {name} decreases from one row to the next.")
+    return _curve(table, f"validation/{metric}")
+
+
+def _numbers(file: str, line: int, row: list[str], header: list[str]) -> dict[str, float]:
+    """The numbers of a row by column, without empty cells."""
+    if len(row) != len(header):
+        raise LeaderboardError(
+            f"{file}, line {line} has {len(row)} cells; the header has {len(header)}."
+        )
+    numbers = {}
+    for name, cell in zip(header, row, strict=True):
+        if not cell:
+            continue
+        try:
+            numbers[name] = float(cell)
+        except ValueError:
+            numbers[name] = math.nan
+        if not math.isfinite(numbers[name]):
+            raise LeaderboardError(
+                f"{file}, line {line}: {name} is {cell[:40]!r}, which is not a finite number."
+            )
+    for name in ("iteration", "seconds"):
+        if numbers.get(name, -1.0) < 0.0:
+            raise LeaderboardError(f"{file}, line {line}: {name} must be a number, 0 or greater.")
+    return numbers
+
+
+def _curve(table: list[dict[str, float]], measure: str) -> Curve | None:
+    kept = [row for row in table if measure in row]
+    if not kept:
+        return None
+    last = len(kept) - 1
+    chosen = sorted({round(i * last / (MAX_POINTS - 1)) for i in range(MAX_POINTS)})
+    points = [kept[i] for i in chosen]
+    counted = all(_STEPS in row for row in points)
+    return Curve(
+        seconds=tuple(row["seconds"] for row in points),
+        env_steps=tuple(row[_STEPS] for row in points) if counted else None,
+        values=tuple(row[measure] for row in points),
+    )

@@ -79,7 +79,7 @@ def test_evidence_that_was_altered_is_found(
     for command in (["check", str(entry)], ["build"]):
         assert main(["leaderboard", *command]) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"smile-bench: {AGENT}: {GRID}/seed-0/primary: ")
+        assert error.startswith(f"smile-bench: {AGENT}: {GRID}/seed-0: primary/evidence.h5 has")
         assert error.count("\n") == 1
     assert page.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""Made-up results and entries: everything but the physics is as in real ones."""
+"""Made-up results and entries: all but the physics is as in real ones."""
 
 from __future__ import annotations
 
@@ -125,6 +125,17 @@ def write_card(folder: Path, document: Mapping[str, Any]) -> None:
     """Write an ``entry.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "entry.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def move_evidence(result: Path, elsewhere: Path) -> Path:
+    """Move a result's evidence to its place in a folder with the layout of the entries.
+
+    Returns:
+        The moved file.
+    """
+    target = elsewhere.joinpath(*result.parts[-4:], "evidence.h5")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return (result / "evidence.h5").rename(target)
 
 
 def write_entry(

@@ -104,7 +104,7 @@ def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(LeaderboardError, match=r"holds 'thesis.tex'"):
         build_leaderboard(root, site, TRUST)
     assert contents(site) == {"thesis.tex": "years of work"}
-    with pytest.raises(LeaderboardError, match="is no folder"):
+    with pytest.raises(LeaderboardError, match="is not a folder"):
         build_leaderboard(root, site / "thesis.tex", TRUST)
 
 
@@ -116,14 +116,14 @@ def test_no_entries_make_a_page_with_the_paper_s_rows(tmp_path: Path) -> None:
     assert len(document["published"]["rows"]) == 13
 
 
-def test_an_agent_that_does_not_ship_can_not_be_named(tmp_path: Path) -> None:
+def test_an_unknown_agent_cannot_be_named(tmp_path: Path) -> None:
     folder = write_entry(tmp_path, "mine", families=(ANT,), agent="mine")
     check_folder(folder, TRUST, known_agent={"mine"}.__contains__)
-    with pytest.raises(LeaderboardError, match="mine: no agent 'mine' ships"):
+    with pytest.raises(LeaderboardError, match="mine: smile-bench has no agent 'mine'"):
         check_folder(folder, TRUST, known_agent=set[str]().__contains__)
 
 
-def test_a_terminal_is_told_ranks_and_scores(tmp_path: Path) -> None:
+def test_a_terminal_shows_ranks_and_scores(tmp_path: Path) -> None:
     root = tmp_path / "entries"
     write_entry(root, "first", level=0.9)
     write_entry(root, "partial", families=(ANT,), track="interactive")

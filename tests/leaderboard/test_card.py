@@ -27,7 +27,7 @@ def test_a_card_says_what_its_file_says(tmp_path: Path) -> None:
     assert (found.reference, found.agent) == (False, None)
 
 
-def test_one_number_of_demonstrations_goes_for_every_family(tmp_path: Path) -> None:
+def test_one_number_of_demonstrations_holds_for_every_family(tmp_path: Path) -> None:
     found = read(tmp_path, demonstrations=8, families=[ANT, CHEETAH])
     assert found.demonstrations == {ANT: 8, CHEETAH: 8}
 
@@ -35,12 +35,12 @@ def test_one_number_of_demonstrations_goes_for_every_family(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"name": "../../etc"}, "can not name an entry"),
-        ({"name": "a/b"}, "can not name an entry"),
-        ({"name": "Upper"}, "can not name an entry"),
-        ({"name": "-option"}, "can not name an entry"),
-        ({"name": ""}, "can not name an entry"),
-        ({"name": "x" * 65}, "can not name an entry"),
+        ({"name": "../../etc"}, "cannot name an entry"),
+        ({"name": "a/b"}, "cannot name an entry"),
+        ({"name": "Upper"}, "cannot name an entry"),
+        ({"name": "-option"}, "cannot name an entry"),
+        ({"name": ""}, "cannot name an entry"),
+        ({"name": "x" * 65}, "cannot name an entry"),
         ({"format": "smile-bench-entry-2"}, "expected 'smile-bench-entry-1'"),
         ({"track": "ofline"}, "Did you mean 'offline'"),
         ({"track": ["offline"]}, "track must be text"),
@@ -60,16 +60,16 @@ def test_one_number_of_demonstrations_goes_for_every_family(tmp_path: Path) -> N
         ({"code": "https://[1"}, "http or https address"),
         ({"state_only": "no"}, "state_only must be true or false"),
         ({"reference": 1}, "reference must be true or false"),
-        ({"agent": "../weights"}, "can not name an entry"),
+        ({"agent": "../weights"}, "cannot name an entry"),
         ({"demonstrations": {ANT: 16, CHEETAH: 16.5}}, "whole number"),
         ({"demonstrations": {ANT: 16, CHEETAH: True}}, "whole number"),
         ({"demonstrations": {ANT: 16, CHEETAH: -1}}, "whole number"),
         ({"demonstrations": {ANT: 16, "SmileAnt-v0": 1}}, "Did you mean"),
-        ({"demonstrations": {ANT: 16}, "families": [ANT, CHEETAH]}, "one for each"),
-        ({"families": [ANT, ANT]}, "different ids"),
+        ({"demonstrations": {ANT: 16}, "families": [ANT, CHEETAH]}, "a number for each"),
+        ({"families": [ANT, ANT]}, "each once"),
     ],
 )
-def test_a_card_that_is_not_as_it_should_be_is_one_clear_error(
+def test_a_wrong_card_is_one_clear_error(
     tmp_path: Path, facts: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SmileError, match=message) as caught:

@@ -28,19 +28,31 @@ def test_an_entry_that_agrees_with_itself_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "facts", "message"),
     [
-        ({}, {"protocol_version": OTHER_VERSION}, f"{OTHER_VERSION} is not that of"),
-        ({}, {"privileged": True}, "told the task"),
+        (
+            {},
+            {"protocol_version": OTHER_VERSION},
+            f"version is {OTHER_VERSION}; this leaderboard has",
+        ),
+        ({}, {"privileged": True}, "privileged: it sees the task"),
         ({}, {"state_only": True}, 'shown no actions; entry.json must say "state_only": true'),
         ({"state_only": True}, {}, "shown the expert's actions"),
-        ({}, {"training": training(7)}, "trained with seed 7, not 0"),
-        ({}, {"training": training(0, track="interactive")}, "only the track 'interactive' allows"),
-        ({}, {"training": training(0, access={"env_steps": 1})}, "only the track 'interactive'"),
+        (
+            {},
+            {"training": training(7)},
+            "trained with seed 7; move the result to the folder seed-7",
+        ),
+        ({}, {"training": training(0, track="interactive")}, "needs the track 'interactive'"),
+        (
+            {},
+            {"training": training(0, access={"env_steps": 1})},
+            "needs the track 'interactive', but",
+        ),
         (
             {"track": "interactive"},
             {"training": training(0, access={"expert_queries": 1})},
-            "only the track 'expert-queries' allows",
+            "needs the track 'expert-queries', but entry.json says 'interactive'",
         ),
-        ({"agent": "meta-bc"}, {}, "says the agent is 'meta-bc', its results 'mine'"),
+        ({"agent": "meta-bc"}, {}, "says the agent is 'meta-bc', but its results say 'mine'"),
         ({}, {"evaluation": "1 shots"}, "of the evaluation '1 shots'"),
         ({}, {"tasks": np.arange(256) % 16}, "not those of the protocol"),
     ],
@@ -90,6 +102,18 @@ def test_the_same_evidence_twice_is_found(tmp_path: Path) -> None:
     assert findings == [
         f"second: {CHEETAH}/seed-1/primary has the same evidence as first: {ANT}/seed-0/primary."
     ]
+
+
+def test_the_same_evidence_is_found_without_having_it(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "mine", families=(ANT,))
+    copied = (folder / ANT / "seed-0" / "primary" / "evidence.h5").read_bytes()
+    again = folder / ANT / "seed-1" / "primary"
+    write_result(again, result(ANT, agent="mine", seed=1), evidence=copied)
+    (again / "evidence.h5").unlink()
+    (finding,) = check_between([read_entry(folder)])
+    assert finding == (
+        f"mine: {ANT}/seed-1/primary has the same evidence as mine: {ANT}/seed-0/primary."
+    )
 
 
 def test_the_same_title_in_a_track_and_form_is_found(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.helpers.made_entries import (
     CHEETAH,
     FAMILIES,
     GRID,
+    move_evidence,
     result,
     write_entry,
     write_result,
@@ -83,6 +84,10 @@ def break_no_evidence(folder: Path) -> None:
     (folder / FIRST / "evidence.h5").unlink()
 
 
+def break_evidence(folder: Path) -> None:
+    (folder / FIRST / "evidence.h5").write_bytes(b"something else")
+
+
 def break_huge_evidence(folder: Path) -> None:
     os.truncate(folder / FIRST / "evidence.h5", 2**40)
 
@@ -116,17 +121,18 @@ def break_folder_link(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (break_name, "name the folder the same"),
+        (break_name, "give the folder the same name"),
         (break_missing_family, f"no results on {CHEETAH}"),
         (break_extra_family, f"results on {GRID}, which entry.json does not list"),
         (break_unknown_family, "Did you mean"),
-        (break_seed, "no folder seed-N"),
-        (break_no_seed, "holds no folder seed-N"),
-        (break_no_primary, "primary, is missing"),
-        (break_shots, "no evaluation of SmileAntGoal-v0; it has primary, 1-shots"),
+        (break_seed, "is not named seed-N"),
+        (break_no_seed, "has no folder seed-N"),
+        (break_no_primary, "the folder primary, .* is missing"),
+        (break_shots, "not an evaluation of SmileAntGoal-v0; those are primary, 1-shots"),
         (break_extra_file, "weights.pkl"),
         (break_no_result, "result.json is missing"),
         (break_no_evidence, "evidence.h5 is missing"),
+        (break_evidence, "primary/evidence.h5 has the SHA-256 .* but result.json states"),
         (break_huge_evidence, "bytes; at most"),
         (break_huge_result, "bytes; at most"),
         (break_seal, "seal"),
@@ -135,9 +141,7 @@ def break_folder_link(folder: Path) -> None:
         (break_folder_link, "link or special file"),
     ],
 )
-def test_an_entry_that_is_not_as_it_should_be_is_one_clear_error(
-    tmp_path: Path, damage: object, message: str
-) -> None:
+def test_a_wrong_entry_is_one_clear_error(tmp_path: Path, damage: object, message: str) -> None:
     folder = write_entry(tmp_path / "entries", "mine")
     damage(folder)  # type: ignore[operator]
     (found,) = (tmp_path / "entries").glob("[mo]*")
@@ -154,10 +158,55 @@ def test_evidence_of_a_shot_curve_may_be_left_out_by_agents_that_ship(tmp_path: 
         write_result(curve, result(CHEETAH, agent=name, shots=1))
         (curve / "evidence.h5").unlink()
     run = next(run for run in read_entry(tmp_path / "ships").runs if run.family == CHEETAH)
-    assert run.primary.evidence is not None
+    assert run.primary.evidence == run.primary.folder / "evidence.h5"
     assert run.shots[1].evidence is None
+    assert run.shots[1].reproducible
     with pytest.raises(SmileError, match=r"1-shots/evidence.h5 is missing"):
         read_entry(tmp_path / "does-not")
+
+
+def test_only_the_first_seed_must_come_with_evidence(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "entries", tmp_path / "elsewhere"
+    folder = write_entry(root, "mine", families=(ANT, CHEETAH), seeds=(0, 1, 2))
+    for family in (ANT, CHEETAH):
+        for seed in (1, 2):
+            move_evidence(folder / family / f"seed-{seed}" / "primary", elsewhere)
+    found = {(run.family, run.seed): run.primary for run in read_entry(folder).runs}
+    for (_, seed), one in found.items():
+        assert (one.evidence is None) == (seed > 0)
+        assert not one.reproducible
+    # What is not at hand is taken from elsewhere.
+    given = read_entry(folder, evidence=elsewhere)
+    assert {run.primary.place: run.primary.evidence for run in given.runs} == {
+        f"{family}/seed-{seed}/primary": (elsewhere / "mine" if seed else folder)
+        / f"{family}/seed-{seed}/primary/evidence.h5"
+        for family in (ANT, CHEETAH)
+        for seed in (0, 1, 2)
+    }
+    # The digest is that of the result, whether or not the evidence is there.
+    assert [run.primary.sha256 for run in given.runs] == [one.sha256 for one in found.values()]
+
+
+def test_evidence_of_the_first_seed_may_be_given_from_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    folder = write_entry(tmp_path / "entries", "mine", families=(ANT,), seeds=(3, 4))
+    moved = move_evidence(folder / ANT / "seed-3" / "primary", elsewhere)
+    with pytest.raises(SmileError, match=r"seed-3: primary/evidence.h5 is missing. .*--evidence"):
+        read_entry(folder)
+    assert read_entry(folder, evidence=elsewhere).runs[0].primary.evidence == moved
+    moved.unlink()
+    with pytest.raises(SmileError, match=f"is missing here and in {elsewhere}"):
+        read_entry(folder, evidence=elsewhere)
+
+
+def test_a_shot_curve_of_a_further_seed_is_not_reproducible(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "ships", families=(CHEETAH,), seeds=(0, 1), agent="ships")
+    curve = folder / CHEETAH / "seed-1" / "1-shots"
+    write_result(curve, result(CHEETAH, agent="ships", shots=1, seed=1))
+    (curve / "evidence.h5").unlink()
+    shots = read_entry(folder).runs[1].shots[1]
+    assert shots.evidence is None
+    assert not shots.reproducible
 
 
 def test_folders_of_entries_have_safe_names(tmp_path: Path) -> None:
@@ -166,13 +215,13 @@ def test_folders_of_entries_have_safe_names(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     assert [path.name for path in entry_folders(tmp_path)] == ["a", "b"]
     (tmp_path / "a b").mkdir()
-    with pytest.raises(SmileError, match="'a b' can not name an entry"):
+    with pytest.raises(SmileError, match="'a b' cannot name an entry"):
         entry_folders(tmp_path)
 
 
-def test_what_is_no_folder_of_entries_is_said(tmp_path: Path) -> None:
+def test_other_paths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SmileError, match="is not a folder"):
         entry_folders(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(SmileError, match="is no folder; each entry is one"):
+    with pytest.raises(SmileError, match="is not a folder; each entry is one"):
         entry_folders(tmp_path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smile_bench.leaderboard.entries import read_entry
-from smile_bench.leaderboard.rows import Row, entry_rows, rank, ranked_families
+from smile_bench.leaderboard.rows import Row, entry_rows
 from smile_bench.leaderboard.verification import Status
 from smile_bench.protocol.meta_test import load_meta_test
 from tests.helpers.made_entries import (
@@ -30,11 +30,6 @@ def rows_of(folder: Path, statuses: Any = lambda one: Status.EXACT) -> list[Row]
 def row_of(folder: Path) -> Row:
     (row,) = rows_of(folder)
     return row
-
-
-def test_the_ranked_families_are_the_frozen_ones_of_the_paper() -> None:
-    assert set(FAMILIES) <= set(ranked_families())
-    assert GRID not in ranked_families()
 
 
 def test_the_overall_score_is_the_interquartile_mean_of_pooled_scores(tmp_path: Path) -> None:
@@ -82,58 +77,6 @@ def test_an_entry_without_a_ranked_family_is_incomplete(tmp_path: Path) -> None:
     row = row_of(write_entry(tmp_path, "a", families=(ANT, GRID)))
     assert row.overall is None
     assert row.missing == tuple(f for f in FAMILIES if f != ANT)
-
-
-def test_ranks_are_within_track_and_form(tmp_path: Path) -> None:
-    levels: dict[str, tuple[float, dict[str, Any]]] = {
-        "first": (0.9, {}),
-        "second": (0.8, {}),
-        "equal": (0.8, {}),
-        "fourth": (0.7, {}),
-        "interactive": (0.1, {"track": "interactive"}),
-        "reference": (1.0, {"reference": True}),
-    }
-    rows = []
-    for name, (level, about) in levels.items():
-        rows += rows_of(write_entry(tmp_path, name, level=level, **about))
-    rows += rows_of(
-        write_entry(tmp_path, "blindfold", level=0.2, state_only=True, facts={"state_only": True})
-    )
-    rows += rows_of(write_entry(tmp_path, "partial", families=(ANT,), level=0.85))
-    ranked = {row.card.name: row for row in rank(rows)}
-    assert {name: row.rank for name, row in ranked.items()} == {
-        "first": 1,
-        "second": 2,
-        "equal": 2,
-        "fourth": 4,
-        "interactive": 1,
-        "blindfold": 1,
-        "partial": None,
-        "reference": None,
-    }
-    # On a family the incomplete entry takes its place; the reference does not.
-    assert {name: row.families[ANT].rank for name, row in ranked.items()} == {
-        "first": 1,
-        "partial": 2,
-        "second": 3,
-        "equal": 3,
-        "fourth": 5,
-        "interactive": 1,
-        "blindfold": 1,
-        "reference": None,
-    }
-    assert next(iter(ranked)) == "first"
-    assert list(ranked)[-1] == "reference"
-
-
-def test_results_of_different_mujoco_are_not_compared(tmp_path: Path) -> None:
-    rows = []
-    for name, mujoco in (("old", "3.17.0"), ("new", "4.0.0"), ("patched", "4.0.2")):
-        facts = {"versions": {**VERSIONS, "mujoco": mujoco}}
-        level = {"old": 0.9, "new": 0.5, "patched": 0.4}[name]
-        rows += rows_of(write_entry(tmp_path, name, level=level, facts=facts))
-    ranks = {row.card.name: (row.partition.mujoco, row.rank) for row in rank(rows)}
-    assert ranks == {"old": ("3.17", 1), "new": ("4.0", 1), "patched": ("4.0", 2)}
 
 
 def test_an_entry_over_two_versions_is_a_row_in_each(tmp_path: Path) -> None:
@@ -209,6 +152,20 @@ def test_a_row_is_as_good_as_its_worst_verification(tmp_path: Path) -> None:
         return Status.CLOSE if one.result.family == ANT else Status.EXACT
 
     (row,) = rows_of(folder, statuses)
-    assert row.status is Status.CLOSE
-    assert row.families[CHEETAH].status is Status.EXACT
-    assert row.families[CHEETAH].shots_status is Status.RERUN
+    assert row.statuses == {0: Status.CLOSE}
+    assert row.families[ANT].shots_statuses == {}
+    assert row.families[CHEETAH].statuses == {0: Status.EXACT}
+    assert row.families[CHEETAH].shots_statuses == {0: Status.RERUN}
+
+
+def test_the_status_of_each_seed_is_kept(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "a", families=(ANT, CHEETAH), seeds=(0, 1))
+
+    def statuses(one: Any) -> Status:
+        if one.folder.parent.name == "seed-0":
+            return Status.EXACT
+        return Status.ABSENT if one.result.family == ANT else Status.CLOSE
+
+    (row,) = rows_of(folder, statuses)
+    assert row.families[CHEETAH].statuses == {0: Status.EXACT, 1: Status.CLOSE}
+    assert row.statuses == {0: Status.EXACT, 1: Status.ABSENT}

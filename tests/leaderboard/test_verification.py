@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,22 +8,24 @@ import pytest
 from smile_bench.checks import Check
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.entries import Evaluated, read_entry
-from smile_bench.leaderboard.verification import Status, Verifier, default_cache
+from smile_bench.leaderboard.verification import Status, Verifier, default_cache, status_label
 from smile_bench.protocol.verification import Verification
-from tests.helpers.made_entries import ANT, result, write_entry, write_result
+from tests.helpers.made_entries import ANT, move_evidence, result, write_entry, write_result
 
 
 class Replays:
-    """Counts how often it is asked."""
+    """Stands in for replays: counts them and keeps what the folder held."""
 
     def __init__(self, *, exact: bool = True, wrong: str = "") -> None:
         self.exact, self.wrong, self.asked = exact, wrong, 0
+        self.contents: dict[str, bytes] = {}
 
     def __call__(self, folder: Path) -> Verification:
         self.asked += 1
+        self.contents = {path.name: path.read_bytes() for path in folder.iterdir()}
         findings = (
             Check("files", True, "well formed"),
-            Check("replay", not self.wrong, self.wrong),
+            Check("replay", not self.wrong, self.wrong.format(folder=folder)),
         )
         return Verification(folder, self.exact, findings)
 
@@ -42,7 +45,7 @@ def test_what_does_not_replay_is_an_error_each_time(one: Evaluated, tmp_path: Pa
     verify = Verifier(cache=tmp_path / "cache", verify=replays)
     for _ in range(2):
         with pytest.raises(
-            LeaderboardError, match="can not be verified: replay: episode 3: other states"
+            LeaderboardError, match="cannot be verified: replay: episode 3: other states"
         ):
             verify(one)
     assert replays.asked == 2
@@ -54,9 +57,13 @@ def test_a_replay_is_remembered_until_the_files_change(one: Evaluated, tmp_path:
         assert Verifier(cache=tmp_path / "cache", verify=replays)(one) is Status.CLOSE
     assert replays.asked == 1
     write_result(tmp_path / "again", result(ANT, level=0.6), evidence=b"other")
-    changed = Evaluated(result=one.result, folder=tmp_path / "again", evidence="other")
-    Verifier(cache=tmp_path / "cache", verify=replays)(changed)
-    assert replays.asked == 2
+    for changed in (
+        replace(one, folder=tmp_path / "again", evidence=tmp_path / "again" / "evidence.h5"),
+        replace(one, sha256="0" * 64),
+    ):
+        replays.asked = 0
+        Verifier(cache=tmp_path / "cache", verify=replays)(changed)
+        assert replays.asked == 1
 
 
 def test_a_damaged_memory_is_not_believed(one: Evaluated, tmp_path: Path) -> None:
@@ -64,23 +71,51 @@ def test_a_damaged_memory_is_not_believed(one: Evaluated, tmp_path: Path) -> Non
     verify = Verifier(cache=tmp_path / "cache", verify=replays)
     verify(one)
     (remembered,) = (tmp_path / "cache").iterdir()
-    for content in ("", "{}", '{"status": 9}', "[]"):
+    for content in ("", "{}", '{"status": 9}', '{"status": 4}', "[]"):
         remembered.write_text(content)
         assert verify(one) is Status.EXACT
-    assert replays.asked == 5
+    assert replays.asked == 6
 
 
 def test_without_evidence_or_replay_nothing_is_verified(one: Evaluated) -> None:
     replays = Replays()
-    bare = Evaluated(result=one.result, folder=one.folder, evidence=None)
-    assert Verifier(verify=replays)(bare) is Status.RERUN
+    bare = replace(one, evidence=None)
+    assert Verifier(verify=replays)(bare) is Status.ABSENT
+    assert Verifier(verify=replays)(replace(bare, reproducible=True)) is Status.RERUN
     assert Verifier(replay=False, verify=replays)(one) is Status.UNCHECKED
     assert replays.asked == 0
 
 
 def test_the_worst_status_is_the_largest() -> None:
     assert max(Status.EXACT, Status.UNCHECKED, Status.CLOSE) is Status.UNCHECKED
+    assert max(Status) is Status.ABSENT
     assert len({status.label for status in Status}) == len(Status)
+
+
+def test_evidence_from_elsewhere_is_replayed_with_its_result(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path / "entries", "mine", families=(ANT,))
+    primary = folder / ANT / "seed-0" / "primary"
+    elsewhere = tmp_path / "elsewhere"
+    moved = move_evidence(primary, elsewhere)
+    one = read_entry(folder, evidence=elsewhere).runs[0].primary
+    replays = Replays()
+    assert Verifier(verify=replays)(one) is Status.EXACT
+    assert replays.contents == {
+        "result.json": (primary / "result.json").read_bytes(),
+        "evidence.h5": moved.read_bytes(),
+    }
+    assert [path.name for path in primary.iterdir()] == ["result.json"]
+    # A finding names the file that was given, not a copy.
+    with pytest.raises(LeaderboardError, match=f"replay: {moved} is cut") as caught:
+        Verifier(verify=Replays(wrong="{folder}/evidence.h5 is cut"))(one)
+    assert "smile-bench-" not in str(caught.value)
+
+
+def test_a_label_names_the_seeds_where_they_differ() -> None:
+    assert status_label({0: Status.CLOSE, 7: Status.CLOSE}) == Status.CLOSE.label
+    assert status_label({2: Status.ABSENT, 0: Status.EXACT, 1: Status.ABSENT}) == (
+        "seed 0: replayed, exact; seeds 1, 2: no evidence at hand"
+    )
 
 
 def test_the_memory_lies_in_the_user_s_cache(

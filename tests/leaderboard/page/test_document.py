@@ -2,36 +2,13 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smile_bench.envs import all_families, get_family
-from smile_bench.leaderboard.document import leaderboard_document, plot_kind
-from smile_bench.leaderboard.entries import read_entry
-from smile_bench.leaderboard.markdown import leaderboard_markdown
-from smile_bench.leaderboard.published import load_published
-from smile_bench.leaderboard.rows import entry_rows, rank
-from smile_bench.leaderboard.verification import Status
-from tests.helpers.made_entries import ANT, CHEETAH, FAMILIES, write_entry
-
-
-@pytest.fixture
-def document(tmp_path: Path) -> dict[str, Any]:
-    folders = [
-        write_entry(tmp_path, "first", level=0.9, spread=0.05),
-        write_entry(tmp_path, "second", level=0.5, title="A | <b>pipe</b> [x](y)"),
-        write_entry(tmp_path, "partial", families=(ANT,)),
-        write_entry(tmp_path, "told", reference=True, facts={"privileged": True, "training": None}),
-    ]
-    rows = [
-        row
-        for folder in folders
-        for row in entry_rows(read_entry(folder), lambda one: Status.EXACT, FAMILIES)
-    ]
-    return leaderboard_document(rank(rows), load_published(), FAMILIES, evidence_base="../entries/")
+from smile_bench.leaderboard.page.document import plot_kind
+from tests.helpers.made_entries import ANT, CHEETAH
 
 
 def test_tasks_are_laid_out_by_what_they_are() -> None:
@@ -80,17 +57,3 @@ def test_the_paper_s_rows_are_published_and_have_no_rank(document: dict[str, Any
     rows = document["published"]["rows"]
     assert len(rows) == 13
     assert all(row["kind"] == "published" and "rank" not in row for row in rows)
-
-
-def test_markdown_has_every_row_and_escapes_text(document: dict[str, Any]) -> None:
-    text = leaderboard_markdown(document)
-    lines = text.splitlines()
-    assert "## offline (protocol v0, MuJoCo 4.0)" in lines
-    assert "## references, told the task (protocol v0, MuJoCo 4.0)" in lines
-    assert "## Published, unverified" in lines
-    (second,) = [line for line in lines if "pipe" in line]
-    assert second.startswith("| 2 | A \\| &lt;b&gt;pipe&lt;/b&gt; \\[x\\]\\(y\\) | **0.500**")
-    for before, rule in pairwise(lines):
-        if rule.startswith("| ---"):
-            assert before.count("|") == rule.count("|")
-    assert any(line.startswith("| – | Partial | incomplete") for line in lines)

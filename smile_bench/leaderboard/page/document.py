@@ -1,4 +1,4 @@
-"""The leaderboard as JSON-able data: what ``leaderboard.json`` holds and the page draws."""
+"""The leaderboard as JSON-able data: ``leaderboard.json``, which the page also draws from."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
-from smile_bench.leaderboard.progress import Curve
-from smile_bench.leaderboard.published import Published, PublishedRow
+from smile_bench.leaderboard.page.published import Published, PublishedRow
 from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
-from smile_bench.leaderboard.verification import Status
+from smile_bench.leaderboard.training import Curve
+from smile_bench.leaderboard.verification import Status, status_label
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate, Summary
 from smile_bench.tracks import TRACKS
@@ -22,7 +22,7 @@ __all__ = ["FORMAT", "leaderboard_document", "plot_kind"]
 
 FORMAT = "smile-bench-leaderboard-1"
 DIGITS = 6
-"""Significant digits of numbers in the document."""
+"""Significant digits of the numbers in the document."""
 
 Json = dict[str, Any]
 
@@ -33,10 +33,11 @@ def leaderboard_document(
     """The whole leaderboard.
 
     Args:
-        rows: ranked rows, in the order in which they are shown.
+        rows: ranked rows, in the order in which the page shows them.
         published: the paper's numbers.
         ranked: the families that the overall rank is over.
-        evidence_base: address of the entries' folder, ending in a slash; results are linked below.
+        evidence_base: address of the entries' folder, ending in a slash; links to results begin
+            with it.
     """
     partitions = {row.partition: "" for row in rows}
     used = {family for row in rows for family in row.families}
@@ -66,11 +67,11 @@ def leaderboard_document(
 
 
 def plot_kind(family: Family) -> str:
-    """How a family's tasks are laid out in a plot: by what a task is.
+    """How a plot lays out a family's tasks.
 
-    ``"line"`` over the one parameter; ``"circle"`` by the angle of two coordinates of equal
-    distance to the origin; ``"scatter"`` against the expert where experts differ between tasks;
-    else ``"shots"``, where only the number of demonstrations is left to plot against.
+    ``"line"``: over the task's only parameter. ``"circle"``: by angle, where tasks are points on a
+    circle around the origin. ``"scatter"``: against the expert, where the expert's results
+    differ between tasks. ``"shots"``: otherwise; each entry's tasks are then sorted.
     """
     table = family.table("test")
     if table.shape[1] == 1:
@@ -97,7 +98,7 @@ def _newest(partition: Partition) -> tuple[int, ...]:
 
 
 def _references(family: Family) -> dict[str, list[float]]:
-    """The expert's and the task-blind expert's primary metric on each task, if frozen."""
+    """Primary metric of the expert and the task-blind expert on each task, if frozen."""
     try:
         references = load_meta_test(family.id).references
     except ProtocolError:
@@ -157,7 +158,7 @@ def _row(row: Row) -> Json:
         "rank": row.rank,
         "overall": None if row.overall is None else _summary(row.overall),
         "missing": list(row.missing),
-        "status": _status(row.status),
+        "status": _status(row.statuses),
         "families": {family: _family_row(part) for family, part in row.families.items()},
     }
 
@@ -181,7 +182,7 @@ def _family_row(part: FamilyRow) -> Json:
             for point in part.shots
         ],
         "shots_measured": part.shots_measured,
-        "shots_status": None if part.shots_status is None else _status(part.shots_status),
+        "shots_status": _status(part.shots_statuses) if part.shots_statuses else None,
         "curves": [_curve(seed, curve) for seed, curve in part.curves],
         "demonstrations": part.demonstrations,
         "cost": {
@@ -189,7 +190,7 @@ def _family_row(part: FamilyRow) -> Json:
             "expert_queries": _number(part.cost.expert_queries),
             "hours": _number(part.cost.hours),
         },
-        "status": _status(part.status),
+        "status": _status(part.statuses),
         "evidence": [{"label": label, "path": path} for label, path in part.evidence],
     }
 
@@ -214,8 +215,9 @@ def _published(row: PublishedRow) -> Json:
     }
 
 
-def _status(status: Status) -> Json:
-    return {"id": status.name.lower(), "label": status.label}
+def _status(of_seeds: Mapping[int, Status]) -> Json:
+    """The worst status of several seeds, and a label that names them all."""
+    return {"id": max(of_seeds.values()).name.lower(), "label": status_label(of_seeds)}
 
 
 def _summary(summary: Summary) -> Json:
@@ -247,10 +249,10 @@ def _curve(seed: int, curve: Curve) -> Json:
 
 
 def _number(value: float | None) -> float | None:
-    """A number at six significant digits; whole ones stay short."""
+    """A number with six significant digits; a whole number as an integer."""
     if value is None:
         return None
     if not math.isfinite(value):
-        raise ValueError(f"{value} can not be shown: checks should have refused it.")
+        raise ValueError(f"{value} cannot be shown: the checks should have refused it.")
     rounded = float(f"{value:.{DIGITS}g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded

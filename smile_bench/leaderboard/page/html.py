@@ -1,8 +1,8 @@
-"""The page: one HTML file with its style, its program and its data inside.
+"""The page: one HTML file that holds its style, its program and its data.
 
-Nothing of an entry is ever part of the markup. The data stand in a block of JSON in which no
-character can end the block, and the program puts them into the page as text. A content security
-policy allows this style and this program, by digest, and nothing else.
+Nothing that an entry says becomes markup. The data are a block of JSON in which no character can
+end the block, and the program puts them into the page as text. A content security policy allows
+this style and this program, by digest, and nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SCRIPTS = (
     "plots.js",
     "main.js",
 )
-"""Parts of the program, in the order in which they stand."""
+"""The parts of the program, in order."""
 
 
 def leaderboard_page(document: Mapping[str, Any]) -> str:
@@ -63,5 +63,5 @@ def _digest(content: str) -> str:
 
 
 def _read(name: str) -> str:
-    path = resources.files("smile_bench.leaderboard") / "assets" / name
+    path = resources.files(__package__) / "assets" / name
     return path.read_text(encoding="utf-8")

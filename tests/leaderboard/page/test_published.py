@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from smile_bench.envs import all_families
-from smile_bench.leaderboard.published import load_published
+from smile_bench.leaderboard.page.published import load_published
 from smile_bench.tracks import TRACKS
 from tests.helpers.made_entries import CHEETAH, CLASSIFICATION
 

@@ -1,4 +1,4 @@
-"""The paper's own numbers: rows that are shown beside the ranking, unverified and unranked."""
+"""The paper's own numbers: rows that the page shows unverified and unranked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Published", "PublishedFamily", "PublishedRow", "load_published"]
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFamily:
-    """What was printed of one method on one family, means and standard deviations."""
+    """What the paper prints for one method on one family: means and standard deviations."""
 
     source: str
     """Where in the paper."""
@@ -21,12 +21,12 @@ class PublishedFamily:
     subsample: int
     metrics: Mapping[str, tuple[float, float]]
     score: tuple[float, float] | None
-    """The paper's own normalised metric, which it has for walker dynamics only."""
+    """The paper's own normalised metric, printed for walker dynamics only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """A method in one setting."""
+    """One method in one setting."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ class Published:
 @cache
 def load_published() -> Published:
     """The numbers of the SMILe paper, tables 1 and 2."""
-    path = resources.files("smile_bench.leaderboard") / "data" / "published.json"
+    path = resources.files(__package__) / "data" / "published.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     return Published(
         **{key: document[key] for key in ("title", "venue", "address", "note")},

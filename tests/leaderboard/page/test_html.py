@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smile_bench.leaderboard.page import SCRIPTS, leaderboard_page
+from smile_bench.leaderboard.page.html import SCRIPTS, leaderboard_page
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \u2028 \" ' ${x} $data $$ </style>"
 
@@ -59,7 +59,7 @@ def test_the_page_needs_no_other_file() -> None:
 
 
 def assets() -> dict[str, str]:
-    folder = resources.files("smile_bench.leaderboard") / "assets"
+    folder = resources.files("smile_bench.leaderboard.page") / "assets"
     return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 

@@ -13,7 +13,7 @@ Json = Mapping[str, Any]
 
 
 def leaderboard_markdown(document: Json) -> str:
-    """Tables of a leaderboard document, one for each partition, track and form."""
+    """The tables of a leaderboard document, one for each partition, track and form."""
     return "\n".join(_lines(document)) + "\n"
 
 
@@ -25,8 +25,8 @@ def _lines(document: Json) -> Iterator[str]:
     yield (
         "Score: interquartile mean of normalised scores over "
         f"{', '.join(_escape(family['title']) for family in ranked)}, with its 95 % bootstrap "
-        "interval over training seeds and tasks. 1 is the task's expert, 0 the expert acting for "
-        "another task. A family's cell has its score and its primary metric."
+        "interval over training seeds and tasks. 1 is the task's expert, 0 the same expert acting "
+        "for another task. A family's cell has the score and, in brackets, the primary metric."
     )
     titles = {partition["id"]: partition for partition in document["partitions"]}
     for key, group in groupby(document["rows"], _group):
@@ -41,7 +41,7 @@ def _lines(document: Json) -> Iterator[str]:
 
 def _group(row: Json) -> tuple[str, str]:
     if row["kind"] == "reference":
-        return row["partition"], "references, told the task"
+        return row["partition"], "references, which see the task"
     return row["partition"], row["track"] + (", state-only" if row["state_only"] else "")
 
 
@@ -115,6 +115,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that Markdown and the HTML in it show as it is."""
+    """Text that Markdown and its HTML show unchanged."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+.!|~-])", r"\\\1", escaped)

@@ -1,0 +1,1 @@
+"""What a build writes: the document (JSON), the page (HTML), the Markdown table."""

@@ -1,0 +1,91 @@
+"""Ranking rows: within a partition, track and form, overall and on each family."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from smile_bench.errors import ProtocolError
+from smile_bench.leaderboard.rows import Partition, Row
+from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.statistics import Summary
+from smile_bench.tracks import TRACKS
+
+__all__ = ["PAPER_FAMILIES", "rank", "ranked_families"]
+
+PAPER_FAMILIES = (
+    "SmileAntGoal-v0",
+    "SmileAntLinearClassification-v0",
+    "SmileHalfCheetahVelocity-v0",
+    "SmileWalkerDynamics-v0",
+)
+"""The families of the SMILe paper. Overall ranks are over these alone, so that a family that is
+added, here or by a user, changes nobody's rank."""
+
+Key = tuple[Partition, str, bool]
+"""Rows that are ranked together: partition, track, state-only."""
+
+
+def ranked_families() -> tuple[str, ...]:
+    """The families that the overall rank is over: those of the paper whose protocol is frozen."""
+    found = []
+    for family in PAPER_FAMILIES:
+        try:
+            load_meta_test(family)
+        except ProtocolError:
+            continue
+        found.append(family)
+    return tuple(found)
+
+
+def rank(rows: Sequence[Row]) -> list[Row]:
+    """Rank rows by their interquartile means, overall and on each family.
+
+    References get no rank; incomplete rows get none overall. Equal means share a rank.
+
+    Returns:
+        The rows by partition, track, form and rank; references last.
+    """
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[(row.partition, row.card.track, row.card.state_only)].append(row)
+    ranked = []
+    for group in groups.values():
+        entries = [row for row in group if not row.card.reference]
+        overall = _ranks({r.card.name: r.overall for r in entries if r.overall is not None})
+        of_family = {
+            family: _ranks(
+                {r.card.name: r.families[family].summary for r in entries if family in r.families}
+            )
+            for family in {family for row in entries for family in row.families}
+        }
+        for row in group:
+            name = row.card.name
+            families = {
+                family: replace(part, rank=of_family.get(family, {}).get(name))
+                for family, part in row.families.items()
+            }
+            ranked.append(replace(row, families=families, rank=overall.get(name)))
+    return sorted(ranked, key=_order)
+
+
+def _order(row: Row) -> tuple[object, ...]:
+    card = row.card
+    unranked = row.rank is None
+    return (
+        row.partition,
+        card.reference,
+        list(TRACKS).index(card.track),
+        card.state_only,
+        unranked,
+        row.rank or 0,
+        card.name,
+    )
+
+
+def _ranks(summaries: Mapping[str, Summary]) -> dict[str, int]:
+    values = {name: summary.interquartile_mean.value for name, summary in summaries.items()}
+    return {
+        name: 1 + sum(other > value for other in values.values()) for name, value in values.items()
+    }

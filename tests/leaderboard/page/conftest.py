@@ -1,0 +1,34 @@
+"""A document of made-up entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.page.document import leaderboard_document
+from smile_bench.leaderboard.page.published import load_published
+from smile_bench.leaderboard.ranking import rank
+from smile_bench.leaderboard.rows import entry_rows
+from smile_bench.leaderboard.verification import Status
+from tests.helpers.made_entries import ANT, FAMILIES, write_entry
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> dict[str, Any]:
+    folders = [
+        write_entry(tmp_path, "first", level=0.9, spread=0.05),
+        write_entry(tmp_path, "second", level=0.5, title="A | <b>pipe</b> [x](y)"),
+        write_entry(tmp_path, "partial", families=(ANT,)),
+        write_entry(
+            tmp_path, "privileged", reference=True, facts={"privileged": True, "training": None}
+        ),
+    ]
+    rows = [
+        row
+        for folder in folders
+        for row in entry_rows(read_entry(folder), lambda one: Status.EXACT, FAMILIES)
+    ]
+    return leaderboard_document(rank(rows), load_published(), FAMILIES, evidence_base="../entries/")
