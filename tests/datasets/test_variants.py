@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,11 +16,9 @@ from smile_bench.datasets.format import read_dataset
 from smile_bench.datasets.variants import Calibration, calibrate
 from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import SPLITS, get_family
-from smile_bench.envs.simulation import sample_starts
-from smile_bench.errors import DatasetError, InputError, UnknownNameError
-from smile_bench.experts.noisy import Medium, Noisy
+from smile_bench.errors import DatasetError, UnknownNameError
+from smile_bench.experts.noisy import Medium
 from smile_bench.experts.policy import load_expert
-from smile_bench.experts.task_blind import load_task_blind, sample_mismatched_tasks
 from smile_bench.io.files import write_atomically
 
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
@@ -45,54 +42,6 @@ def failures(dataset: Dataset) -> list[str]:
 
 def test_what_ships_is_the_experts() -> None:
     assert load_dataset(ANT).variant == "expert"
-
-
-class Constant:
-    """An expert that always acts the same."""
-
-    recipe: ClassVar[dict[str, object]] = {}
-    arrays = ()
-
-    def __init__(self, action: list[float]) -> None:
-        self.action = np.array(action, np.float32)
-
-    def act(self, observations: Any, parameters: Any, rng: Any = None) -> Any:
-        return np.tile(self.action, (len(observations), 1))
-
-
-def test_noise_on_torques_is_gaussian_and_clipped() -> None:
-    n = 5000
-    policy = Noisy(get_family(ANT), Constant([0.0, 0.5, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), 0.3)
-    actions = policy.act(np.empty((n, 29)), np.empty((n, 2)), np.random.default_rng(0))
-    assert actions.dtype == np.float32
-    assert actions.std(axis=0)[0] == pytest.approx(0.3, rel=0.05)
-    assert actions.mean(axis=0)[:2] == pytest.approx([0.0, 0.5], abs=0.03)
-    # P(Z > 0.5 / 0.3) of the second are cut at 1, half of the third at -1.
-    assert (actions[:, 1] == 1.0).mean() == pytest.approx(0.0478, abs=0.01)
-    assert (actions[:, 2] == -1.0).mean() == pytest.approx(0.5, abs=0.03)
-    # Independent from joint to joint and step to step.
-    assert abs(np.corrcoef(actions[:, 0], actions[:, 3])[0, 1]) < 0.05
-    assert abs(np.corrcoef(actions[1:, 0], actions[:-1, 0])[0, 1]) < 0.05
-
-
-def test_variants_need_a_generator() -> None:
-    expert = load_expert(ANT)
-    for policy in (
-        Noisy(get_family(ANT), expert, 0.1),
-        Medium(expert, expert, np.ones((1, 2)), 0.5),
-    ):
-        with pytest.raises(InputError, match="give them a generator"):
-            policy.act(np.zeros((1, 29)), np.ones((1, 2)))
-
-
-def test_noise_on_a_choice_draws_it_anew() -> None:
-    n = 5000
-    policy = Noisy(get_family(GRID), Constant([1.0, 0.0, 0.0, 0.0, 0.0]), 0.5)
-    moves = policy.act(np.empty((n, 65)), np.empty((n, 8)), np.random.default_rng(0))
-    assert moves.dtype == np.float32
-    np.testing.assert_allclose(moves.mean(axis=0), [0.6, 0.1, 0.1, 0.1, 0.1], atol=0.03)
-    assert (moves.sum(axis=1) == 1.0).all()
-    assert set(np.unique(moves)) == {0.0, 1.0}
 
 
 def test_noisy_demonstrations_hold_what_was_applied(noisy: Dataset) -> None:
@@ -122,34 +71,6 @@ def test_half_an_expert_lies_halfway_on_every_split(half: Dataset) -> None:
         best = expert.split(split).metrics["episode_return"].mean()
         # The task-blind expert's return is near 0 on average on this family (see the protocol).
         assert 0.35 * best < reached < 0.65 * best
-
-
-def test_the_ends_of_half_an_expert_are_the_references() -> None:
-    family = get_family(GRID)
-    expert, blind = load_expert(GRID), load_task_blind(GRID)
-    table = family.table("train")
-    tasks = np.arange(len(table))
-    others = sample_mismatched_tasks(np.random.default_rng(0), table, tasks)
-    simulator = family.make_simulator(len(table))
-    simulator.set_tasks(table)
-    rng = np.random.default_rng(1)
-    simulator.reset(sample_starts(simulator, rng, table))
-    seen = simulator.observe()
-    for rate, told in ((0.0, table), (1.0, others)):
-        drawn = np.random.default_rng(2)
-        actions = Medium(expert, blind, others, rate).act(seen, table, drawn)
-        same = np.random.default_rng(2)
-        first = expert.act(seen, table, same)
-        wanted = first if rate == 0.0 else blind.act(seen, told, same)
-        np.testing.assert_array_equal(actions, wanted)
-
-
-def test_another_task_is_never_the_own() -> None:
-    table = get_family(GRID).table("validation")
-    tasks = np.repeat(np.arange(len(table)), 50)
-    others = sample_mismatched_tasks(np.random.default_rng(0), table, tasks)
-    assert not (others == table[tasks]).all(axis=1).any()
-    assert all(len(np.unique(others[tasks == t], axis=0)) == len(table) - 1 for t in (0, 7))
 
 
 def test_calibration_is_deterministic(half: Dataset) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import DivergedError
-from smile_bench.experts.training.curricula import CURRICULA
-from smile_bench.experts.training.sac import SACExpert, SACExpertConfig
 from smile_bench.learning.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.learning.replay import ReplayBuffer
 from smile_bench.learning.running_normaliser import RunningNormaliser
@@ -173,70 +169,3 @@ def test_running_normaliser_has_the_statistics_of_all_batches() -> None:
     together = np.concatenate(batches)
     np.testing.assert_allclose(normaliser.mean, together.mean(axis=0))
     np.testing.assert_allclose(normaliser.scale, together.std(axis=0))
-
-
-def test_velocity_reward_is_the_familys() -> None:
-    training = SACExpert(small("SmileHalfCheetahVelocity-v0", "track-velocity"))
-    simulator, curriculum = training.simulator, training.curriculum
-    rng = np.random.default_rng(0)
-    tasks = curriculum.sample_tasks(rng, simulator.num_envs, 0.0)
-    simulator.set_tasks(tasks)
-    simulator.reset(sample_starts(simulator, rng, tasks))
-    actions = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6))
-    before = simulator.qpos.copy()
-    outcome = simulator.step(actions)
-    ours = curriculum.reward(curriculum.movement(before, simulator.qpos), actions, tasks)
-    np.testing.assert_allclose(ours, outcome.rewards)
-
-
-def small(family: str, curriculum: str) -> SACExpertConfig:
-    return SACExpertConfig(
-        family=family,
-        curriculum=curriculum,
-        iterations=4,
-        envs=3,
-        steps=40,
-        updates=1,
-        batch=16,
-        capacity=200,
-        sac=SACConfig(hidden=(16, 16), layer_norm=True, policy_every=2, target_entropy=-6.0),
-    )
-
-
-CASES = [
-    ("SmileHalfCheetahVelocity-v0", "track-velocity"),
-    ("SmileWalkerDynamics-v0", "walk-dynamics"),
-]
-
-
-@pytest.mark.parametrize(("family", "curriculum"), CASES)
-def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
-    family: str, curriculum: str, tmp_path: Path
-) -> None:
-    config = small(family, curriculum)
-    whole = SACExpert(config)
-    logs = [whole.step() for _ in range(4)]
-    cut = SACExpert(config)
-    for _ in range(2):
-        cut.step()
-    cut.save(tmp_path / "cut")
-    resumed = SACExpert(config)
-    resumed.load(tmp_path / "cut")
-    assert [resumed.step(), resumed.step()] == logs[2:]
-    whole.save(tmp_path / "whole")
-    resumed.save(tmp_path / "resumed")
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
-
-
-@pytest.mark.parametrize(("family", "curriculum"), CASES)
-def test_stored_expert_acts_as_the_policy(family: str, curriculum: str) -> None:
-    training = SACExpert(small(family, curriculum))
-    for _ in range(2):
-        training.step()
-    rng = np.random.default_rng(0)
-    parameters = CURRICULA[curriculum].sample_tasks(rng, 5, 1.0)
-    observations = rng.normal(size=(5, training.family.observation_size))
-    features = training.family.privileged(observations, parameters)
-    expected = training.sac.policy.act(training.normaliser(features)).numpy()
-    actual = training.expert({}).act(observations, parameters)
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
