@@ -1,4 +1,4 @@
-"""Where results and weights come from: hardware, versions, what an agent says of itself."""
+"""Provenance of results and weights: hardware, versions, and what an agent states about itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def hardware() -> dict[str, Any]:
-    """Machine type, processor model, processors and system of this computer."""
+    """Machine type, processor model, number of processors and system of this computer."""
     return {
         "machine": platform.machine(),
         "processor": _processor(),
@@ -38,7 +38,7 @@ def hardware() -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions that an evaluation may depend on; PyTorch's where it is in use."""
+    """Versions of the packages that results depend on; PyTorch's if it is imported."""
     versions = {package: metadata.version(package) for package in PACKAGES}
     versions["python"] = platform.python_version()
     if "torch" in sys.modules:
@@ -47,20 +47,27 @@ def package_versions() -> dict[str, str]:
 
 
 def made_here(mujoco: str, machine: str) -> bool:
-    """Whether MuJoCo and machine type are those of this computer, so that physics is bit-equal."""
+    """Whether this computer has the same MuJoCo version and machine type.
+
+    If so, a simulation here gives the same bits as where something was made.
+
+    Args:
+        mujoco: version of MuJoCo there.
+        machine: machine type there, as :func:`hardware` states it.
+    """
     return mujoco == metadata.version("mujoco") and machine == platform.machine()
 
 
 def training_recipe(command: str, seed: int) -> dict[str, Any]:
-    """What the recipe of any weights says: command and seed of the training, versions, hardware."""
+    """Recipe to store with weights: command and seed of the training, versions and hardware."""
     return {"command": command, "seed": seed, "versions": package_versions(), **hardware()}
 
 
 def training_of(agent: object) -> dict[str, Any] | None:
-    """What an agent's optional attribute ``recipe`` says of its training, as JSON-able data.
+    """Read an agent's optional attribute ``recipe``: facts of its training as JSON-able data.
 
     Raises:
-        AgentError: the attribute is no mapping of JSON-able data.
+        AgentError: the attribute is not a mapping of JSON-able data.
     """
     recipe = getattr(agent, "recipe", None)
     if recipe is None:
@@ -71,17 +78,17 @@ def training_of(agent: object) -> dict[str, Any] | None:
         training: dict[str, Any] = json.loads(json.dumps(dict(recipe), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise AgentError(
-            f"an agent's recipe must hold what JSON can: text, finite numbers, lists and mappings "
+            f"an agent's recipe must be JSON-able: text, finite numbers, lists and mappings "
             f"({error})."
         ) from error
     return training
 
 
 def weights_of(agent: object) -> str | None:
-    """An agent's optional attribute ``weights_sha256``: the SHA-256 of its weights file.
+    """Read an agent's optional attribute ``weights_sha256``: the SHA-256 of its weights file.
 
     Raises:
-        AgentError: the attribute is no SHA-256.
+        AgentError: the attribute is not a SHA-256.
     """
     weights = getattr(agent, "weights_sha256", None)
     if weights is None:

@@ -103,10 +103,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _card(arguments: argparse.Namespace) -> int:
     from smile_bench.datasets import load_dataset
     from smile_bench.datasets.card import write_card
-    from smile_bench.datasets.loading import data_folder
+    from smile_bench.datasets.loading import dataset_file
 
     dataset = load_dataset(arguments.family, arguments.path)
-    file = Path(arguments.path) if arguments.path else data_folder() / f"{dataset.family}.h5"
+    file = Path(arguments.path) if arguments.path else dataset_file(dataset.family)
     path = Path(arguments.output or f"{dataset.family}.md")
     write_card(dataset, path, size=file.stat().st_size)
     print(f"wrote {path} and {path.with_suffix('.png')}")

@@ -1,4 +1,4 @@
-"""Dataset cards: what a file holds and how it came about, from its own metadata."""
+"""Dataset cards: what a file holds and how it was made, from its own metadata."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from smile_bench.datasets.calibration import Calibration
 from smile_bench.datasets.dataset import Dataset
-from smile_bench.datasets.variants import EXPERT, HALF, NOISY, Calibration
+from smile_bench.datasets.variants import EXPERT, MEDIUM, NOISY
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError
 from smile_bench.experts.policy import load_expert
@@ -26,7 +27,7 @@ CITATION = (
 TITLES = {
     EXPERT: "demonstrations",
     NOISY: "noisy demonstrations",
-    HALF: "demonstrations of half an expert",
+    MEDIUM: "medium demonstrations",
 }
 
 
@@ -34,9 +35,9 @@ def write_card(dataset: Dataset, path: Path, *, size: int | None = None) -> None
     """Write a card as Markdown, and its plot beside it as PNG.
 
     Args:
-        dataset: what to describe.
-        path: the ``.md`` file; the plot takes its name with ``.png``.
-        size: bytes of the dataset's file, to state them.
+        dataset: the dataset.
+        path: the ``.md`` file. The plot has the same name with ``.png``.
+        size: size of the dataset's file in bytes, if the card is to state it.
 
     Raises:
         DatasetError: Matplotlib is not installed.
@@ -47,7 +48,13 @@ def write_card(dataset: Dataset, path: Path, *, size: int | None = None) -> None
 
 
 def card_text(dataset: Dataset, plot: str, size: int | None) -> str:
-    """The card's Markdown, which shows the picture ``plot``."""
+    """The card's Markdown.
+
+    Args:
+        dataset: the dataset.
+        plot: path of the picture that the card shows.
+        size: size of the dataset's file in bytes, if the card is to state it.
+    """
     family, attributes = get_family(dataset.family), dataset.attributes
     recipe, expert = attributes["recipe"], load_expert(dataset.family).recipe
     versions = ", ".join(f"{name} {version}" for name, version in attributes["versions"].items())
@@ -56,9 +63,9 @@ def card_text(dataset: Dataset, plot: str, size: int | None) -> str:
     lines = [
         f"# {family.title}: {TITLES[dataset.variant]}",
         "",
-        f"`{_load_command(dataset)}`: {_who(family, dataset)} "
-        f"{recipe['demonstrations']} demonstrations a task, {length} "
-        f"transitions each ({_kept(recipe['subsample'])}){megabytes}.",
+        f"`{_load_command(dataset)}` loads {recipe['demonstrations']} demonstrations per task with "
+        f"{length} transitions each ({_kept(recipe['subsample'])}){megabytes}. The task is to "
+        f"{family.summary}. {_who(dataset)}",
         "",
         f"![{family.metric.name} of every task]({plot})",
         "",
@@ -67,7 +74,7 @@ def card_text(dataset: Dataset, plot: str, size: int | None) -> str:
         "| | |",
         "|---|---|",
         f"| arrays | SHA-256 `{dataset.digest()}` |",
-        f"| built by | `{_build_command(family, recipe)}` |",
+        f"| built by | `{_build_command(dataset)}` |",
         f"| expert | `{attributes['expert']}`, SHA-256 `{attributes['expert_sha256']}` |",
         f"| expert trained by | `{expert['command']}`, {expert['seconds']} s |",
         f"| versions | {versions}, {attributes['machine']} |",
@@ -88,30 +95,33 @@ def _load_command(dataset: Dataset) -> str:
     return f"smile_bench.load_dataset({dataset.family!r}{path})"
 
 
-def _who(family: Family, dataset: Dataset) -> str:
-    """Sentences that say whose demonstrations these are."""
-    expert = f"an expert that was told the task, to {family.summary}"
+def _who(dataset: Dataset) -> str:
+    """Sentences that say who gave the demonstrations."""
+    expert = "an expert that sees the task"
     if dataset.variant == NOISY:
-        return f"{expert}, under action noise of scale {dataset.attributes['recipe']['noise']:g}."
-    if dataset.variant == HALF:
+        scale = dataset.attributes["recipe"]["noise"]
+        return f"They are given by {expert}, with noise of scale {scale:g} on its actions."
+    if dataset.variant == MEDIUM:
         found = Calibration.of(dataset)
         return (
-            f"half {expert}: at a rate of {found.rate:g} a control step's action is the "
-            f"task-blind expert's. On {found.episodes} episodes of meta-train tasks this scores "
-            f"{found.score:.3f}, with {found.metric} {found.reached:.4g} between "
-            f"{found.expert:.4g} (1, the expert) and {found.blind:.4g} (0, the task-blind expert)."
+            f"They are given by {expert}, but with probability {found.rate:g} the action of a "
+            f"control step is the task-blind expert's. On {found.episodes} episodes of meta-train "
+            f"tasks this scores {found.score:.3f}: {found.metric} is {found.reached:.4g}, between "
+            f"{found.expert:.4g} (score 1, the expert) and {found.blind:.4g} (score 0, the "
+            "task-blind expert)."
         )
-    return f"{expert}."
+    return f"They are given by {expert}."
 
 
-def _build_command(family: Family, recipe: dict[str, Any]) -> str:
+def _build_command(dataset: Dataset) -> str:
+    recipe: dict[str, Any] = dataset.attributes["recipe"]
     command = (
-        f"smile-bench datasets build {family.id} --demos {recipe['demonstrations']} "
+        f"smile-bench datasets build {dataset.family} --demos {recipe['demonstrations']} "
         f"--subsample {recipe['subsample']} --seed {recipe['seed']}"
     )
-    variant, noise = recipe.get("variant", EXPERT), recipe.get("noise")
-    if variant != EXPERT:
-        command += f" --variant {variant}"
+    if dataset.variant != EXPERT:
+        command += f" --variant {dataset.variant}"
+    noise = recipe.get("noise")
     return command if noise is None else f"{command} --noise {noise:g}"
 
 
@@ -130,7 +140,7 @@ def _table(family: Family, dataset: Dataset) -> list[str]:
 
 
 def _plot(dataset: Dataset) -> bytes:
-    """Every demonstration's primary metric over the tasks, as PNG."""
+    """A plot of every demonstration's primary metric over the tasks, as PNG."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:

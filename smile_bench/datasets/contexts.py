@@ -1,4 +1,4 @@
-"""Contexts: the demonstrations that an agent is shown of a task."""
+"""Contexts: the demonstrations of a task that an agent sees."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ __all__ = ["Context"]
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """K demonstrations of one task, of T transitions each; or a batch of such with more axes.
+    """K demonstrations of one task with T transitions each. A batch has more leading axes.
 
-    Transition t of a demonstration is (observation, action, next observation); where the dataset
-    is subsampled, consecutive transitions are not adjacent in time.
+    Transition t of a demonstration is (observation, action, next observation). Where the dataset
+    is subsampled, transition t + 1 does not follow transition t in time.
     """
 
     family: str
-    """Id of the family that the demonstrations are from."""
+    """Id of the demonstrations' family."""
     observations: Float32Array
     """(..., K, T, observation_size)."""
     actions: Float32Array | None
-    """(..., K, T, nu), in [-1, 1]; None in the state-only setting."""
+    """(..., K, T, action_size), in [-1, 1]; None in the state-only setting."""
     next_observations: Float32Array
     """(..., K, T, observation_size)."""
 
     @property
     def shots(self) -> int:
-        """K, the number of demonstrations."""
+        """K: the number of demonstrations."""
         return int(self.observations.shape[-3])
 
     def state_only(self) -> Context:

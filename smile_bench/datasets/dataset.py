@@ -1,4 +1,4 @@
-"""Datasets in memory: contiguous arrays of demonstrations, and contexts drawn from them."""
+"""Datasets in memory: arrays of demonstrations, and contexts sampled from them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.variants import EXPERT, current_variant
 from smile_bench.envs.family import SPLITS
 from smile_bench.errors import UnknownNameError, suggestion
 
@@ -26,12 +27,12 @@ ARRAYS: dict[str, type[np.generic]] = {
     "timesteps": np.int32,
     "initial_states": np.float64,
 }
-"""The arrays of a split and their types; the metrics, float64, stand beside them."""
+"""The arrays of a split and their types. A split also has its metrics, which are float64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
-    """All demonstrations of a split: N tasks, D demonstrations each, T transitions each."""
+    """All demonstrations of a split: N tasks, D demonstrations per task, T transitions each."""
 
     family: str
     split: str
@@ -40,40 +41,40 @@ class Demonstrations:
     observations: Float32Array
     """(N, D, T, observation_size)."""
     actions: Float32Array
-    """(N, D, T, nu), exactly as they were applied."""
+    """(N, D, T, action_size), exactly as they were applied."""
     next_observations: Float32Array
     """(N, D, T, observation_size)."""
     rewards: Float32Array
-    """Task rewards (N, D, T); for analysis, imitators do not see them."""
+    """Task rewards (N, D, T), for analysis. Imitators do not see them."""
     timesteps: NDArray[np.int32]
     """Control step of each transition in its episode, (N, D, T)."""
     initial_states: FloatArray
-    """(N, D, S): positions, velocities, what the episode drew."""
+    """(N, D, S): positions, velocities and everything else that was sampled for the episode."""
     metrics: Mapping[str, FloatArray]
-    """Each of the family's metrics over the whole episode, (N, D)."""
+    """Each of the family's metrics over the whole episode, (N, D), by name."""
     replay_actions: Float32Array | None = None
-    """Where transitions are subsampled, every action (N, horizon, nu) of each task's first
-    demonstration: what it takes to replay it."""
+    """Every action of each task's first demonstration, (N, horizon, action_size), so that it can be
+    replayed. None where all transitions are kept."""
 
     @property
     def tasks(self) -> int:
-        """N."""
+        """N: the number of tasks."""
         return len(self.observations)
 
     @property
     def demonstrations(self) -> int:
-        """D, per task."""
+        """D: the number of demonstrations per task."""
         return int(self.observations.shape[1])
 
     def contexts(self, tasks: IntArray, demonstrations: IntArray) -> Context:
-        """Gather contexts by index, in one indexing operation an array.
+        """Gather contexts by index; each array is indexed once.
 
         Args:
             tasks: task indices (B,).
             demonstrations: demonstration indices (B, K).
 
         Returns:
-            A context whose arrays have the leading axis B.
+            Contexts whose arrays have the leading axis B.
         """
         where = (np.asarray(tasks)[:, None], np.asarray(demonstrations))
         return Context(
@@ -84,7 +85,7 @@ class Demonstrations:
         )
 
     def context(self, task: int, demonstrations: list[int]) -> Context:
-        """One context of one task."""
+        """The context of one task with the demonstrations of these indices."""
         return Context(
             family=self.family,
             observations=self.observations[task, demonstrations],
@@ -93,14 +94,22 @@ class Demonstrations:
         )
 
     def sample_contexts(self, tasks: IntArray, shots: int, rng: np.random.Generator) -> Context:
-        """Draw contexts of ``shots`` different demonstrations each for tasks (B,).
+        """Sample a context of ``shots`` different demonstrations for each of some tasks.
+
+        Args:
+            tasks: task indices (B,).
+            shots: demonstrations per context.
+            rng: source of randomness.
+
+        Returns:
+            Contexts whose arrays have the leading axis B.
 
         Raises:
-            ValueError: more shots than there are demonstrations.
+            ValueError: ``shots`` is below 1 or above the number of demonstrations.
         """
         if not 1 <= shots <= self.demonstrations:
             raise ValueError(
-                f"a context of {shots} demonstrations can not be drawn from "
+                f"a context of {shots} demonstrations cannot be sampled from "
                 f"{self.demonstrations} per task; give 1 to {self.demonstrations}."
             )
         order = rng.random((len(tasks), self.demonstrations))
@@ -108,7 +117,7 @@ class Demonstrations:
         return self.contexts(tasks, chosen)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by its name in the file."""
+        """All arrays by their names in the file."""
         named = {name: getattr(self, name) for name in ARRAYS}
         if self.replay_actions is not None:
             named["replay_actions"] = self.replay_actions
@@ -117,45 +126,45 @@ class Demonstrations:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """The demonstrations of a family and how they came about."""
+    """The demonstrations of a family and how they were made."""
 
     family: str
     splits: Mapping[str, Demonstrations]
     attributes: Mapping[str, Any]
-    """Recipe, seed, package versions, expert digest, licence."""
+    """Recipe, expert and its digest, package versions, licence."""
 
     @property
     def variant(self) -> str:
-        """Whose demonstrations these are: ``"expert"``, ``"noisy"`` or ``"half"``."""
-        return str(self.attributes["recipe"].get("variant", "expert"))
+        """Who gave the demonstrations: ``"expert"``, ``"noisy"`` or ``"medium"``."""
+        return current_variant(str(self.attributes["recipe"].get("variant", EXPERT)))
 
     @property
     def train(self) -> Demonstrations:
-        """Meta-train: what imitators learn from."""
+        """Meta-train: imitators learn from it."""
         return self.splits["train"]
 
     @property
     def validation(self) -> Demonstrations:
-        """Meta-validation: what choices may be made on."""
+        """Meta-validation: for choosing settings and checkpoints."""
         return self.splits["validation"]
 
     @property
     def test(self) -> Demonstrations:
-        """Meta-test: contexts of the evaluation, nothing else."""
+        """Meta-test: for the contexts of the evaluation only."""
         return self.splits["test"]
 
     def split(self, name: str) -> Demonstrations:
         """A split by its name.
 
         Raises:
-            UnknownNameError: no such split.
+            UnknownNameError: there is no such split.
         """
         if name not in self.splits:
             raise UnknownNameError(f"unknown split {name!r}. {suggestion(name, SPLITS)}")
         return self.splits[name]
 
     def digest(self) -> str:
-        """SHA-256 over every array's name, type, shape and bytes; the dataset's identity."""
+        """SHA-256 of the name, type, shape and bytes of every array: the dataset's identity."""
         total = hashlib.sha256()
         for split in SPLITS:
             for name, array in sorted(self.splits[split].arrays().items()):

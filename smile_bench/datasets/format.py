@@ -1,4 +1,4 @@
-"""The dataset file: one HDF5 file a family, readable by plain h5py, checked when it is read."""
+"""The dataset file: one HDF5 file per family, readable with plain h5py, checked on reading."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["FORMAT", "read_dataset", "reporting_full_disk", "write_dataset"]
 
 FORMAT = "smile-bench-dataset-1"
 TRAJECTORIES = "trajectory_observations"
-"""Where transitions are adjacent, the T + 1 observations of an episode are stored once, and
-``observations`` and ``next_observations`` are virtual windows onto them."""
+"""Name of the T + 1 observations of each episode, which are stored once where all transitions are
+kept; ``observations`` and ``next_observations`` are then virtual arrays that refer to them."""
 
 MAXIMUM_DEMONSTRATIONS = 4096
-"""Per task; what a file may declare before it is refused."""
+"""Largest number per task that is read. A file that declares more is refused."""
 ATTRIBUTES = (
     "recipe",
     "expert",
@@ -37,14 +37,14 @@ ATTRIBUTES = (
     "machine",
     "licence",
 )
-"""What a file says of how it came about."""
+"""The attributes that say how a dataset was made. Every file has them."""
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
-    """Write a dataset whole or not at all.
+    """Write a dataset file: whole or not at all.
 
     Raises:
-        DatasetError: the disk is full; what stood at ``path`` is untouched.
+        DatasetError: the disk is full. A file that was at ``path`` before is untouched.
     """
     with reporting_full_disk(path), replacing(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["format"] = FORMAT
@@ -57,14 +57,16 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Read a dataset and check that it is whole.
+    """Read a dataset file and check that it is complete and unaltered.
 
     Raises:
-        DatasetError: the file is missing, truncated, altered, of another format or family, or
-            declares what does not fit the family.
+        DatasetError: the file is missing, truncated, altered, of another format or of an unknown
+            family, or its arrays do not fit the family.
     """
     if not path.exists():
-        raise DatasetError(f"there is no dataset file {path}.")
+        raise DatasetError(
+            f"there is no dataset file {path}. Check the path, or build the dataset."
+        )
     try:
         with h5py.File(path, "r") as file:
             dataset, expected = _read(path, file)
@@ -73,19 +75,19 @@ def read_dataset(path: Path) -> Dataset:
             raise
         raise DatasetError(
             f"{path} is not a readable dataset; it may be truncated or damaged ({error}). "
-            "Get it again, or build it anew."
+            "Download or build it again."
         ) from error
     if dataset.digest() != expected:
         raise DatasetError(
             f"the arrays of {path} do not have the digest that the file states: it was altered or "
-            "damaged. Get it again, or build it anew."
+            "damaged. Download or build it again."
         )
     return dataset
 
 
 @contextmanager
 def reporting_full_disk(path: Path) -> Iterator[None]:
-    """Turn a full disk into one clear error.
+    """Report a full disk as one clear error.
 
     Raises:
         DatasetError: no space is left on the disk of ``path``.
@@ -93,11 +95,11 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # h5py reports a failed write in words, with the errno inside.
+        # h5py reports a failed write as text that contains the error number.
         if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise DatasetError(
-                f"no space is left to write {path}. Nothing stored was lost: make room and run "
-                "the command again, it goes on where it stopped."
+                f"no space is left to write {path}. Nothing that was stored is lost: make room and "
+                "run the command again; it continues where it stopped."
             ) from error
         raise
 
@@ -119,7 +121,7 @@ def _write_split(group: h5py.Group, split: Demonstrations) -> None:
 
 
 def _adjacent(split: Demonstrations) -> bool:
-    """Whether every transition begins where the one before it ended."""
+    """Whether every transition begins where the previous one ended."""
     return bool(
         (np.diff(split.timesteps, axis=2) == 1).all()
         and np.array_equal(split.observations[:, :, 1:], split.next_observations[:, :, :-1])
@@ -127,7 +129,7 @@ def _adjacent(split: Demonstrations) -> bool:
 
 
 def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
-    """One task a chunk."""
+    """The chunk shape of an array: one task per chunk."""
     return (1, *array.shape[1:])
 
 
@@ -135,7 +137,7 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     if file.attrs.get("format") != FORMAT:
         raise DatasetError(
             f"{path} has format {file.attrs.get('format')!r}, expected {FORMAT!r}: it is not a "
-            "smile-bench dataset, or of another version."
+            "smile-bench dataset, or one of another version of smile-bench."
         )
     name = str(file.attrs["family"])
     if name not in all_families():
@@ -151,7 +153,7 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     if missing := sorted(set(ATTRIBUTES) - set(attributes)):
         raise DatasetError(f"{path} lacks the attributes {', '.join(missing)}.")
     if not isinstance(attributes["recipe"], dict):
-        raise DatasetError(f"{path} has a recipe that is no mapping of names to values.")
+        raise DatasetError(f"{path} has a recipe that is not a mapping of names to values.")
     dataset = Dataset(family=name, splits=splits, attributes=attributes)
     return dataset, str(file.attrs["content_sha256"])
 
@@ -164,7 +166,7 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
     if n > len(family.table(split)) or t > family.horizon or d > MAXIMUM_DEMONSTRATIONS:
         raise DatasetError(
             f"{path}: {split} declares {n} tasks, {d} demonstrations and {t} transitions; "
-            f"{family.id} has {len(family.table(split))} tasks of {family.horizon} steps, and "
+            f"{family.id} has {len(family.table(split))} tasks and {family.horizon} steps, and "
             f"more than {MAXIMUM_DEMONSTRATIONS} demonstrations are refused."
         )
     shapes = {

@@ -1,46 +1,40 @@
-"""Verifying a dataset: that it is whole, well formed, disjoint, and replays in the simulator."""
+"""Verifying a dataset: task tables, disjoint splits, ranges, replays and provenance."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import metadata
 
 import numpy as np
 
+from smile_bench import provenance
 from smile_bench.arrays import IntArray
+from smile_bench.checks import Check
 from smile_bench.datasets.build import expert_digest, tables_digest
+from smile_bench.datasets.calibration import SCORE_RANGE, Calibration, is_medium
 from smile_bench.datasets.dataset import Dataset, Demonstrations
-from smile_bench.datasets.variants import HALF, SCORE_RANGE, Calibration, is_half
+from smile_bench.datasets.variants import MEDIUM
 from smile_bench.envs import SPLITS, Family, get_family
+from smile_bench.envs.rollout import rollout
 from smile_bench.errors import DatasetError, ExpertError
 from smile_bench.experts.policy import load_expert
 
 __all__ = ["Check", "made_here", "replay_difference", "verify_dataset"]
 
 TOLERANCE = 1e-3
-"""How far replayed observations may lie from stored ones on another machine type or MuJoCo
-version, over the first ``ELSEWHERE_STEPS`` control steps. Contacts amplify last bits: ant goal's,
-made with MuJoCo 4.0, differ under 3.17 by up to 3e-4 after three steps and by 0.8 after ten."""
+"""Largest difference between replayed and stored observations on another machine type or MuJoCo
+version, over the first ``ELSEWHERE_STEPS`` control steps. Contacts amplify differences in the last
+bits: ant goal, built with MuJoCo 4.0, differs under 3.17 by up to 3e-4 after three control steps
+and by 0.8 after ten."""
 ELSEWHERE_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was checked."""
-
-    name: str
-    passed: bool
-    detail: str
+"""Control steps that are replayed on another machine type or MuJoCo version."""
 
 
 def verify_dataset(dataset: Dataset) -> Iterator[Check]:
-    """Check a dataset that was read, and therefore has its digests, shapes and types.
+    """Check a dataset. Reading it has already checked its digest, shapes and types.
 
     Yields:
-        One check after another: task tables, splits, ranges, replays of every task's first
-        demonstration, how good half an expert is, provenance.
+        One check at a time: task tables, splits, ranges, a replay of every task's first
+        demonstration, the score of a medium expert, provenance.
     """
     family = get_family(dataset.family)
     yield Check("checksum", True, f"arrays {dataset.digest()[:16]} as the file states")
@@ -49,24 +43,29 @@ def verify_dataset(dataset: Dataset) -> Iterator[Check]:
     yield _ranges(dataset)
     for split in SPLITS:
         yield _replays(family, dataset, split)
-    if dataset.variant == HALF:
-        yield _half(family, dataset)
+    if dataset.variant == MEDIUM:
+        yield _medium(family, dataset)
     yield _provenance(family, dataset)
 
 
 def made_here(dataset: Dataset) -> bool:
-    """Whether this machine type and MuJoCo version are those that made the dataset."""
+    """Whether the dataset was built on this machine type with this MuJoCo version."""
     made = dataset.attributes
-    same_version = made["versions"]["mujoco"] == metadata.version("mujoco")
-    return bool(same_version and made["machine"] == platform.machine())
+    return provenance.made_here(made["versions"]["mujoco"], made["machine"])
 
 
 def replay_difference(family: Family, part: Demonstrations, tasks: IntArray, steps: int) -> float:
-    """Replay the first demonstration of tasks (n,) from its initial state and actions.
+    """Replay the first demonstration of some tasks from its initial state and actions.
+
+    Args:
+        family: the family.
+        part: a split of its dataset.
+        tasks: task indices (n,).
+        steps: control steps to replay.
 
     Returns:
         The largest absolute difference between stored and replayed observations, as float32, over
-        the stored transitions within the first ``steps`` control steps.
+        the stored transitions within these control steps.
     """
     actions = part.actions[tasks, 0]
     if part.replay_actions is not None:
@@ -74,20 +73,14 @@ def replay_difference(family: Family, part: Demonstrations, tasks: IntArray, ste
     simulator = family.make_simulator(len(tasks))
     simulator.set_tasks(part.task_parameters[tasks])
     simulator.reset(part.initial_states[tasks, 0])
+    stored = part.observations[tasks, 0], part.next_observations[tasks, 0]
     times, worst = part.timesteps[tasks, 0], 0.0
-    rows = np.arange(len(tasks))
-    observed = simulator.observe().astype(np.float32)
-    for t in range(min(steps, actions.shape[1])):
-        simulator.step(actions[:, t])
-        following = simulator.observe().astype(np.float32)
-        slot, stored = (times == t).argmax(axis=1), (times == t).any(axis=1)
-        for replayed, kept in (
-            (observed, part.observations[tasks, 0]),
-            (following, part.next_observations[tasks, 0]),
-        ):
-            difference = np.abs(kept[rows, slot] - replayed)[stored]
-            worst = max(worst, float(difference.max(initial=0.0)))
-        observed = following
+    following = iter(np.moveaxis(actions, 1, 0))
+    for step in rollout(simulator, lambda _: next(following), min(steps, actions.shape[1])):
+        where, slots = np.nonzero(times == step.time)
+        for kept, replayed in zip(stored, (step.observations, simulator.observe()), strict=True):
+            difference = np.abs(kept[where, slots] - replayed[where].astype(np.float32))
+            worst = float(difference.max(initial=worst))
     return worst
 
 
@@ -97,7 +90,7 @@ def _tables(family: Family, dataset: Dataset) -> Check:
         for split in SPLITS
         if not np.array_equal(dataset.split(split).task_parameters, family.table(split))
     ]
-    detail = f"differ in {', '.join(different)}" if different else "are the family's, in order"
+    detail = f"differ in {', '.join(different)}" if different else "are the family's, in its order"
     return Check("task tables", not different, detail)
 
 
@@ -111,7 +104,7 @@ def _disjoint(dataset: Dataset) -> Check:
         for other in SPLITS[i + 1 :]
         if rows[one] & rows[other]
     ]
-    detail = f"share tasks: {', '.join(shared)}" if shared else "no task stands in two"
+    detail = f"share tasks: {', '.join(shared)}" if shared else "have no task in common"
     return Check("splits", not shared, detail)
 
 
@@ -126,36 +119,36 @@ def _replays(family: Family, dataset: Dataset, split: str) -> Check:
     steps = family.horizon if exact else ELSEWHERE_STEPS
     difference = replay_difference(family, part, np.arange(part.tasks), steps)
     bound = 0.0 if exact else TOLERANCE
-    how = "bit by bit" if exact else f"{steps} steps within {TOLERANCE:g}, made elsewhere"
+    how = "bit by bit" if exact else f"built elsewhere: {steps} steps within {TOLERANCE:g}"
     detail = f"{part.tasks} demonstrations, {how}: largest difference {difference:.3g}"
     return Check(f"replay {split}", difference <= bound, detail)
 
 
-def _half(family: Family, dataset: Dataset) -> Check:
-    """Whether demonstrations of half an expert are that, by the metric they reach."""
+def _medium(family: Family, dataset: Dataset) -> Check:
+    """Whether medium demonstrations reach a medium score."""
     try:
         calibration = Calibration.of(dataset)
     except DatasetError as error:
-        return Check("half an expert", False, str(error))
+        return Check("medium expert", False, str(error))
     values = dataset.train.metrics[family.metric.name]
     reached, (least, most) = float(values.mean()), SCORE_RANGE
     score = calibration.score_of(reached)
-    # A mean of few demonstrations may lie outside by chance.
+    # The mean of few demonstrations may be outside the range by chance.
     gain = abs(calibration.expert - calibration.blind)
     deviation = float(values.std() / np.sqrt(values.size)) / gain
     near = least - 2.0 * deviation <= score <= most + 2.0 * deviation
     detail = (
         f"train {family.metric.name} {reached:.4g}, score {score:.3f} ± {deviation:.3f}, "
-        f"asked for {least:g} to {most:g}; calibrated to {calibration.score:.3f} at rate "
+        f"expected {least:g} to {most:g}; calibrated to {calibration.score:.3f} at rate "
         f"{calibration.rate:g}"
     )
-    return Check("half an expert", near and is_half(calibration.score), detail)
+    return Check("medium expert", near and is_medium(calibration.score), detail)
 
 
 def _provenance(family: Family, dataset: Dataset) -> Check:
     attributes = dataset.attributes
     if attributes["tables_sha256"] != tables_digest(family):
-        return Check("provenance", False, "made for other task tables")
+        return Check("provenance", False, "built for other task tables")
     try:
         known = expert_digest(load_expert(family)) == attributes["expert_sha256"]
     except ExpertError as error:
