@@ -55,7 +55,9 @@ def replaced(config: Config, changes: Mapping[str, object]) -> Config:
     for name in changes:
         if name not in known:
             raise UnknownNameError(_unknown(name, known))
-    return _changed(config, {tuple(name.split(".")): value for name, value in changes.items()}, "")
+    by_parts = {tuple(name.split(".")): value for name, value in changes.items()}
+    changed: Config = _changed(config, by_parts, "")
+    return changed
 
 
 def as_text(value: object) -> str:

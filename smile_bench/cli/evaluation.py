@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     def named(_: str, family: str) -> Agent | PrivilegedAgent:
         return agent_by_name(arguments.agent, family)
 
-    load = None
+    load: Callable[[str, str], Agent | PrivilegedAgent] | None = None
     if arguments.agent:
         load = named
     elif arguments.rerun:
