@@ -1,17 +1,18 @@
 # %% [markdown]
 """# From maximum entropy to SMILe
 
-Inverse reinforcement learning in a world so small that every quantity is known: an 8 × 8 grid
-whose moves slip, with a reward that is one hidden weight a kind of cell. We are shown a few
-demonstrations and ask what they say about the reward, in four ways that lead from one to the next:
+This tutorial does inverse reinforcement learning in a world so small that every quantity is known:
+an 8 × 8 grid whose moves slip. The reward of a cell is a hidden weight that depends on the kind of
+the cell. You see a few demonstrations and ask what they say about the reward. Four methods answer,
+each building on the one before:
 
-1. *Feature matching* wants a policy that visits what the expert visits; many rewards allow it.
-2. *Maximum entropy* picks one: the reward under which the demonstrations are likeliest.
+1. *Feature matching* looks for a policy that visits what the expert visits. Many rewards allow it.
+2. *Maximum entropy* picks one reward: the one under which the demonstrations are likeliest.
 3. *A GAN* finds the same reward by telling demonstrations from the policy's own trajectories.
-4. *SMILe* learns, across tasks, to go from a context to its reward in one pass.
+4. *SMILe* learns across tasks to infer the reward from a context in one forward pass.
 
-Run it from anywhere: `python docs/tutorials/from_maxent_to_smile.py OUTPUT_FOLDER`. It needs
-`pip install "smile-bench[irl,docs]"`, writes two pictures and prints every number that it talks of.
+Run it from anywhere with `python docs/tutorials/from_maxent_to_smile.py OUTPUT_FOLDER`. It needs
+`pip install "smile-bench[irl,docs]"`. It writes two pictures and prints the numbers.
 """
 
 # %%
@@ -38,11 +39,11 @@ TASK, SHOTS = 3, 8
 
 
 # %% [markdown]
-"""## The task, and what we are shown
+"""## The task and its demonstrations
 
 The expert follows the soft-optimal policy of the true weights, π_t(a | s) = exp(Q_t(s, a) −
-V_t(s)), computed backwards from the horizon. Its visitation is exact, too, so that we can compare
-what eight demonstrations show with what infinitely many would.
+V_t(s)), computed backwards from the horizon. Its visitation can be computed exactly, too. So we can
+compare what eight demonstrations show with what infinitely many would show.
 """
 
 # %%
@@ -62,10 +63,12 @@ print("  the expert, exactly    ", "  ".join(f"{x:5.2f}" for x in expected[0]))
 # %% [markdown]
 """## Feature matching
 
-Find weights by which the expert beats every policy found so far; add the best policy for those
-weights; repeat. The margin shrinks to the distance between the demonstrations' feature expectations
-and those that any policy can have. The *mixture* of policies is what comes out. The weights are
-not: when the match is good, μ_E − μ̄ points nowhere in particular.
+Find weights by which the expert beats every policy found so far. Add the best policy for those
+weights. Repeat. The margin shrinks to the distance between the demonstrations' feature expectations
+and the nearest ones that a mixture of policies can have.
+
+The result is the *mixture* of policies, not the weights: once the match is good, μ_E − μ̄ is almost
+zero and its direction means nothing.
 """
 
 # %%
@@ -84,10 +87,11 @@ print(f"feature matching: {len(matching.margins)} policies, margin {first:.3f} �
 # %% [markdown]
 """## Maximum entropy
 
-Among all rewards that explain the demonstrations, take the one under which they are likeliest when
-trajectories have probability p(τ) exp(Σ r) / Z. The gradient is again a difference of feature
-expectations, now to the *soft-optimal* policy's, and it vanishes at one point only. The notes'
-messages treat luck as skill where moves slip; the causal form does not.
+Suppose that trajectories have probability p(τ) exp(Σ r) / Z, and take the reward under which the
+demonstrations are likeliest. The gradient is again a difference of feature expectations: the
+demonstrations' minus those of the *soft-optimal* policy. It vanishes at one point only.
+
+Where moves slip, the notes' messages mistake luck for skill. The causal form does not.
 """
 
 # %%
@@ -96,14 +100,14 @@ _, causal = MaxEntIRL(FAMILY.id, causal=True).infer([context])
 policy = soft_values(decoded.mdp, FAMILY.rewards(causal), FAMILY.horizon).policy
 made = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3)) @ FAMILY.features
 residual = float(np.abs(made - decoded.counts).max())
-print(f"causal MaxEnt: feature expectations within {residual:.3f} (the prior keeps them apart)")
+print(f"causal MaxEnt: feature expectations within {residual:.3f} (not 0 because of the prior)")
 
 # %% [markdown]
 """## The same reward from a GAN
 
-Let a discriminator tell demonstrations from the policy's trajectories, and give it the form
-D = exp(r)/Z / (Π π + exp(r)/Z). When the policy has caught up, D is ½ and its gradient is MaxEnt's,
-halved: the game and the likelihood have one optimum. The game needs samples only.
+Train a discriminator of the form D = exp(r)/Z / (Π π + exp(r)/Z) to tell demonstrations from the
+policy's trajectories. Once the policy has caught up, D is ½ and its gradient is half of MaxEnt's.
+So the game and the likelihood have the same optimum, and the game needs only samples.
 """
 
 # %%
@@ -112,9 +116,10 @@ _, adversarial, _ = GanIRL(FAMILY.id).infer([context])
 # %% [markdown]
 """## SMILe: the reward as a function of the context
 
-Everything so far started from nothing for each task. SMILe trains an encoder of contexts and a
-discriminator conditioned on its code across meta-train tasks; a new task costs one pass. Here
-states are one-hot and the policy is exact, so that what is left of SMILe is the amortised reward.
+The methods so far start from scratch for each task. SMILe instead trains an encoder of contexts
+across meta-train tasks, together with a discriminator conditioned on the task embedding. A new task
+then costs one forward pass. Here states are one-hot and the policy is exact, so the part of SMILe
+that remains is the amortised reward.
 """
 
 # %%
@@ -125,9 +130,9 @@ _, by_cell = smile.infer([context])
 # %% [markdown]
 """## True and recovered rewards
 
-A constant added to the reward of every cell changes no policy: rewards are compared after their
-mean over the free cells is taken away. A kind of cell that the expert stays clear of is known to be
-bad, but hardly how bad.
+Adding a constant to the reward of every cell changes no policy, so the comparison ignores the mean:
+the table shows the correlation over the free cells. Where the expert avoids a kind of cell, the
+demonstrations show that it is bad, but hardly how bad.
 """
 
 # %%
@@ -157,7 +162,7 @@ for name, rewards in recovered.items():
 
 # %%
 def plot_rewards(path: Path) -> None:
-    """Every reward as a map."""
+    """Draw every reward as a map of the grid."""
     figure = Figure(figsize=(11.0, 2.3), layout="constrained")
     walls = np.ones(FAMILY.cells, np.bool_)
     walls[FAMILY.free] = False
@@ -176,7 +181,7 @@ def plot_rewards(path: Path) -> None:
 
 
 def plot_margins(path: Path) -> None:
-    """How feature matching closes in."""
+    """The margin of feature matching after each policy."""
     figure = Figure(figsize=(5.0, 2.4), layout="constrained")
     axis = figure.subplots()
     axis.semilogy(np.arange(1, len(matching.margins) + 1), matching.margins, "o-", markersize=3)

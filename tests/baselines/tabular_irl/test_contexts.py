@@ -107,8 +107,8 @@ def broken(which: str) -> Any:
     [
         ("teleport", "demonstration 1, step 3: no move leads from cell 63 to cell 0"),
         ("gap", "does not begin where the one before it ended"),
-        ("wall", "one cell that is no wall"),
-        ("blurred", "one cell that is no wall"),
+        ("wall", "one cell that is not a wall"),
+        ("blurred", "one cell that is not a wall"),
     ],
 )
 def test_contexts_that_contradict_the_dynamics_are_refused(which: str, message: str) -> None:

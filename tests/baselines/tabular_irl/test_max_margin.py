@@ -99,7 +99,8 @@ def test_max_margin_weights_are_a_saddle_of_the_programme(cost: float) -> None:
         rewards = family.rewards(weights) + losses[..., None]
         best = hard_values(decoded.mdp, rewards, family.horizon).v[:, 0]
         violation = (decoded.start * best).sum(axis=1) - (weights * decoded.counts).sum(axis=1)
-        return 0.5 * np.square(weights).sum(axis=1) + cost * np.maximum(violation, 0.0)
+        value = 0.5 * np.square(weights).sum(axis=1) + cost * np.maximum(violation, 0.0)
+        return np.asarray(value)
 
     agent = MaxMarginIRL(family.id, cost=cost, iterations=200, tolerance=1e-3)
     _, weights = agent.infer(contexts)
