@@ -144,7 +144,6 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
         )
 
 
-@cache
 def load_expert(family: str | Family) -> PrivilegedPolicy:
     """The expert that ships with a family, or that its physics computes.
 
@@ -152,12 +151,9 @@ def load_expert(family: str | Family) -> PrivilegedPolicy:
         UnknownNameError: no such family.
         ExpertError: the family has no expert yet, or its file is damaged.
     """
-    family = get_family(family)
-    computed = family.computed_expert()
-    return computed or _load(family, family.dataset_recipe.expert, "trained expert")
+    return _expert(get_family(family))
 
 
-@cache
 def load_base_policy(family: str | Family) -> Expert:
     """The base policy that ships with a family: trained on the unmodified body, it sees no task.
 
@@ -165,14 +161,7 @@ def load_base_policy(family: str | Family) -> Expert:
         UnknownNameError: no such family.
         ExpertError: the family has no base policy, or its file is damaged.
     """
-    family = get_family(family)
-    base = _load(family, f"{family.dataset_recipe.expert}-base", "base policy")
-    if not isinstance(base, Expert):
-        raise ExpertError(
-            f"the base policy of {family.id} must be one network, but its file holds one policy "
-            "per task. Install smile-bench again."
-        )
-    return base
+    return _base_policy(get_family(family))
 
 
 def weights_path(family: Family, name: str) -> Path:
@@ -220,12 +209,30 @@ def task_metrics(
     return values.reshape(len(tasks), episodes)
 
 
+@cache
+def _expert(family: Family) -> PrivilegedPolicy:
+    computed = family.computed_expert()
+    return computed or _load(family, family.dataset_recipe.expert, "trained expert")
+
+
+@cache
+def _base_policy(family: Family) -> Expert:
+    base = _load(family, f"{family.dataset_recipe.expert}-base", "base policy")
+    if not isinstance(base, Expert):
+        raise ExpertError(
+            f"the base policy of {family.id} must be one network, but its file holds one policy "
+            "per task. Install smile-bench again."
+        )
+    return base
+
+
 def _load(family: Family, name: str, kind: str) -> Expert | PerTaskExperts:
     path = weights_path(family, name)
     if not path.exists():
         there = sorted(found.stem for found in path.parent.glob("*.safetensors"))
+        own = "" if family.data is None else f" among its own files, {family.data}, nor"
         raise ExpertError(
-            f"{family.id} has no {kind} in this version of smile-bench "
-            f"(looked for {path.name}). There are: {', '.join(there) or 'none'}."
+            f"{family.id} has no {kind}: there is no {path.name}{own} in this version of "
+            f"smile-bench. There are: {', '.join(there) or 'none'}."
         )
     return read_expert(path, family.id)

@@ -114,7 +114,7 @@ def test_a_family_without_an_expert_is_named(
 ) -> None:
     from smile_bench.experts import policy
 
-    policy.load_expert.cache_clear()
+    policy._expert.cache_clear()
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
     with pytest.raises(ExpertError, match="no trained expert"):
         build_dataset(SMALL, tmp_path / "x.h5")
