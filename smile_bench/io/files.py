@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all."""
+"""Files: read up to a size limit, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_atomically"]
+from smile_bench.errors import SmileError
+
+__all__ = ["read_bounded", "replacing", "write_atomically"]
+
+
+def read_bounded(path: Path, limit: int, error: type[SmileError]) -> bytes:
+    """Read a file that may come from anyone, unless it is larger than ``limit`` bytes.
+
+    Raises:
+        SmileError: of type ``error``; the file is missing, too large, not an ordinary file or
+            cannot be read.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > limit:
+            raise error(
+                f"{path} is missing, is not an ordinary file, or is larger than {limit} bytes."
+            )
+        return path.read_bytes()
+    except OSError as cause:
+        raise error(f"cannot read {path}: {cause}.") from cause
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Evidence of an evaluation: what was done in every episode, and where it led."""
+"""Evidence of an evaluation: the actions in every episode and the states that they led to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.envs import Family
 from smile_bench.envs.simulation import BatchSimulator
 from smile_bench.errors import ProtocolError
+from smile_bench.io.files import read_bounded
 from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
 from smile_bench.protocol.meta_test import MetaTest
 
@@ -30,35 +31,35 @@ __all__ = [
 
 EVIDENCE_FORMAT = "smile-bench-evidence-1"
 KEYFRAME_EVERY = 10
-"""Control steps between two recorded states. Contacts amplify last bits too fast for longer
-stretches to be replayed on another machine."""
+"""Control steps between two recorded states. Contacts amplify last bits so fast that another
+machine could not replay longer stretches."""
 NO_DEMONSTRATION = -1
 MAXIMUM_FILE = 256 << 20
-"""Bytes of a file that is not refused unread."""
+"""Size limit in bytes; a larger file is refused unread."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """E episodes of T control steps, with states at C keyframes."""
+    """Evidence of E episodes of T control steps, with the states at C keyframes."""
 
     family: str
     protocol_version: str
     actions: Float32Array
-    """As the simulator took them, (E, T, A): one-hot rows where actions are discrete."""
+    """Actions as the simulator took them, (E, T, A): one-hot rows where actions are discrete."""
     tasks: IntArray
     """Meta-test task of each episode, (E,)."""
     demonstrations: IntArray
-    """The task's demonstrations in each context, in order, (E, K); −1 behind the last."""
+    """Demonstrations in each context, in order, (E, K); −1 after the last."""
     shots: IntArray
-    """How many they are, (E,)."""
+    """Number of demonstrations in each context, (E,)."""
     initial_digests: NDArray[np.uint64]
     """Digest of each frozen initial state, (E,)."""
     steps: IntArray
-    """Control steps after which states were recorded, (C,); the horizon is the last."""
+    """Control steps after which states were recorded, (C,). The last one is the horizon."""
     states: Float32Array
-    """The states, rounded, (E, C, W): positions and velocities; the cell of a grid."""
+    """The states, rounded, (E, C, W): positions and velocities of a body, or the cell of a grid."""
     state_digests: NDArray[np.uint64]
-    """Digests of the states as they were, (E, C)."""
+    """Digests of the states before rounding, (E, C)."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name."""
@@ -86,7 +87,8 @@ TYPES: dict[str, DTypeLike] = {
     "states": np.float32,
     "state_digests": np.uint64,
 }
-"""What an evidence file holds."""
+"""Arrays of an evidence file."""
+ATTRIBUTES = {"family", "format", "protocol_version"}
 
 
 class Recorder:
@@ -103,13 +105,13 @@ class Recorder:
         self._states: list[FloatArray] = []
 
     def record(self, step: int, actions: Float32Array, simulator: BatchSimulator) -> None:
-        """Keep what was done in a control step, from 0, and at keyframes where it led."""
+        """Keep the actions (E, A) of a control step, from 0, and the states at keyframes."""
         self.actions[:, step] = actions
         if step + 1 in self.steps:
             self._states.append(simulator.state())
 
     def evidence(self, meta_test: MetaTest, sizes: IntArray) -> Evidence:
-        """The evidence of episodes that have ended, with contexts of ``sizes`` (E,)."""
+        """The evidence of episodes that have ended, given the sizes (E,) of their contexts."""
         states = np.stack(self._states, axis=1)
         return Evidence(
             family=meta_test.family,
@@ -126,7 +128,7 @@ class Recorder:
 
 
 def context_demonstrations(meta_test: MetaTest, sizes: IntArray) -> IntArray:
-    """Demonstrations of contexts of ``sizes`` (E,), in order, (E, K); −1 behind the last."""
+    """Demonstrations in contexts of ``sizes`` (E,), in order, (E, K); −1 after the last."""
     order = meta_test.demonstrations
     return np.where(np.arange(order.shape[1]) < sizes[:, None], order, NO_DEMONSTRATION)
 
@@ -138,7 +140,7 @@ def keyframes(family: Family) -> IntArray:
 
 
 def row_digests(rows: FloatArray) -> NDArray[np.uint64]:
-    """Digest of each row of (..., W), (...): the first 8 bytes of its SHA-256, little-endian.
+    """Digests (...) of rows (..., W): the first 8 bytes of each row's SHA-256, little-endian.
 
     A row is hashed as little-endian float64.
     """
@@ -151,20 +153,20 @@ def read_evidence(path: Path, family: Family, episodes: int, sha256: str) -> Evi
     """Read an evidence file of E episodes.
 
     Args:
-        path: the file, which may come from anyone.
-        family: what it must be of.
+        path: the file; it may come from anyone.
+        family: the family whose episodes it must hold.
         episodes: E.
-        sha256: what the file's SHA-256 must be.
+        sha256: the SHA-256 that the file must have.
 
     Raises:
         ProtocolError: the file is missing, altered, damaged, of another format or family, or holds
-            what an evaluation can not have made.
+            what no evaluation can produce.
     """
-    content = _content(path)
+    content = read_bounded(path, MAXIMUM_FILE, ProtocolError)
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise ProtocolError(
             f"{path} has the SHA-256 {found[:16]}…, but its result says {sha256[:16]}…: it was "
-            "altered, or is of another evaluation."
+            "altered or belongs to another evaluation."
         )
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
@@ -173,8 +175,8 @@ def read_evidence(path: Path, family: Family, episodes: int, sha256: str) -> Evi
         if isinstance(error, ProtocolError):
             raise
         raise ProtocolError(
-            f"{path} is no readable evidence; it may be truncated or damaged ({error}). Evaluate "
-            "the agent again."
+            f"{path} cannot be read as evidence; it may be truncated or damaged ({error}). "
+            "Evaluate the agent again."
         ) from error
 
 
@@ -183,10 +185,14 @@ def _read(path: Path, file: h5py.File, family: Family, episodes: int) -> Evidenc
         raise ProtocolError(
             f"{path} has format {file.attrs.get('format')!r}, expected {EVIDENCE_FORMAT!r}."
         )
-    if sorted(file.attrs) != ["family", "format", "protocol_version"]:
-        raise ProtocolError(f"{path} has the attributes {sorted(file.attrs)}; refused.")
+    if set(file.attrs) != ATTRIBUTES:
+        raise ProtocolError(
+            f"{path} has the attributes {sorted(file.attrs)}, expected {sorted(ATTRIBUTES)}."
+        )
     if file.attrs["family"] != family.id:
-        raise ProtocolError(f"{path} is of {file.attrs['family']!r}, not of {family.id}.")
+        raise ProtocolError(
+            f"{path} holds episodes of {file.attrs['family']!r}, not of {family.id}."
+        )
     if set(file) != set(TYPES):
         raise ProtocolError(f"{path} holds {sorted(file)}, expected {sorted(TYPES)}.")
     require_hard_links(path, file, ProtocolError)
@@ -210,18 +216,7 @@ def _read(path: Path, file: h5py.File, family: Family, episodes: int) -> Evidenc
     return Evidence(family=family.id, protocol_version=version, **arrays)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        if not path.is_file() or path.stat().st_size > MAXIMUM_FILE:
-            raise ProtocolError(
-                f"{path} is missing, no ordinary file, or larger than {MAXIMUM_FILE} bytes."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ProtocolError(f"can not read {path}: {error}.") from error
-
-
 def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
-    """About a megabyte a chunk."""
+    """Chunks of about a megabyte."""
     row = max(1, array[:1].nbytes)
     return (max(1, min(len(array), (1 << 20) // row)), *array.shape[1:])

@@ -1,4 +1,4 @@
-"""Results: what an evaluation measured, and how it is written."""
+"""Results of evaluations, and how they are written."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ class Result:
     family: str
     protocol_version: str
     meta_test: str
-    """SHA-256 of everything that the protocol fixes."""
+    """SHA-256 of everything that the protocol fixes: :attr:`MetaTest.digest`."""
     dataset: str
-    """Digest of the dataset that the contexts are of."""
+    """Digest of the dataset from which the contexts come."""
     privileged: bool
-    """Whether the agent was told the task; such a result is a reference, not an entry."""
+    """Whether the agent saw the task. Such a result is a reference, not an entry."""
     state_only: bool
+    """Whether the agent's contexts held no actions."""
     evaluation: str
     """``"primary"``, with the protocol's mixture of context sizes, or ``"k shots"``."""
     tasks: IntArray
@@ -57,15 +58,17 @@ class Result:
     scores: FloatArray
     """Normalised score of each task, (number of tasks,); NaN where the references do not differ."""
     versions: Mapping[str, str]
+    """Versions of the packages that an evaluation depends on."""
     hardware: Mapping[str, Any]
+    """Machine type, processor, number of processors and system."""
     seconds: Mapping[str, float]
-    """Wall-clock of adapting, acting and simulating."""
+    """Wall-clock seconds of adapting, acting and simulating."""
     training: Mapping[str, Any] | None = None
-    """What the agent's attribute ``recipe`` says: seed, access, command, cost."""
+    """The agent's attribute ``recipe``: seed, access, command, cost."""
     weights: str | None = None
     """SHA-256 of the agent's weights file."""
     evidence: Evidence | None = None
-    """None where only ``result.json`` was read."""
+    """None if only ``result.json`` was read."""
 
     @property
     def metric(self) -> float:
@@ -88,7 +91,7 @@ class Result:
         return task_means(self.tasks, values, len(self.scores))
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON-able data, but for the evidence and the seal."""
+        """The result as JSON-able data, without the evidence and the seal."""
         scores: list[float | None] = [None if np.isnan(s) else float(s) for s in self.scores]
         return {
             "format": FORMAT,
@@ -119,7 +122,7 @@ class Result:
     def save(self, directory: str | Path) -> Path:
         """Write ``evidence.h5`` and ``result.json`` into a folder.
 
-        Both are written beside their targets and put in place when both are whole, the evidence
+        Both are written beside their targets and moved into place once both are whole, the evidence
         first.
 
         Returns:
@@ -127,12 +130,12 @@ class Result:
 
         Raises:
             ProtocolError: the result was read without its evidence.
-            ValueError: a number that is not finite.
+            ValueError: a number is not finite.
         """
         if self.evidence is None:
             raise ProtocolError(
-                "this result was read without its evidence, and can not be written without it: "
-                "use read_result(path, evidence=True), or copy the folder."
+                "this result was read without its evidence and cannot be written without it: use "
+                "read_result(path, evidence=True), or copy the folder."
             )
         content = self.evidence.to_bytes()
         text = render(sealed(self.to_dict(), hashlib.sha256(content).hexdigest()))
@@ -144,7 +147,7 @@ class Result:
 
 
 def sealed(document: Mapping[str, Any], evidence: str) -> dict[str, Any]:
-    """A result's data with its evidence's SHA-256 and its seal."""
+    """A result's data with the SHA-256 ``evidence`` of its evidence file and its seal."""
     whole = {**document, "evidence": {"file": EVIDENCE_FILE, "sha256": evidence}}
     return {**whole, "seal": seal(whole)}
 
@@ -152,8 +155,8 @@ def sealed(document: Mapping[str, Any], evidence: str) -> dict[str, Any]:
 def seal(document: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of everything but the seal.
 
-    Canonical: names sorted, no spaces, ASCII with escapes, numbers as Python's ``repr`` has them
-    (the shortest decimals that read back the same).
+    Canonical JSON has sorted names, no spaces, ASCII with escapes, and numbers as Python's ``repr``
+    writes them (the shortest decimals that read back the same).
     """
     rest = {name: value for name, value in document.items() if name != "seal"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -161,5 +164,5 @@ def seal(document: Mapping[str, Any]) -> str:
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """The text of a result file; there is one for each result."""
+    """The text of a result file. Each result has exactly one."""
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""Reading result files from strangers: whole, well formed, sealed, and true to themselves."""
+"""Reading result files from strangers: whole, well formed, sealed and consistent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError, suggestion
+from smile_bench.io.files import read_bounded
 from smile_bench.io.schema import (
     Amount,
     Anything,
@@ -34,11 +35,12 @@ from smile_bench.protocol.result import (
     seal,
     sealed,
 )
+from smile_bench.tracks import TRACKS
 
 __all__ = ["read_result"]
 
 MAXIMUM_FILE = 16 << 20
-"""Bytes of a result file that is not refused unread."""
+"""Size limit in bytes; a larger file is refused unread."""
 SHA256 = Text(r"[0-9a-f]{64}")
 VERSION = Text(r"\d+(\.\d+)*\S*", longest=60)
 TRAINING = Anything(
@@ -46,7 +48,7 @@ TRAINING = Anything(
         "seed": Integer(),
         "command": Text(longest=2000),
         "seconds": Amount(),
-        "track": Text("offline|interactive|expert-queries"),
+        "track": Text("|".join(map(re.escape, TRACKS))),
         "access": Each(Integer()),
     }
 )
@@ -56,11 +58,11 @@ def read_result(path: str | Path, *, evidence: bool = False) -> Result:
     """Read a result that may come from anyone.
 
     The file must follow the schema, carry its seal, and be exactly what smile-bench writes for its
-    episodes, scores of tasks and facts. Whether these are true is :func:`verify_result`'s matter.
+    episodes, scores of tasks and facts. Whether these are true, :func:`verify_result` finds out.
 
     Args:
-        path: a ``result.json``, or the folder that it is in.
-        evidence: read the evidence beside it, too.
+        path: a ``result.json``, or the folder that holds it.
+        evidence: also read the evidence beside it.
 
     Raises:
         ProtocolError: the file is missing, damaged, altered, or of another format.
@@ -73,7 +75,7 @@ def read_result(path: str | Path, *, evidence: bool = False) -> Result:
     family = _require_schema(document, path)
     if document["seal"] != seal(document):
         raise ProtocolError(
-            f"{path} does not have the seal that its content has: it was altered or damaged."
+            f"{path} carries a seal that does not match its content: it was altered or damaged."
         )
     digest = document["evidence"]["sha256"]
     result = _result(document, family)
@@ -87,34 +89,30 @@ def read_result(path: str | Path, *, evidence: bool = False) -> Result:
 
 def _text(path: Path) -> str:
     try:
-        if not path.is_file() or path.stat().st_size > MAXIMUM_FILE:
-            raise ProtocolError(
-                f"{path} is missing, no ordinary file, or larger than {MAXIMUM_FILE} bytes."
-            )
-        return path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"can not read {path}: {error}.") from error
+        return read_bounded(path, MAXIMUM_FILE, ProtocolError).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"cannot read {path}: {error}.") from error
 
 
 def _require_schema(document: object, path: Path) -> Family:
-    """Check every field; the family that the result is of."""
+    """Check every field, and return the result's family."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else type(document).__name__
         raise ProtocolError(
-            f"{path} has format {str(found)[:60]!r}, expected {FORMAT!r}: it is no result of this "
-            "version of smile-bench."
+            f"{path} has format {str(found)[:60]!r}, expected {FORMAT!r}: it is not a result of "
+            "this version of smile-bench."
         )
     families, name = all_families(), document.get("family")
     if not isinstance(name, str) or name not in families:
         raise ProtocolError(
-            f"{path} is of an unknown family {str(name)[:60]!r}. {suggestion(name, families)}"
+            f"{path} names an unknown family {str(name)[:60]!r}. {suggestion(name, families)}"
         )
     family = families[name]
     _schema(family).check(document, str(path))
     episodes = document["episodes"]
     lengths = {name: len(column) for name, column in episodes.items()}
     if len(set(lengths.values())) != 1:
-        raise ProtocolError(f"{path}: columns of episodes have different lengths {lengths}.")
+        raise ProtocolError(f"{path}: the columns of episodes have different lengths {lengths}.")
     tasks = len(family.table("test"))
     if len(document["scores_per_task"]) != tasks or set(episodes["task"]) != set(range(tasks)):
         raise ProtocolError(
@@ -122,12 +120,12 @@ def _require_schema(document: object, path: Path) -> Family:
             "episodes of all of them."
         )
     if all(score is None for score in document["scores_per_task"]):
-        raise ProtocolError(f"{path} has no score on any task.")
+        raise ProtocolError(f"{path} has no score on any task; at least one is needed.")
     return family
 
 
 def _schema(family: Family) -> Record:
-    """What a result of a family looks like."""
+    """The schema of a family's results."""
     metrics = [metric.name for metric in family.metrics]
     tasks, sizes = len(family.table("test")), family.context_sizes
     shown = "|".join(("primary", *(f"{size} shots" for size in sizes)))
@@ -194,7 +192,7 @@ def _result(document: dict[str, Any], family: Family) -> Result:
 def _require_faithful(
     path: Path, text: str, document: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    """Refuse means that do not follow from the episodes, and any other way of writing."""
+    """Refuse means that do not follow from the episodes, and text written in any other way."""
     for name in ("metric", "score", "metrics"):
         if document[name] != expected[name]:
             raise ProtocolError(
@@ -204,5 +202,5 @@ def _require_faithful(
     if text != render(expected):
         raise ProtocolError(
             f"{path} is not written as smile-bench writes it (order, spaces or numbers): it was "
-            "altered. Use Result.save."
+            "altered. Write results with Result.save."
         )

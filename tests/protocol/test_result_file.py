@@ -28,7 +28,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, change: Change) -> None:
-    """Alter a result and seal it anew, as someone with bad intentions would."""
+    """Alter a result and seal it again, as someone with bad intentions would."""
     document = json.loads(path.read_text())
     change(document)
     document["seal"] = seal(document)
@@ -114,10 +114,10 @@ def test_what_breaks_the_schema_is_one_clear_error(saved: Path, case: str) -> No
         ('"seconds": {', '"seconds": {"act": 0.0, ', "'act' twice"),
         ("{", "[" * 100_000, "not JSON"),
         ('"cpus": ', '"cpus": ' + "9" * 5000 + ', "x": ', "not JSON"),
-        ('"agent": "', '"agent": "\\ud800', "does not have the seal|printable"),
+        ('"agent": "', '"agent": "\\ud800', "seal that does not match|printable"),
     ],
 )
-def test_what_is_no_strict_json_is_refused(saved: Path, old: str, new: str, message: str) -> None:
+def test_what_is_not_strict_json_is_refused(saved: Path, old: str, new: str, message: str) -> None:
     saved.write_text(saved.read_text().replace(old, new, 1))
     with pytest.raises(ProtocolError, match=message):
         read_result(saved)
@@ -160,13 +160,13 @@ def test_another_way_of_writing_is_refused(saved: Path) -> None:
             read_result(saved)
 
 
-def test_files_that_are_missing_huge_or_no_files_are_refused(
+def test_files_that_are_missing_huge_or_not_files_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ProtocolError, match="missing"):
         read_result(tmp_path)
     (tmp_path / "result.json").symlink_to("/dev/zero")
-    with pytest.raises(ProtocolError, match="no ordinary file"):
+    with pytest.raises(ProtocolError, match="not an ordinary file"):
         read_result(tmp_path)
     (tmp_path / "result.json").unlink()
     evaluated().save(tmp_path)
@@ -179,7 +179,7 @@ def test_files_that_are_missing_huge_or_no_files_are_refused(
     with pytest.raises(ProtocolError, match="larger than"):
         read_result(tmp_path, evidence=True)
     (tmp_path / "result.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(ProtocolError, match="can not read"):
+    with pytest.raises(ProtocolError, match="cannot read"):
         read_result(tmp_path)
 
 
@@ -271,7 +271,10 @@ HOSTILE = {
     "missing": (lambda f: f.pop("states"), "holds"),
     "attribute": (lambda f: f.attrs.update(note="hello"), "attributes"),
     "format": (lambda f: f.attrs.update(format="x"), "has format 'x'"),
-    "family": (lambda f: f.attrs.update(family="SmileAntGoal-v0"), "is of 'SmileAntGoal-v0'"),
+    "family": (
+        lambda f: f.attrs.update(family="SmileAntGoal-v0"),
+        "holds episodes of 'SmileAntGoal-v0'",
+    ),
 }
 
 

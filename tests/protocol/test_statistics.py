@@ -8,7 +8,6 @@ from scipy.stats import mannwhitneyu, trim_mean
 
 from smile_bench.arrays import FloatArray
 from smile_bench.errors import InputError
-from smile_bench.protocol import statistics
 from smile_bench.protocol.statistics import (
     estimate_improvement,
     estimate_profile,
@@ -20,6 +19,7 @@ from smile_bench.protocol.statistics import (
     probability_of_improvement,
     summarise,
 )
+from smile_bench.protocol.statistics.intervals import resample
 
 
 def drawn(seeds: int, tasks: int, digits: int, rng: np.random.Generator, at: float) -> FloatArray:
@@ -30,7 +30,7 @@ def drawn(seeds: int, tasks: int, digits: int, rng: np.random.Generator, at: flo
 #   from rliable import metrics
 #   metrics.aggregate_iqm(x), metrics.aggregate_mean(x), metrics.aggregate_optimality_gap(x)
 #   metrics.probability_of_improvement(x, y), and the same for z and w
-# Its module `library` can not be imported beside pandas 3, which is why it is no dependency.
+# Its module `library` cannot be imported beside pandas 3, so rliable is not a dependency.
 RLIABLE_X = (0.6384848484848487, 0.6332307692307693, 0.3769230769230769)
 RLIABLE_X_OVER_Y = 0.5480769230769231
 RLIABLE_Z = (0.6545454545454545, None, 0.3761904761904763)
@@ -103,7 +103,7 @@ def test_resampled_statistics_are_those_of_the_drawn_scores() -> None:
     scores, resamples = families(), 400
     pooled = np.concatenate([array.ravel() for array in scores.values()])
     rng = np.random.default_rng(3)
-    counts = np.concatenate(list(statistics._resampled(scores, rng, resamples)))
+    counts = np.concatenate(list(resample(scores, rng, resamples)))
     assert (counts.sum(axis=1) == len(pooled)).all()
     written_out = [np.repeat(pooled, row) for row in counts]
     summary = summarise(scores, 3, resamples=resamples)
@@ -124,7 +124,7 @@ def test_resampled_statistics_are_those_of_the_drawn_scores() -> None:
 
 def test_seeds_are_drawn_as_rows_tasks_as_columns_families_are_all_there() -> None:
     scores = {"a": np.zeros((4, 6)), "b": np.zeros((2, 3))}
-    (counts,) = statistics._resampled(scores, np.random.default_rng(0), 200)
+    (counts,) = resample(scores, np.random.default_rng(0), 200)
     for row in counts:
         for part, total in ((row[:24].reshape(4, 6), 24), (row[24:].reshape(2, 3), 6)):
             assert part.sum() == total
@@ -170,7 +170,7 @@ def test_the_seed_decides_and_nothing_else() -> None:
     assert summarise(scores, 6, resamples=300) != one
 
 
-def test_a_task_that_can_not_be_measured_is_left_out() -> None:
+def test_a_task_that_cannot_be_measured_is_left_out() -> None:
     holed = {"a": np.array([[0.1, np.nan, 0.3], [0.5, np.nan, 0.7]]), "b": np.full((1, 2), np.nan)}
     whole = {"a": np.array([[0.1, 0.3], [0.5, 0.7]])}
     np.testing.assert_array_equal(measured(holed)["a"], whole["a"])
@@ -197,8 +197,8 @@ def test_scores_of_another_form_are_refused(scores: dict[str, FloatArray], messa
         summarise(scores, 0)
 
 
-def test_what_can_not_be_compared_is_refused() -> None:
-    with pytest.raises(InputError, match="give the same"):
+def test_scores_that_cannot_be_compared_are_refused() -> None:
+    with pytest.raises(InputError, match="same families"):
         probability_of_improvement({"a": np.ones((1, 2))}, {"b": np.ones((1, 2))})
     with pytest.raises(InputError, match="2 and 3 tasks"):
         probability_of_improvement({"a": np.ones((1, 2))}, {"a": np.ones((1, 3))})
