@@ -1,4 +1,6 @@
-# make demo: install and score the reference agents.  make test: install and run every check.
+# make demo: install and score the reference agents.
+# make check: install, then lint, types, imports and the fast tests. For while you work.
+# make test: the same with every test. For before you share.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,16 +9,21 @@ PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 FAMILY ?= SmileAntGoal-v0
 AGENTS ?= expert task-blind retrieve-and-play meta-bc smile
 
-.PHONY: demo test benchmark clean
+.PHONY: demo lint check test benchmark clean
 
 demo: $(VENV)/installed
 	$(BIN)/smile-bench evaluate --family $(FAMILY) --agent $(AGENTS)
 
-test: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint
+	$(BIN)/pytest -n auto -m "not slow"
+
+test: lint
 	$(BIN)/pytest -n auto
 
 benchmark: $(VENV)/installed-dev
