@@ -1,7 +1,8 @@
 """smile-bench: a benchmark suite for few-shot meta-imitation in continuous control.
 
-Importing it registers the families with Gymnasium. It is quick: datasets, protocol and reference
-agents are imported when they are first asked for, PyTorch only by agents that need it.
+Importing it registers the families with Gymnasium, and the old names of modules that moved. It is
+quick: datasets, protocol and reference agents are imported when they are first asked for, PyTorch
+only by agents that need it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from smile_bench import deprecated
 from smile_bench.envs import all_families, get_family, register_families
 
 if TYPE_CHECKING:
@@ -49,4 +51,5 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(_LAZY[name]), name)
 
 
+deprecated.install()
 register_families()
