@@ -15,7 +15,6 @@ from smile_bench.datasets import load_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import PrivilegedPolicy, sample_starts
-from smile_bench.errors import InputError
 from smile_bench.experts.policy import load_expert
 from smile_bench.experts.task_blind import load_task_blind
 from smile_bench.protocol.meta_test import (
@@ -29,14 +28,16 @@ from smile_bench.protocol.scores import task_means
 
 __all__ = ["freeze_protocol"]
 
-SEED = 2019
-"""Seed of the shipped protocols."""
-BLIND_EPISODES = 3000
-"""About how many episodes measure the task-blind reference."""
+SEED, BLIND_EPISODES = 2019, 3000
+"""Those of the shipped protocols."""
 
 
 def freeze_protocol(
-    family: str | Family, folder: Path | None = None, *, seed: int = SEED
+    family: str | Family,
+    folder: Path | None = None,
+    *,
+    seed: int = SEED,
+    blind_episodes: int = BLIND_EPISODES,
 ) -> MetaTest:
     """Sample the meta-test set of a family, measure the references on it and write both.
 
@@ -47,22 +48,18 @@ def freeze_protocol(
         folder: where the two files go; by default the family's own folder ``data``, or the
             package's for a family without one.
         seed: seed of the sampling.
+        blind_episodes: about how many episodes measure the task-blind reference. Every task is
+            measured with every other task at least once.
 
     Returns:
         The frozen meta-test set.
 
     Raises:
         UnknownNameError: there is no such family.
-        InputError: the family has fewer than two meta-test tasks.
         DatasetError, ExpertError: the family has no dataset or no expert.
     """
     family = get_family(family)
     table, number = family.table("test"), len(family.table("test"))
-    if number < 2:
-        raise InputError(
-            f"{family.id} has {number} meta-test task, but freezing needs at least 2, because the "
-            "task-blind expert acts for another task. Add tasks to the test split."
-        )
     dataset, expert, blind = load_dataset(family), load_expert(family), load_task_blind(family)
     rng = np.random.default_rng(seed)
     parameters = np.repeat(table, family.evaluation_episodes, axis=0)
@@ -72,7 +69,7 @@ def freeze_protocol(
 
     # The task-blind expert acts for every other task, so that a task's zero does not depend on the
     # mismatched tasks that its episodes happened to get.
-    repeats = max(1, round(BLIND_EPISODES / (number * (number - 1))))
+    repeats = max(1, round(blind_episodes / (number * (number - 1))))
     pairs = [(i, j) for i in range(number) for j in range(number) if i != j]
     tasks, others = np.repeat(np.array(pairs), repeats, axis=0).T
     starts = sample_starts(simulator, rng, table[tasks])

@@ -1,4 +1,4 @@
-"""Films of agents in a meta-test episode, side by side, drawn without a screen."""
+"""Films of agents side by side in a meta-test episode, drawn without a screen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smile_bench.agents import Agent, Policy, PrivilegedAgent, checked_actions, is_state_only
+from smile_bench.agents import Agent, PrivilegedAgent, is_state_only
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import Family
+from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import BatchSimulator, Renderer
 from smile_bench.errors import InputError, SmileError, UnknownNameError
 from smile_bench.io.files import write_atomically
-from smile_bench.protocol.evaluation import adapt
+from smile_bench.protocol.evaluation import Actor, adapt
 from smile_bench.protocol.meta_test import load_meta_test
 
 __all__ = ["RenderError", "record", "write_film"]
@@ -26,7 +27,7 @@ GIF_COLOURS = 64
 
 
 class RenderError(SmileError, RuntimeError):
-    """A film that can not be drawn or written."""
+    """A film cannot be drawn or written."""
 
 
 def record(
@@ -42,8 +43,8 @@ def record(
 
     Args:
         family: the family.
-        agents: by the name to show.
-        task: index in the test split.
+        agents: the agents, by the name to show.
+        task: index of the task in the test split.
         width: of each agent's picture, in pixels.
         height: of the picture, in pixels.
         seconds: stop after this much simulated time, by default at the horizon.
@@ -52,14 +53,18 @@ def record(
         Frames (height, width × agents, 3) at ``FRAMES_PER_SECOND``, in real time.
 
     Raises:
-        UnknownNameError: no such task.
-        RenderError: no OpenGL, or Pillow is not installed.
+        UnknownNameError: there is no such task, or no agent is named.
+        InputError: ``seconds`` is shorter than one frame.
+        RenderError: there is no OpenGL, or Pillow is not installed.
     """
     family.task("test", task)
     if seconds is not None and seconds * FRAMES_PER_SECOND < 1.0:
-        raise InputError(f"give at least {1 / FRAMES_PER_SECOND} seconds, got {seconds}.")
+        raise InputError(
+            f"a film lasts at least {1 / FRAMES_PER_SECOND} seconds, got {seconds}. Give a larger "
+            "number."
+        )
     if not agents:
-        raise UnknownNameError("name at least one agent to film.")
+        raise UnknownNameError("no agent is named. Name at least one to film.")
     columns = [
         _film(family, name, agent, task, (width, height), seconds) for name, agent in agents.items()
     ]
@@ -70,7 +75,7 @@ def write_film(path: Path, frames: list[NDArray[np.uint8]]) -> None:
     """Write frames as GIF or MP4, whole or not at all.
 
     Raises:
-        RenderError: another ending, or what writes it is not installed.
+        RenderError: the path ends in neither, or the package that writes it is not installed.
     """
     if path.suffix not in FORMATS:
         raise RenderError(f"a film is written as {' or '.join(FORMATS)}, not {path.suffix!r}.")
@@ -87,7 +92,7 @@ def write_film(path: Path, frames: list[NDArray[np.uint8]]) -> None:
 def _gif(frames: list[NDArray[np.uint8]]) -> bytes:
     from PIL import Image
 
-    # One palette and no dithering: what does not move stays the same, and costs nothing.
+    # With one palette and no dithering, pixels that do not move stay equal and cost nothing.
     sample = np.concatenate(frames[:: max(1, len(frames) // 8)])
     palette = Image.fromarray(sample).quantize(GIF_COLOURS)
     pictures = [
@@ -108,7 +113,7 @@ def _gif(frames: list[NDArray[np.uint8]]) -> bytes:
 
 def _mp4(frames: list[NDArray[np.uint8]]) -> bytes:
     import imageio.v3 as iio
-    import imageio_ffmpeg  # noqa: F401 (what imageio writes it with)
+    import imageio_ffmpeg  # noqa: F401 (imageio writes with it)
 
     content: bytes = iio.imwrite(
         "<bytes>",
@@ -129,10 +134,10 @@ def _film(
     size: tuple[int, int],
     seconds: float | None,
 ) -> list[NDArray[np.uint8]]:
-    """One agent's frames."""
-    meta_test = load_meta_test(family.id)
+    """The frames of one agent."""
+    meta_test = load_meta_test(family)
     episode = meta_test.select(np.flatnonzero(meta_test.tasks == task)[:1])
-    policy: Policy = adapt(agent, family, episode, load_dataset(family), episode.shots)
+    policy = adapt(agent, family, episode, load_dataset(family), episode.shots)
     simulator = family.make_simulator(1)
     simulator.set_tasks(family.table("test")[[task]])
     simulator.reset(episode.initial_states)
@@ -144,14 +149,17 @@ def _film(
     every = max(1, round(1.0 / (family.control_seconds * FRAMES_PER_SECOND)))
     renderer = family.make_renderer(*size)
     frames = []
+
+    def draw(value: float) -> None:
+        picture = _draw(renderer, simulator)
+        frames.append(_captioned(picture, _caption(family, name, agent, value)))
+
     try:
-        value = float("nan")
-        for step in range(steps):
-            if step % every == 0:
-                picture = _draw(renderer, simulator)
-                frames.append(_captioned(picture, _caption(family, name, agent, value)))
-            actions = checked_actions(family, policy.act(simulator.observe()), 1, step)
-            value = float(simulator.step(actions).info[family.metric.name][0])
+        draw(float("nan"))
+        for step in rollout(simulator, Actor(family, policy, 1), steps):
+            passed = step.time + 1
+            if passed % every == 0 and passed < steps:
+                draw(float(step.result.info[family.metric.name][0]))
     finally:
         renderer.close()
     return frames
@@ -161,9 +169,9 @@ def _draw(renderer: Renderer, simulator: BatchSimulator) -> NDArray[np.uint8]:
     try:
         return renderer.draw_slot(simulator, 0)
     except Exception as error:
-        # OpenGL backends raise whatever they like.
+        # OpenGL backends raise errors of any type.
         raise RenderError(
-            f"OpenGL can not draw here ({type(error).__name__}: {error}). Without a screen, set "
+            f"OpenGL cannot draw here ({type(error).__name__}: {error}). Without a screen, set "
             "the environment variable MUJOCO_GL to egl or osmesa."
         ) from error
 

@@ -119,8 +119,8 @@ def test_a_write_that_is_cut_off_leaves_what_stood_there(
     ("attribute", "value", "message"),
     [
         ("recipe", ["seed"], "must be a mapping"),
-        ("recipe", {"rng": np.random.default_rng()}, "what JSON can"),
-        ("recipe", {"loss": float("nan")}, "what JSON can"),
+        ("recipe", {"rng": np.random.default_rng()}, "must be JSON-able"),
+        ("recipe", {"loss": float("nan")}, "must be JSON-able"),
         ("weights_sha256", "abc", "64 hexadecimal"),
         ("weights_sha256", 7, "64 hexadecimal"),
     ],
