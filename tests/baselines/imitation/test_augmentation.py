@@ -29,15 +29,15 @@ def test_a_task_seen_under_one_has_the_same_right_answers(
 ) -> None:
     family = get_mujoco_family(FAMILY)
     assert isinstance(family, AntLinearClassification)
-    symmetry, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(1)
+    permutations, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(1)
     table = family.table("train")
     table = np.repeat(table, 50, axis=0)
     samples = np.stack([family.sample_episode(rng, row) for row in table])
     observed = np.zeros((len(table), 41))
     observed[:, -8:] = samples
     normaliser = demonstrations.normaliser
-    matrices = symmetry.sample(rng, len(table))
-    turned = symmetry(torch.from_numpy(normaliser(observed)), matrices).double().numpy()
+    matrices = permutations.sample(rng, len(table))
+    turned = permutations(torch.from_numpy(normaliser(observed)), matrices).double().numpy()
     restored = turned * normaliser.scale + normaliser.mean
     seen = restored[:, -8:].astype(np.float64)
     # What is observed is turned, up to single precision, whatever normalisation makes of it.
@@ -54,10 +54,10 @@ def test_a_task_seen_under_one_has_the_same_right_answers(
 def test_all_transitions_of_a_task_are_seen_alike_and_the_rest_is_untouched(
     demonstrations: TaskDemonstrations,
 ) -> None:
-    symmetry, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(2)
+    permutations, rng = SignedPermutations(demonstrations, 4), np.random.default_rng(2)
     features, _ = demonstrations.sample_contexts(rng, np.array([3, 7]), 2, 5)
-    matrices = symmetry.sample(rng, 2)
-    before, seen = features.clone(), symmetry(features, matrices)
+    matrices = permutations.sample(rng, 2)
+    before, seen = features.clone(), permutations(features, matrices)
     assert torch.equal(features, before)
     width = features.shape[-1]
     shown = [*range(33, 41), *range(width - 8, width)]
@@ -72,25 +72,27 @@ def test_all_transitions_of_a_task_are_seen_alike_and_the_rest_is_untouched(
         torch.testing.assert_close(seen[..., start : start + 4], (expected - mean) / scale)
     # States alone, and whole transitions, in the same way.
     states = features[:, 0, 0, :41]
-    assert torch.equal(symmetry(states, matrices), seen[:, 0, 0, :41])
-    drawn = Transitions(states, None, features[:, 0, 0, -41:])
-    turned = symmetry.transitions(drawn, matrices)
+    assert torch.equal(permutations(states, matrices), seen[:, 0, 0, :41])
+    sampled = Transitions(states, None, features[:, 0, 0, -41:])
+    turned = permutations.transitions(sampled, matrices)
     assert turned.actions is None
     assert torch.equal(turned.next_states, seen[:, 0, 0, -41:])
 
 
 def test_without_vectors_nothing_happens(demonstrations: TaskDemonstrations) -> None:
-    symmetry, rng = SignedPermutations(demonstrations, 0), np.random.default_rng(3)
-    matrices = symmetry.sample(rng, 2)
+    permutations, rng = SignedPermutations(demonstrations, 0), np.random.default_rng(3)
+    matrices = permutations.sample(rng, 2)
     assert matrices.shape == (2, 0, 0)
     assert rng.random() == np.random.default_rng(3).random()
     states = demonstrations.states[:2, 0, 0]
-    assert symmetry(states, matrices) is states
+    assert permutations(states, matrices) is states
 
 
 @pytest.mark.parametrize("length", [3, -1, 16])
-def test_vectors_that_the_coordinates_do_not_make_are_refused(
+def test_vectors_that_the_coordinates_do_not_form_are_refused(
     demonstrations: TaskDemonstrations, length: int
 ) -> None:
-    with pytest.raises(InputError, match=f"8 observed coordinates.*no vectors of length {length}"):
+    with pytest.raises(
+        InputError, match=f"8 observed coordinates.*do not form vectors of length {length}"
+    ):
         SignedPermutations(demonstrations, length)

@@ -11,20 +11,20 @@ def encoder() -> ContextEncoder:
     return ContextEncoder(7, EncoderConfig(), torch.Generator().manual_seed(0)).double()
 
 
-def test_the_code_does_not_depend_on_the_order_of_demonstrations_or_timesteps() -> None:
+def test_the_embedding_does_not_depend_on_the_order_of_demonstrations_or_timesteps() -> None:
     net, generator = encoder(), torch.Generator().manual_seed(1)
     x = torch.randn(3, 4, 6, 7, generator=generator, dtype=torch.float64)
-    code = net(x)
-    torch.testing.assert_close(net(x[:, torch.tensor([2, 0, 3, 1])]), code)
-    torch.testing.assert_close(net(x[:, :, torch.randperm(6, generator=generator)]), code)
+    embedding = net(x)
+    torch.testing.assert_close(net(x[:, torch.tensor([2, 0, 3, 1])]), embedding)
+    torch.testing.assert_close(net(x[:, :, torch.randperm(6, generator=generator)]), embedding)
 
 
-def test_the_code_depends_on_the_demonstrations() -> None:
+def test_the_embedding_depends_on_the_demonstrations() -> None:
     net = encoder()
     x = torch.zeros(2, 1, 5, 7, dtype=torch.float64)
     x[1] += 1.0
-    codes = net(x)
-    assert (codes[0] - codes[1]).abs().max() > 1e-3
+    embeddings = net(x)
+    assert (embeddings[0] - embeddings[1]).abs().max() > 1e-3
 
 
 def test_absent_demonstrations_count_for_nothing() -> None:
@@ -36,7 +36,7 @@ def test_absent_demonstrations_count_for_nothing() -> None:
     torch.testing.assert_close(padded[1], net(x[1:])[0])
 
 
-def test_repeating_a_demonstration_leaves_the_code() -> None:
+def test_repeating_a_demonstration_leaves_the_embedding() -> None:
     net, generator = encoder(), torch.Generator().manual_seed(1)
     x = torch.randn(1, 1, 5, 7, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(net(x.expand(1, 4, 5, 7)), net(x))
@@ -49,7 +49,7 @@ def test_state_only_features_leave_the_actions_out() -> None:
 
 
 def test_changes_are_seen_in_their_own_standard_deviations() -> None:
-    config, generator = EncoderConfig(changes=True), torch.Generator().manual_seed(1)
+    config, generator = EncoderConfig(sees_changes=True), torch.Generator().manual_seed(1)
     net = ContextEncoder(7, config, torch.Generator().manual_seed(0), observed=3).double()
     plain = encoder()
     s = torch.randn(2, 50, 30, 3, generator=generator, dtype=torch.float64)
@@ -71,5 +71,5 @@ def test_only_an_encoder_of_changes_measures_them() -> None:
     net.measure(torch.randn(4, 7))
     assert net.state_dict().keys() == before.keys()
     for observed in (0, 4):
-        with pytest.raises(InputError, match=f"of {observed} numbers each out of 7"):
-            ContextEncoder(7, EncoderConfig(changes=True), torch.Generator(), observed)
+        with pytest.raises(InputError, match=f"of {observed} numbers each within the 7"):
+            ContextEncoder(7, EncoderConfig(sees_changes=True), torch.Generator(), observed)

@@ -1,4 +1,4 @@
-"""What is left out of demonstrations is what few of them show."""
+"""The filter leaves out states that few demonstrations show."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def contexts(*, far: int = 0) -> Context:
 
 @pytest.mark.parametrize("far", [1, 2])
 def test_what_is_far_from_the_rest_is_found_among_much_of_it(far: int) -> None:
-    drawn = contexts(far=far)
-    trimming = OutlierFilter.of(drawn.observations, far / 20)
-    kept = trimming.kept(drawn.observations)
+    sampled = contexts(far=far)
+    outlier_filter = OutlierFilter.of(sampled.observations, far / 20)
+    kept = outlier_filter.kept(sampled.observations)
     assert kept[..., : 20 - far].all()
     assert not kept[..., 20 - far :].any()
 
@@ -44,57 +44,59 @@ def test_distances_do_not_depend_on_the_units_of_coordinates() -> None:
 
 
 def test_what_is_left_out_is_replaced_by_the_rest_of_the_demonstration() -> None:
-    drawn = contexts(far=3)
-    trimmed = OutlierFilter.of(drawn.observations, 0.15)(drawn)
+    sampled = contexts(far=3)
+    filtered = OutlierFilter.of(sampled.observations, 0.15)(sampled)
     for before, after in zip(
-        (drawn.observations, drawn.actions, drawn.next_observations),
-        (trimmed.observations, trimmed.actions, trimmed.next_observations),
+        (sampled.observations, sampled.actions, sampled.next_observations),
+        (filtered.observations, filtered.actions, filtered.next_observations),
         strict=True,
     ):
         assert before is not None
         assert after is not None
         np.testing.assert_array_equal(after[:, :, :17], before[:, :, :17])
         np.testing.assert_array_equal(after[:, :, 17:], before[:, :, :3])
-    assert trimmed.actions is not None
-    hidden = OutlierFilter.of(drawn.observations, 0.15)(drawn.state_only())
+    assert filtered.actions is not None
+    hidden = OutlierFilter.of(sampled.observations, 0.15)(sampled.state_only())
     assert hidden.actions is None
-    np.testing.assert_array_equal(hidden.observations, trimmed.observations)
+    np.testing.assert_array_equal(hidden.observations, filtered.observations)
 
 
 def test_stand_ins_come_in_turn() -> None:
-    drawn = contexts()
-    trimming = OutlierFilter(np.zeros(3), np.eye(3), 1.0)
+    sampled = contexts()
+    outlier_filter = OutlierFilter(np.zeros(3), np.eye(3), 1.0)
     states = np.full((1, 7, 3), 9.0, np.float32)
     states[0, 1], states[0, 4] = 0.1, 0.2
-    trimmed = trimming(replace(drawn, observations=states, actions=None, next_observations=states))
-    assert trimmed.observations[0, :, 0].tolist() == pytest.approx(
+    filtered = outlier_filter(
+        replace(sampled, observations=states, actions=None, next_observations=states)
+    )
+    assert filtered.observations[0, :, 0].tolist() == pytest.approx(
         [0.1, 0.1, 0.2, 0.1, 0.2, 0.2, 0.1]
     )
 
 
-def test_a_demonstration_of_which_nothing_would_be_left_stays_whole() -> None:
-    drawn = contexts(far=1)
-    trimming = OutlierFilter.of(drawn.observations, 0.05)
-    away = replace(drawn, observations=drawn.observations + 50.0)
-    assert trimming.kept(away.observations).all()
-    np.testing.assert_array_equal(trimming(away).observations, away.observations)
+def test_a_demonstration_that_would_lose_everything_stays_whole() -> None:
+    sampled = contexts(far=1)
+    outlier_filter = OutlierFilter.of(sampled.observations, 0.05)
+    away = replace(sampled, observations=sampled.observations + 50.0)
+    assert outlier_filter.kept(away.observations).all()
+    np.testing.assert_array_equal(outlier_filter(away).observations, away.observations)
 
 
 def test_on_the_walker_it_leaves_out_where_experts_lie() -> None:
     demonstrations = load_dataset(FAMILY)
     train = demonstrations.train.observations
-    trimming = OutlierFilter.of(train, 0.08)
+    outlier_filter = OutlierFilter.of(train, 0.08)
     for states in (train, demonstrations.validation.observations):
         lying = states[..., 0] < 0.7
-        kept = trimming.kept(states)
+        kept = outlier_filter.kept(states)
         assert lying.mean() > 0.05
         assert kept[lying].mean() < 0.001
         assert kept[~lying].mean() > 0.95
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, -0.1])
-def test_a_share_that_can_not_be_left_out_is_refused(share: float) -> None:
-    with pytest.raises(InputError, match="less than half"):
+def test_a_share_that_cannot_be_left_out_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match=r"above 0 and below 0\.5"):
         OutlierFilter.of(contexts().observations, share)
 
 

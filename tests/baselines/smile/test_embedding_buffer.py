@@ -1,4 +1,4 @@
-"""The bank's codes are those of contexts of their own task, under their own symmetry."""
+"""The buffer's embeddings are of contexts of their own task, under their own permutation."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from smile_bench.baselines.smile.embedding_buffer import EmbeddingBuffer
 
 
 @pytest.mark.parametrize("length", [0, 4])
-def test_codes_are_of_contexts_seen_under_their_matrices(
+def test_embeddings_are_of_contexts_seen_under_their_matrices(
     demonstrations: TaskDemonstrations, length: int
 ) -> None:
-    symmetry = SignedPermutations(demonstrations, length)
-    config = EncoderConfig(hidden=8, pooled=8, code=5)
+    permutations = SignedPermutations(demonstrations, length)
+    config = EncoderConfig(hidden=8, pooled=8, embedding=5)
     encoder = ContextEncoder(demonstrations.features.shape[-1], config, torch.Generator())
-    # All of the 16 demonstrations: which ones make a context is then no matter of chance.
-    bank = EmbeddingBuffer(demonstrations, symmetry, sizes=(16,), timesteps=50, each=3, length=5)
+    # All of the 16 demonstrations, so that the contexts are known.
+    buffer = EmbeddingBuffer(permutations, shots=(16,), timesteps=50, each=3, length=5)
     rng = np.random.default_rng(0)
-    bank.refresh(encoder, rng)
-    assert not bank.codes.requires_grad
+    buffer.refresh(encoder, rng)
+    assert not buffer.embeddings.requires_grad
     tasks = np.array([5, 0, 5, 63])
-    codes, matrices = bank.sample(rng, tasks)
+    embeddings, matrices = buffer.sample(rng, tasks)
     assert matrices.shape == (4, length, length)
-    seen = symmetry(demonstrations.features[tasks], matrices)
-    torch.testing.assert_close(codes, encoder(seen), rtol=1e-4, atol=1e-5)
-    everything, views = bank.sample_slot(rng)
-    expected = encoder(symmetry(demonstrations.features, views))
+    seen = permutations(demonstrations.features[tasks], matrices)
+    torch.testing.assert_close(embeddings, encoder(seen), rtol=1e-4, atol=1e-5)
+    everything, views = buffer.sample_all(rng)
+    expected = encoder(permutations(demonstrations.features, views))
     torch.testing.assert_close(everything, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_sizes_of_contexts_come_in_turn(demonstrations: TaskDemonstrations) -> None:
+def test_contexts_cycle_through_the_numbers_of_demonstrations(
+    demonstrations: TaskDemonstrations,
+) -> None:
     sizes = []
 
     class Counting(ContextEncoder):
@@ -48,7 +50,7 @@ def test_sizes_of_contexts_come_in_turn(demonstrations: TaskDemonstrations) -> N
             return super().forward(features, present, kept)
 
     encoder = Counting(demonstrations.features.shape[-1], EncoderConfig(), torch.Generator())
-    symmetry = SignedPermutations(demonstrations, 0)
-    bank = EmbeddingBuffer(demonstrations, symmetry, sizes=(1, 4), timesteps=8, each=3, length=32)
-    bank.refresh(encoder, np.random.default_rng(0))
+    permutations = SignedPermutations(demonstrations, 0)
+    buffer = EmbeddingBuffer(permutations, shots=(1, 4), timesteps=8, each=3, length=32)
+    buffer.refresh(encoder, np.random.default_rng(0))
     assert sizes == [1, 4, 1]

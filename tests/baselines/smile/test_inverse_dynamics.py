@@ -1,6 +1,8 @@
-"""Actions inferred from transitions, with and without being told whose body moved."""
+"""Actions inferred from transitions, with and without seeing whose body moved."""
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 import pytest
@@ -21,35 +23,35 @@ def sample(rng: np.random.Generator, number: int) -> tuple[Transitions, np.ndarr
     return Transitions(states, actions, states + GAINS[tasks][:, None] * actions), tasks
 
 
-def fitted(told: int) -> tuple[InverseDynamics, float]:
+def fitted(sees: int) -> tuple[InverseDynamics, float]:
     """A model after 1500 updates, and its mean squared error on new transitions."""
     rng = np.random.default_rng(0)
-    model = InverseDynamics(2, 2, told, torch.Generator().manual_seed(0), hidden=64)
+    model = InverseDynamics(2, 2, sees, torch.Generator().manual_seed(0), hidden=64)
     for _ in range(1500):
         model.update(*sample(rng, 256))
-    drawn, tasks = sample(rng, 2000)
-    inferred = model.infer(drawn._replace(actions=None), tasks).actions
+    sampled, tasks = sample(rng, 2000)
+    inferred = model.infer(sampled._replace(actions=None), tasks).actions
     assert inferred is not None
-    assert drawn.actions is not None
-    return model, float((inferred - drawn.actions).square().mean())
+    assert sampled.actions is not None
+    return model, float((inferred - sampled.actions).square().mean())
 
 
-def test_told_the_body_it_finds_the_actions_and_untold_it_can_not() -> None:
-    _, told = fitted(2)
-    _, untold = fitted(0)
+def test_it_finds_the_actions_if_it_sees_the_body() -> None:
+    _, sees = fitted(2)
+    _, blind = fitted(0)
     # Uniform actions in ±0.9 have a variance of 0.27.
-    assert told < 0.005
-    assert untold > 0.05
+    assert sees < 0.005
+    assert blind > 0.05
 
 
-def test_it_goes_on_to_the_same_numbers_from_what_it_stored() -> None:
+def test_it_continues_to_the_same_numbers_from_its_state() -> None:
     model, _ = fitted(2)
     other = InverseDynamics(2, 2, 2, torch.Generator().manual_seed(1), hidden=64)
-    other.restore({name: tensor.clone() for name, tensor in model.tensors().items()})
-    drawn, tasks = sample(np.random.default_rng(5), 32)
+    other.load_state_dict(copy.deepcopy(model.state_dict()))
+    sampled, tasks = sample(np.random.default_rng(5), 32)
     for _ in range(3):
-        assert model.update(drawn, tasks) == other.update(drawn, tasks)
-    first, second = model.infer(drawn, tasks).actions, other.infer(drawn, tasks).actions
+        assert model.update(sampled, tasks) == other.update(sampled, tasks)
+    first, second = model.infer(sampled, tasks).actions, other.infer(sampled, tasks).actions
     assert first is not None
     assert second is not None
     assert torch.equal(first, second)
@@ -57,6 +59,6 @@ def test_it_goes_on_to_the_same_numbers_from_what_it_stored() -> None:
 
 def test_numbers_that_are_not_finite_stop_it() -> None:
     model = InverseDynamics(2, 2, 0, torch.Generator().manual_seed(0), hidden=8)
-    drawn, tasks = sample(np.random.default_rng(0), 4)
+    sampled, tasks = sample(np.random.default_rng(0), 4)
     with pytest.raises(DivergedError, match="inverse dynamics became nan"):
-        model.update(drawn._replace(next_states=drawn.next_states * torch.nan), tasks)
+        model.update(sampled._replace(next_states=sampled.next_states * torch.nan), tasks)

@@ -13,23 +13,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smile_bench.access import Access
-from smile_bench.baselines.smile.config import SMILeConfig
+from smile_bench.baselines.smile.config import DemonstrationConfig, SMILeConfig
+from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.baselines.smile.training import SMILe
-from smile_bench.learning.checkpoint import pack_module
 from smile_bench.learning.replay import Transitions
 from tests.helpers import synthetic
 from tests.helpers.small_smile import CONFIG, STATE_ONLY, stepped
 
+CLONING = DemonstrationConfig(bc_weight=5.0)
+
 
 def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor]:
-    dataset, config = synthetic.dataset(), replace(STATE_ONLY, imitation=5.0)
+    dataset, config = synthetic.dataset(), replace(STATE_ONLY, demonstrations=CLONING)
     for part in dataset.splits.values():
         change(part.actions)
     training = SMILe(config, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
     for _ in range(4):
         log = training.step()
     assert all(math.isfinite(value) for value in log.values())
-    return training.sac.tensors() | pack_module("discriminator", training.discriminator)
+    learner = training.reward_learner
+    networks = training.sac.policy, training.sac.critic, learner.discriminator, learner.encoder
+    return {
+        f"{k}.{name}": value
+        for k, network in enumerate(networks)
+        for name, value in network.state_dict().items()
+    }
 
 
 def test_state_only_never_touches_the_demonstrations_actions() -> None:
@@ -38,8 +46,14 @@ def test_state_only_never_touches_the_demonstrations_actions() -> None:
     assert all(torch.equal(value, blinded[name]) for name, value in weights.items())
 
 
-def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> None:
-    training = stepped(replace(STATE_ONLY, imitation=5.0, inverse_told=True))
+def test_the_inverse_dynamics_see_the_task_of_a_demonstration() -> None:
+    training = stepped(
+        replace(
+            STATE_ONLY,
+            demonstrations=CLONING,
+            inverse_dynamics=InverseDynamicsConfig(sees_task=True),
+        )
+    )
     model = training.inverse_dynamics
     # Weights that pass on whether the task is the second, and nothing else.
     seen = 2 * training.access.family.observation_size
@@ -59,26 +73,28 @@ def test_the_inverse_dynamics_are_told_the_task_of_what_is_demonstrated() -> Non
 def test_the_inverse_dynamics_are_updated_at_each_policy_update(
     updates: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = stepped(replace(STATE_ONLY, inverse_updates=updates))
+    training = stepped(replace(STATE_ONLY, inverse_dynamics=InverseDynamicsConfig(updates=updates)))
     made: list[float] = []
     update = training.inverse_dynamics.update
 
-    def recorded(drawn: Transitions, tasks: NDArray[np.int64]) -> float:
-        made.append(update(drawn, tasks))
+    def recorded(sampled: Transitions, tasks: NDArray[np.int64]) -> float:
+        made.append(update(sampled, tasks))
         return made[-1]
 
     monkeypatch.setattr(training.inverse_dynamics, "update", recorded)
     log = training.step()
-    policy_updates = STATE_ONLY.updates // STATE_ONLY.sac.policy_every
+    policy_updates = STATE_ONLY.updates_per_iteration // STATE_ONLY.sac.policy_every
     assert len(made) == updates * policy_updates
     assert log["losses/inverse_dynamics"] == made[-1]
 
 
-@pytest.mark.parametrize("config", [CONFIG, replace(STATE_ONLY, demonstrated=0.0)])
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, replace(STATE_ONLY, demonstrations=DemonstrationConfig(fraction=0.0, bc_weight=0.0))],
+)
 def test_where_no_action_is_inferred_the_inverse_dynamics_stay(config: SMILeConfig) -> None:
     training = stepped(config)
-    before = training.inverse_dynamics.tensors()
+    network = training.inverse_dynamics.network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
     assert "losses/inverse_dynamics" not in training.step()
-    after = training.inverse_dynamics.tensors()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -1,47 +1,63 @@
-"""SMILe's training: what sees what, what it resumes to, and what stops it."""
+"""SMILe's training: what it collects and samples, what it continues to, and what stops it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smile_bench.access import Access
-from smile_bench.baselines.smile.config import SMILeConfig
-from smile_bench.baselines.smile.discriminator import REWARDS
-from smile_bench.baselines.smile.training import SMILe
-from smile_bench.errors import DivergedError, InputError, UnknownNameError
-from smile_bench.learning.checkpoint import pack_module
+from smile_bench.baselines.imitation.augmentation import AugmentationConfig
+from smile_bench.baselines.smile.config import (
+    DemonstrationConfig,
+    DiscriminatorConfig,
+    SMILeConfig,
+)
+from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
+from smile_bench.baselines.smile.training import SMILe, make_trainer
+from smile_bench.errors import DivergedError, InputError
+from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
+from smile_bench.learning.replay import Transitions
 from tests.helpers import synthetic
-from tests.helpers.small_smile import CONFIG, DENSITY, ENCODER, STATE_ONLY, access, stepped
+from tests.helpers.small_smile import CONFIG, ENCODER, STATE_ONLY, access, stepped
+
+CLONING = DemonstrationConfig(bc_weight=5.0)
+
+
+def stored(training: SMILe, path: Path) -> bytes:
+    """A training's whole state as bytes."""
+    save_checkpoint(path, training.state_dict())
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
     "config",
     [
         CONFIG,
-        replace(STATE_ONLY, imitation=5.0),
-        replace(STATE_ONLY, imitation=5.0, inverse_told=True),
-        replace(DENSITY, episode_noise=0.5),
-        replace(CONFIG, return_steps=3, average=0.9, encoder=replace(ENCODER, changes=True)),
-        replace(CONFIG, imitation=5.0, imitation_iterations=4),
-        replace(STATE_ONLY, trimmed=0.1),
+        replace(STATE_ONLY, demonstrations=CLONING),
+        replace(
+            STATE_ONLY,
+            demonstrations=CLONING,
+            inverse_dynamics=InverseDynamicsConfig(sees_task=True, updates=2),
+        ),
+        replace(
+            CONFIG,
+            ema_decay=0.9,
+            encoder=replace(ENCODER, sees_changes=True),
+            sac=replace(CONFIG.sac, n_step=3),
+        ),
+        replace(CONFIG, demonstrations=replace(CLONING, bc_decay_iterations=4)),
+        replace(STATE_ONLY, augmentation=AugmentationConfig(outlier_fraction=0.1)),
     ],
-    ids=[
-        "plain",
-        "state-only",
-        "state-only, told",
-        "density",
-        "averaged",
-        "imitating at first",
-        "trimmed",
-    ],
+    ids=["plain", "state-only", "sees the task", "averaged", "cloning at first", "filtered"],
 )
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     config: SMILeConfig, tmp_path: Path
@@ -50,58 +66,65 @@ def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     logs = [whole.step() for _ in range(5)]
     assert any(name.startswith("validation/") for name in logs[3])
     cut = stepped(config, 3)
-    cut.save(tmp_path / "cut")
     resumed = SMILe(config, access(config))
-    resumed.load(tmp_path / "cut")
+    resumed.load_state_dict(cut.state_dict())
     assert [resumed.step(), resumed.step()] == logs[3:]
-    whole.save(tmp_path / "whole")
-    resumed.save(tmp_path / "resumed")
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+    assert stored(whole, tmp_path / "whole") == stored(resumed, tmp_path / "resumed")
 
 
-SHOWING = replace(CONFIG, episode_vectors=2, imitation=5.0, outcome=1.0, clamp=0.05, patience=4)
+PERMUTED = replace(
+    CONFIG,
+    augmentation=AugmentationConfig(permuted_width=2),
+    demonstrations=CLONING,
+    discriminator=DiscriminatorConfig(final_state_weight=1.0),
+    reward_clip=0.05,
+    stall_limit=4,
+)
 
 
-def showing(config: SMILeConfig = SHOWING) -> SMILe:
+def permuted(config: SMILeConfig = PERMUTED) -> SMILe:
     """A training on demonstrations that show a vector of two coordinates throughout."""
     return SMILe(config, Access(config.family, dataset=synthetic.showing_dataset()))
 
 
-def test_resuming_keeps_symmetries_and_how_long_episodes_were_hopeless(tmp_path: Path) -> None:
-    # log D is always below 0, so that every step is hopeless.
-    config = replace(SHOWING, reward="gail")
-    whole, cut, resumed = showing(config), showing(config), showing(config)
+def test_resuming_keeps_permutations_and_how_long_episodes_have_stalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut, resumed = permuted(), permuted(), permuted()
+    for training in (whole, cut, resumed):
+        learner = training.reward_learner
+        monkeypatch.setattr(learner, "stalled", lambda transitions, _: np.ones(3, np.bool_))
     logs = [whole.step() for _ in range(5)]
     for _ in range(3):
         cut.step()
-    assert cut.collector.hopeless_for.tolist() == [2, 2, 2]
-    cut.save(tmp_path / "cut")
-    resumed.load(tmp_path / "cut")
-    assert torch.equal(resumed.bank.matrices, cut.bank.matrices)
+    assert cut.collector.stalled_steps.tolist() == [2, 2, 2]
+    resumed.load_state_dict(cut.state_dict())
+    matrices = resumed.reward_learner.embeddings.matrices
+    assert torch.equal(matrices, cut.reward_learner.embeddings.matrices)
     assert [resumed.step(), resumed.step()] == logs[3:]
-    whole.save(tmp_path / "whole")
-    resumed.save(tmp_path / "resumed")
-    assert (tmp_path / "whole").read_bytes() == (tmp_path / "resumed").read_bytes()
+    assert stored(whole, tmp_path / "whole") == stored(resumed, tmp_path / "resumed")
 
 
-def test_the_policy_sees_states_as_the_code_beside_them_saw_its_context() -> None:
-    training = showing()
+def test_the_policy_sees_states_under_the_permutation_of_their_embedding() -> None:
+    training = permuted()
     for _ in range(2):
         training.step()
-    # The code tells its matrix.
-    training.bank.codes = training.bank.matrices.flatten(2)
+    # Each embedding tells its matrix.
+    buffer = training.reward_learner.embeddings
+    buffer.embeddings = buffer.matrices.flatten(2)
     columns = training.demonstrations.constant
     shown = torch.cat((training.demonstrations.states, training.demonstrations.next_states), 2)
-    replayed = training.replay.tensor()[..., columns].flatten(0, 1)
-    known = torch.cat((shown[..., columns].flatten(0, 2), replayed))
+    rows, observed = training.replay.state_dict()["rows"].flatten(0, 1), shown.shape[-1]
+    replayed = torch.cat((rows[:, :observed], rows[:, -observed:]))
+    known = torch.cat((shown[..., columns].flatten(0, 2), replayed[:, columns]))
     mean, scale = (
         torch.from_numpy(part)[columns]
-        for part in (training.normaliser.mean, training.normaliser.scale)
+        for part in (training.data.normaliser.mean, training.data.normaliser.scale)
     )
-    batch, imitation = training._policy_batch(), training._imitation()
-    assert imitation is not None
+    batch, cloning = training._policy_batch(), training._cloning()
+    assert cloning is not None
     turned = 0
-    for features in (batch.features, batch.next_features, imitation.features):
+    for features in (batch.features, batch.next_features, cloning.features):
         for row in features:
             matrix = row[-4:].view(2, 2)
             turned += not torch.equal(matrix, torch.eye(2))
@@ -110,55 +133,36 @@ def test_the_policy_sees_states_as_the_code_beside_them_saw_its_context() -> Non
     assert turned > 0
 
 
-@pytest.mark.parametrize("reward", ["airl", "gail"])
-def test_an_episode_is_hopeless_at_the_lowest_reward(
-    reward: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    training = showing(replace(SHOWING, reward=reward, clamp=2.0))
-    training.step()
-    asked = {}
-
-    def collect(steps: int, act: object, rng: object, hopeless: object, patience: int) -> None:
-        asked["hopeless"], asked["patience"] = hopeless, patience
-
-    monkeypatch.setattr(training.collector, "collect", collect)
-    training._collect(uniform=False)
-    assert asked["patience"] == 4
-    logits = torch.tensor([-5.0, -1.0, 5.0])
-    monkeypatch.setattr(training.discriminator, "forward", lambda x, codes: logits)
-    drawn = training.replay.sample(training.rng, np.arange(3))
-    assert asked["hopeless"](drawn).tolist() == [True, False, False]  # type: ignore[operator]
-
-
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     for name, stops in (("whole", (None,)), ("cut", (2, 4, None))):
         for stop in stops:
             training = SMILe(CONFIG, access())
             run(training, tmp_path / name, stop_after=stop)
-        training.save(tmp_path / f"{name}.safetensors")
+        stored(training, tmp_path / f"{name}.safetensors")
     whole, cut = (tmp_path / f"{name}.safetensors" for name in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
 
 
 def test_the_encoder_measures_changes_on_the_demonstrations() -> None:
-    training = SMILe(replace(CONFIG, encoder=replace(ENCODER, changes=True)), access())
+    training = SMILe(replace(CONFIG, encoder=replace(ENCODER, sees_changes=True)), access())
     shown = training.demonstrations
     spread = (shown.next_states - shown.states).flatten(0, 2).std(0).clamp(min=1e-3)
     torch.testing.assert_close(training.agent({}).members[0].encoder.change_scale, spread)
 
 
-def test_it_is_counted_what_it_uses() -> None:
+def test_everything_it_uses_is_counted() -> None:
     training = stepped(CONFIG, 3)
     counts = training.access.counts
     assert (counts.demonstrations, counts.expert_queries) == (12, 0)
-    assert counts.env_steps == 3 * 3 * CONFIG.steps
+    assert counts.env_steps == 3 * 3 * CONFIG.env_steps_per_iteration
     assert counts.validation_env_steps == 3 * 100
     recipe = training.agent({"command": "none"}).recipe
     assert recipe["access"]["env_steps"] == counts.env_steps
     assert recipe["settings"]["state_only"] is False
+    assert recipe["settings"]["discriminator"]["gradient_penalty"] == 4.0
 
 
-@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY, DENSITY])
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
 def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
     config: SMILeConfig, tmp_path: Path
 ) -> None:
@@ -166,8 +170,8 @@ def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
 
     class Poisoned(SMILe):
-        def load(self, path: Path) -> None:
-            super().load(path)
+        def load_state_dict(self, state: Mapping[str, Any]) -> None:
+            super().load_state_dict(state)
             self.replay._rows[:, :, 3] = torch.nan
 
     with pytest.raises(DivergedError, match="discriminator's loss became nan"):
@@ -179,92 +183,17 @@ def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
 
 
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
-    training = stepped(replace(CONFIG, imitation=1.0))
-    batch, imitation = training._policy_batch(), training._imitation()
-    assert imitation is not None
-    given = *batch, imitation.features, imitation.actions
+    training = stepped(replace(CONFIG, demonstrations=CLONING))
+    batch, cloning = training._policy_batch(), training._cloning()
+    assert cloning is not None
+    given = *batch, cloning.features, cloning.actions
     assert not any(column.requires_grad for column in given)
-    assert not training.bank.codes.requires_grad
-    before = pack_module("encoder", training.encoder)
+    assert not training.reward_learner.embeddings.embeddings.requires_grad
+    encoder = training.reward_learner.encoder
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
     training.sac.update_critic(batch)
-    training.sac.update_policy(batch.features, imitation)
-    after = pack_module("encoder", training.encoder)
-    assert all(torch.equal(value, after[name]) for name, value in before.items())
-
-
-@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY, DENSITY])
-def test_the_discriminators_loss_trains_the_encoder_and_leaves_the_policy(
-    config: SMILeConfig,
-) -> None:
-    training = stepped(config)
-    encoder, learner = pack_module("encoder", training.encoder), training.sac.tensors()
-    training._update_discriminator()
-    changed = pack_module("encoder", training.encoder)
-    first = "encoder.timestep.0.weight"
-    assert not torch.equal(encoder[first], changed[first])
-    after = training.sac.tensors()
-    assert all(torch.equal(value, after[name]) for name, value in learner.items())
-
-
-class LogPolicy(nn.Module):
-    """f(s, a) = log π(a | s, z): the reward whose density is the policy."""
-
-    def __init__(self, training: SMILe) -> None:
-        super().__init__()
-        self.policy, self.observed = training.sac.policy, training.access.family.observation_size
-        self.shift = nn.Parameter(torch.zeros(()))
-
-    def forward(self, transitions: Tensor, codes: Tensor) -> Tensor:
-        states, actions = transitions[:, : self.observed], transitions[:, self.observed :]
-        with torch.no_grad():
-            log_density = self.policy.log_prob(torch.cat((states, codes), -1), actions)
-        return log_density + self.shift
-
-    def input_gradients(self, transitions: Tensor, codes: Tensor) -> Tensor:
-        return torch.zeros_like(transitions)
-
-
-def test_no_gradient_of_the_density_form_goes_through_the_policy() -> None:
-    training = stepped(DENSITY)
-    drawn = training.demonstrations.sample(training.rng, np.array([0, 1]))
-    codes = training.bank.codes[:2, 0].clone().requires_grad_()
-    assert not training._log_policy(drawn, codes).requires_grad
-
-
-def test_the_density_form_is_undecided_where_the_policy_has_the_reward_s_density(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    training = stepped(replace(DENSITY, penalty=0.0))
-    training.discriminator = LogPolicy(training)  # type: ignore[assignment]
-    monkeypatch.setattr(training.reward_learner, "step", lambda loss: None)
-    log = training._update_discriminator()
-    # D = exp f / (exp f + π) = 1/2 everywhere: the loss is log 2 for either side.
-    assert log["losses/discriminator"] == pytest.approx(2.0 * math.log(2.0), abs=1e-5)
-
-
-@pytest.mark.parametrize("name", REWARDS)
-@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
-def test_the_reward_is_the_formula_of_the_logit(config: SMILeConfig, name: str) -> None:
-    training = stepped(replace(config, reward=name, reward_scale=3.0, clamp=0.05))
-    rng = np.random.default_rng(0)
-    drawn = training.replay.sample(rng, np.array([0, 1, 2, 2]))
-    codes = training.bank.codes[[0, 1, 2, 2], 0]
-    second = drawn.next_states if config.state_only else drawn.actions
-    assert second is not None
-    logits = training.discriminator(torch.cat((drawn.states, second), -1), codes)
-    expected = 3.0 * REWARDS[name](logits).clamp(-0.05, 0.05)
-    torch.testing.assert_close(training.reward(training._judged(drawn), codes), expected.detach())
-
-
-def test_rewards_are_scaled_to_their_running_deviation() -> None:
-    training = stepped()
-    training.reward.deviation = torch.tensor(0.5)
-    drawn = training.replay.sample(np.random.default_rng(0), np.array([0, 1, 2, 2]))
-    codes = training.bank.codes[[0, 1, 2, 2], 0]
-    assert drawn.actions is not None
-    logits = training.discriminator(torch.cat((drawn.states, drawn.actions), -1), codes).detach()
-    scale = 0.99 * 0.5 + 0.01 * float(logits.std())
-    torch.testing.assert_close(training.reward(training._judged(drawn), codes), logits / scale)
+    training.sac.update_policy(batch.features, cloning)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
 def test_transitions_lie_in_the_ring_of_their_task() -> None:
@@ -280,44 +209,35 @@ def test_transitions_lie_in_the_ring_of_their_task() -> None:
 
     environments.step = recorded  # type: ignore[method-assign]
     training.step()
-    assert len(seen) == CONFIG.steps
+    steps = CONFIG.env_steps_per_iteration
+    assert len(seen) == steps
+    normaliser = training.data.normaliser
     for task in range(3):
-        for k in (0, CONFIG.steps - 1):
+        for k in (0, steps - 1):
             before, actions, after = (array[task] for array in seen[k])
-            row = training.replay.tensor()[task, k].numpy()
-            expected = training.normaliser(before), actions, training.normaliser(after)
+            row = training.replay.state_dict()["rows"][task, k].numpy()
+            expected = normaliser(before), actions, normaliser(after)
             np.testing.assert_array_equal(row, np.concatenate(expected))
 
 
-def test_settings_that_can_not_be_trained_are_refused() -> None:
-    with pytest.raises(InputError, match="discrete actions"):
-        SMILe(SMILeConfig(family="SmileGridGoal-v0"), Access("SmileGridGoal-v0"))
-    with pytest.raises(InputError, match="do not fit an access"):
-        SMILe(CONFIG, access(STATE_ONLY))
-    with pytest.raises(UnknownNameError, match="Did you mean 'airl'"):
-        SMILe(replace(CONFIG, reward="arl"), access())
-    with pytest.raises(InputError, match="no state-only form"):
-        SMILe(replace(STATE_ONLY, density_form=True), access(STATE_ONLY))
-    for wrong in ({"imitation_iterations": -1}, {"inverse_updates": 0}, {"average": 1.0}):
-        with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*; give"):
-            SMILe(replace(CONFIG, **wrong), access())
-    with pytest.raises(InputError, match="offline track has no environments"):
-        SMILe(CONFIG, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset()))
-
-
 @pytest.mark.parametrize("config", [CONFIG, STATE_ONLY], ids=["state-action", "state-only"])
-def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
+def test_n_step_returns_are_those_of_the_learners_own_episodes(
     config: SMILeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = stepped(replace(config, return_steps=3, reward_scale=1.0), 3)
+    config = replace(config, sac=replace(config.sac, n_step=3), reward_scale=1.0)
+    training = stepped(config, 3)
     discount, observed = config.sac.discount, training.access.family.observation_size
-    # A reward that can be read off the state.
-    monkeypatch.setattr(training.reward, "raw", lambda judged, codes: judged[:, 0].tanh())
-    rows = training.replay.tensor()
+
+    def readable(transitions: Transitions, embeddings: Tensor) -> Tensor:
+        """A reward that can be read off the state."""
+        return transitions.states[:, 0].tanh()
+
+    monkeypatch.setattr(training.reward_learner, "_clipped_logits", readable)
+    rows = training.replay.state_dict()["rows"]
     lengths = set()
     for _ in range(30):
         batch = training._policy_batch()
-        shown = round(config.demonstrated * len(batch.rewards))
+        shown = round(config.demonstrations.fraction * len(batch.rewards))
         assert batch.continues[:shown].tolist() == [1.0] * shown
         for k in range(shown, len(batch.rewards)):
             state = batch.features[k, :observed]
@@ -333,32 +253,62 @@ def test_returns_of_several_steps_are_those_of_the_learners_own_episodes(
 
 
 @pytest.mark.parametrize("config", [CONFIG, STATE_ONLY], ids=["state-action", "state-only"])
-def test_what_is_far_from_the_other_demonstrations_is_never_shown(config: SMILeConfig) -> None:
+def test_outliers_of_the_demonstrations_are_never_shown(config: SMILeConfig) -> None:
     dataset = synthetic.dataset(length=40)
     shown = dataset.train.observations
     shown[:, 0, 35:] += 20.0
     access = Access(config.family, state_only=config.state_only, dataset=dataset)
-    training = SMILe(replace(config, trimmed=0.1), access)
-    assert training.trimming is not None
-    assert not training.trimming.kept(shown)[:, 0, 35:].any()
-    lowest = float(training.normaliser(shown[:, 0, 35:]).mean(-1).min())
+    filtered = replace(config, augmentation=AugmentationConfig(outlier_fraction=0.1))
+    training = SMILe(filtered, access)
+    outlier_filter = training.data.outlier_filter
+    assert outlier_filter is not None
+    assert not outlier_filter.kept(shown)[:, 0, 35:].any()
+    lowest = float(training.data.normaliser(shown[:, 0, 35:]).mean(-1).min())
     rows = np.arange(3).repeat(200)
-    drawn = training.demonstrations.sample(training.rng, rows)
-    assert float(drawn.states.mean(-1).max()) < lowest
+    sampled = training.demonstrations.sample(training.rng, rows)
+    assert float(sampled.states.mean(-1).max()) < lowest
     contexts, _ = training.demonstrations.sample_contexts(training.rng, rows, 1, 40)
-    observed = drawn.states.shape[-1]
+    observed = sampled.states.shape[-1]
     assert float(contexts[..., :observed].mean(-1).max()) < lowest
-    # What acts leaves the same out of its contexts.
-    assert training.agent({}).trimming is training.trimming
-    assert SMILe(config, access).agent({}).trimming is None
+    # The agent leaves the same out of its contexts.
+    assert training.agent({}).outlier_filter is outlier_filter
+    assert SMILe(config, access).agent({}).outlier_filter is None
 
 
-def test_imitation_fades_over_its_iterations() -> None:
-    training = SMILe(replace(CONFIG, imitation=8.0, imitation_iterations=4), access(CONFIG))
+def test_the_weight_of_cloning_falls_over_its_iterations() -> None:
+    fading = DemonstrationConfig(bc_weight=8.0, bc_decay_iterations=4)
+    training = SMILe(replace(CONFIG, demonstrations=fading), access(CONFIG))
     weights = []
     for _ in range(5):
-        imitation = training._imitation()
-        weights.append(imitation.weight if imitation else 0.0)
+        cloning = training._cloning()
+        weights.append(cloning.weight if cloning else 0.0)
         training.step()
     assert weights == [8.0, 6.0, 4.0, 2.0, 0.0]
-    assert training._imitation() is None
+    assert training._cloning() is None
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.75])
+def test_the_policy_used_for_evaluation_is_the_moving_average(decay: float) -> None:
+    training = SMILe(replace(CONFIG, ema_decay=decay), access())
+    mean: list[Tensor] = []
+    for _ in range(4):
+        training.step()
+        encoder, policy = training.reward_learner.encoder, training.sac.policy
+        latest = [*encoder.parameters(), *policy.parameters()]
+        pairs = zip(mean or latest, latest, strict=True)
+        mean = [decay * old + (1.0 - decay) * new.detach() for old, new in pairs]
+    acting = [p for network in training.agent({}).members[0] for p in network.parameters()]
+    for weights, expected, new in zip(acting, mean, latest, strict=True):
+        torch.testing.assert_close(weights, expected)
+        assert torch.equal(weights, new) is (decay == 0.0)
+
+
+def test_the_agent_bears_the_name_that_it_was_declared_under() -> None:
+    assert SMILe(CONFIG, access()).agent({}).name == "smile"
+    made = make_trainer(replace(CONFIG, members=2), access(), name="smile-paper")
+    assert made.agent({}).name == "smile-paper"
+
+
+def test_it_needs_environments() -> None:
+    with pytest.raises(InputError, match="offline track has no environments"):
+        SMILe(CONFIG, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset()))

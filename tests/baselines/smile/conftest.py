@@ -1,0 +1,13 @@
+"""What the tests of SMILe share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.small_smile import shrink
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks and buffers."""
+    shrink(monkeypatch)

@@ -1,0 +1,104 @@
+"""The reward learner: what its update trains, and the rewards that it gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from smile_bench.baselines.smile.config import DiscriminatorConfig, SMILeConfig
+from smile_bench.baselines.smile.training import SMILe
+from smile_bench.learning.replay import Transitions
+from tests.helpers.small_smile import CONFIG, STATE_ONLY, access, stepped
+
+ROWS = np.array([0, 1, 2, 2])
+
+
+def sampled(training: SMILe) -> tuple[Transitions, Tensor, Tensor]:
+    """Transitions, embeddings, and the discriminator's logits of them."""
+    transitions = training.replay.sample(np.random.default_rng(0), ROWS)
+    learner = training.reward_learner
+    embeddings = learner.embeddings.embeddings[ROWS, 0]
+    second = transitions.next_states if learner.config.state_only else transitions.actions
+    assert second is not None
+    logits = learner.discriminator(torch.cat((transitions.states, second), -1), embeddings)
+    return transitions, embeddings, logits.detach()
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
+def test_an_update_trains_the_encoder_and_leaves_the_policy(config: SMILeConfig) -> None:
+    training = stepped(config)
+    learner = training.reward_learner
+    before = learner.encoder.get_parameter("timestep.0.weight").detach().clone()
+    discriminator = learner.discriminator.get_parameter("layers.0.weight").detach().clone()
+    policy = {name: value.clone() for name, value in training.sac.policy.state_dict().items()}
+    log = learner.update(training.replay)
+    assert not torch.equal(before, learner.encoder.get_parameter("timestep.0.weight"))
+    assert not torch.equal(discriminator, learner.discriminator.get_parameter("layers.0.weight"))
+    after = training.sac.policy.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in policy.items())
+    assert 0.0 <= log["charts/discriminator_accuracy"] <= 1.0
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
+def test_the_reward_is_the_clipped_and_scaled_logit(config: SMILeConfig) -> None:
+    training = stepped(replace(config, reward_scale=3.0, reward_clip=0.05))
+    transitions, embeddings, logits = sampled(training)
+    rewards = training.reward_learner.rewards(transitions, embeddings, len(ROWS))
+    torch.testing.assert_close(rewards, 3.0 * logits.clamp(-0.05, 0.05))
+    assert (logits.abs() > 0.05).any()
+
+
+def test_rewards_are_divided_by_their_running_deviation() -> None:
+    training = stepped()
+    learner = training.reward_learner
+    learner.reward_deviation = torch.tensor(0.5)
+    transitions, embeddings, logits = sampled(training)
+    scale = 0.99 * 0.5 + 0.01 * float(logits[:3].std())
+    torch.testing.assert_close(learner.rewards(transitions, embeddings, 3), logits / scale)
+
+
+def test_a_step_has_stalled_at_the_lowest_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = stepped(replace(CONFIG, reward_clip=2.0))
+    transitions, embeddings, _ = sampled(training)
+    logits = torch.tensor([-5.0, -2.0, -1.0, 5.0])
+    learner = training.reward_learner
+    monkeypatch.setattr(learner.discriminator, "forward", lambda x, embeddings: logits)
+    assert learner.stalled(transitions, embeddings).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_negatives_is_demonstrations_of_other_tasks(share: float) -> None:
+    discriminator = DiscriminatorConfig(mismatched_negatives=share)
+    training = stepped(replace(CONFIG, discriminator=discriminator))
+    rows = np.repeat([0, 1, 2], 8)
+    negatives = training.reward_learner._negatives(rows, training.replay)
+    demonstrated = training.demonstrations.states.flatten(1, 2)
+    found = [
+        [bool((demonstrated[task] == state).all(-1).any()) for task in range(3)]
+        for state in negatives.states
+    ]
+    assert sum(map(any, found)) == round(share * len(rows))
+    # None is of its own task.
+    assert not any(found[k][row] for k, row in enumerate(rows))
+
+
+def test_contexts_leave_a_demonstration_for_its_final_state() -> None:
+    config = replace(CONFIG, discriminator=DiscriminatorConfig(final_state_weight=1.0))
+    made = SMILe(config, access(config))
+    seen: list[tuple[int, int]] = []
+    sample = made.demonstrations.sample_contexts
+
+    def watched(rng: np.random.Generator, tasks: np.ndarray, shots: int, steps: int) -> object:
+        features, held_out = sample(rng, tasks, shots, steps)
+        seen.append((shots, held_out.shape[1]))
+        return features, held_out
+
+    made.demonstrations.sample_contexts = watched  # type: ignore[method-assign,assignment]
+    made.step()
+    made.step()
+    assert seen
+    assert all(shots in (1,) and left == 3 for shots, left in seen)
