@@ -1,24 +1,29 @@
+"""Building datasets: reproducible, resumable, one clear error for what cannot be built."""
+
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from smile_bench.datasets import load_dataset
+from smile_bench.datasets import build, load_dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
 from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
 from smile_bench.envs import SPLITS, get_family, get_mujoco_family
 from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
+from smile_bench.io.files import write_atomically
 
-FAMILY = "SmileAntGoal-v0"
+FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 SMALL = BuildConfig(family=FAMILY, demonstrations=1, subsample=20)
 
 BUILD = """
@@ -61,7 +66,7 @@ def test_subsampling_keeps_every_twentieth_transition_from_a_random_start(built:
     assert train.timesteps.max() < 100
 
 
-def test_a_killed_build_goes_on_to_the_same_arrays(tmp_path: Path) -> None:
+def test_a_killed_build_continues_to_the_same_arrays(tmp_path: Path) -> None:
     path = tmp_path / "killed.h5"
     parts = tmp_path / "killed.h5.parts"
     process = subprocess.Popen([sys.executable, "-c", BUILD, str(path)])
@@ -95,18 +100,54 @@ def test_a_damaged_part_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
-    path = tmp_path / "ant.h5"
-    parts = tmp_path / "ant.h5.parts"
-    parts.mkdir()
-    (parts / "build.json").write_text("{}")
-    with pytest.raises(DatasetError, match="another configuration"):
-        build_dataset(SMALL, path)
-    assert (parts / "build.json").read_text() == "{}"
+    note = tmp_path / "ant.h5.parts" / "build.json"
+    note.parent.mkdir()
+    for text in ("{}", json.dumps({"recipe": asdict(replace(SMALL, variant="noisy"))})):
+        note.write_text(text)
+        with pytest.raises(DatasetError, match="another configuration"):
+            build_dataset(SMALL, tmp_path / "ant.h5")
+        assert note.read_text() == text
 
 
-def test_a_subsample_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="must divide the horizon 100"):
-        build_dataset(BuildConfig(family=FAMILY, demonstrations=1, subsample=30), tmp_path / "x")
+def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = BuildConfig.canonical(GRID, 2, variant="medium")
+    whole = build_dataset(config, tmp_path / "whole.h5")
+
+    def full(path: Path, content: bytes | str) -> None:
+        if path.name.startswith("test"):
+            raise OSError(28, "No space left on device")
+        write_atomically(path, content)
+
+    monkeypatch.setattr(build, "write_atomically", full)
+    with pytest.raises(DatasetError, match="make room"):
+        build_dataset(config, tmp_path / "cut.h5")
+    monkeypatch.setattr(build, "write_atomically", write_atomically)
+    monkeypatch.setattr(build, "calibrate", lambda _: pytest.fail("calibrated again"))
+    # A build that was begun before the variant was renamed continues, too.
+    note = tmp_path / "cut.h5.parts" / "build.json"
+    former = note.read_text().replace('"variant": "medium"', '"variant": "half"')
+    assert former != note.read_text()
+    note.write_text(former)
+    resumed = build_dataset(config, tmp_path / "cut.h5")
+    assert resumed.digest() == whole.digest()
+    assert resumed.attributes == whole.attributes
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"subsample": 30}, "must divide the horizon 100, got 30"),
+        ({"subsample": 0}, "must divide the horizon 100, got 0"),
+        ({"seed": -1}, "the seed must be at least 0, got -1"),
+        ({"demonstrations": 0}, "demonstrations must be at least 1, got 0"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused(
+    tmp_path: Path, setting: dict[str, int], message: str
+) -> None:
+    with pytest.raises(DatasetError, match=message):
+        build_dataset(replace(SMALL, **setting), tmp_path / "x")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_family_without_an_expert_is_named(
@@ -123,15 +164,10 @@ def test_a_family_without_an_expert_is_named(
 def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smile_bench.datasets import build
-    from smile_bench.io import files
-
-    real = files.write_atomically
-
     def full(path: Path, content: bytes | str) -> None:
         if path.name.startswith("validation"):
             raise OSError(28, "No space left on device")
-        real(path, content)
+        write_atomically(path, content)
 
     monkeypatch.setattr(build, "write_atomically", full)
     with pytest.raises(DatasetError, match="make room"):
@@ -143,7 +179,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_shipped_demonstrations_replay_to_the_stored_observations(split: str) -> None:
-    # Bit by bit where physics and machine are the file's; else closely, and not for long.
+    # Bit by bit with the file's MuJoCo and machine type; elsewhere a few steps within a tolerance.
     dataset, family = load_dataset(FAMILY), get_family(FAMILY)
     part = dataset.split(split)
     rng = np.random.default_rng(0)

@@ -17,7 +17,8 @@ def test_a_card_says_what_the_file_says(tmp_path: Path) -> None:
     write_card(dataset, tmp_path / "card.md", size=11_800_000)
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert dataset.digest() in text
-    assert "16 demonstrations a task, 100 transitions each (all kept), 11.8 MB" in text
+    assert "16 demonstrations per task with 100 transitions each (all kept), 11.8 MB" in text
+    assert "The task is to walk to a goal on a circle of radius 2 m. They are given by an" in text
     test = dataset.test.metrics["min_distance"].mean(axis=1)
     assert f"| test | 16 | {test.mean():.4g}, {test.max():.4g} |" in text
     assert (tmp_path / "card.png").read_bytes().startswith(b"\x89PNG")

@@ -44,7 +44,7 @@ def test_a_subsampled_dataset_replays_from_its_replay_actions(subsampled: Datase
 def test_an_observation_that_does_not_follow_from_the_actions_is_found(
     subsampled: Dataset,
 ) -> None:
-    # A task whose first kept transition is early: other machines compare ten steps only.
+    # A task whose first kept transition is early: other machines compare few steps only.
     task = int(subsampled.train.timesteps[:, 0, 0].argmin())
     observations = subsampled.train.observations.copy()
     observations[task, 0, 0, 5] += 0.01
