@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from smile_bench import deprecated
-from smile_bench.envs import all_families, get_family, register_families
+from smile_bench.envs import all_families, get_family, register_families, register_family
 
 if TYPE_CHECKING:
     from smile_bench.agents import Context
-    from smile_bench.baselines import load_agent
+    from smile_bench.baselines import load_agent, register_agent
     from smile_bench.datasets import load_dataset
     from smile_bench.protocol import Result, evaluate, read_result, verify_result
 
@@ -31,6 +31,8 @@ __all__ = [
     "load_agent",
     "load_dataset",
     "read_result",
+    "register_agent",
+    "register_family",
     "verify_result",
 ]
 
@@ -41,6 +43,7 @@ _LAZY = {
     "load_agent": "smile_bench.baselines",
     "load_dataset": "smile_bench.datasets",
     "read_result": "smile_bench.protocol",
+    "register_agent": "smile_bench.baselines",
     "verify_result": "smile_bench.protocol",
 }
 

@@ -1,17 +1,19 @@
 """Families of tasks, their environments and the batched simulator below them."""
 
-from smile_bench.envs.family import SPLITS, Family, Metric, Task
+from smile_bench.envs.family import SPLITS, DatasetRecipe, Family, Metric, Task
 from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.envs.registry import (
     all_families,
     get_family,
     get_mujoco_family,
     register_families,
+    register_family,
 )
 from smile_bench.links import follow_link
 
 __all__ = [
     "SPLITS",
+    "DatasetRecipe",
     "Family",
     "Metric",
     "MujocoFamily",
@@ -20,6 +22,7 @@ __all__ = [
     "get_family",
     "get_mujoco_family",
     "register_families",
+    "register_family",
 ]
 
 follow_link(__name__, "smile_bench.envs")

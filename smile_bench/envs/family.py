@@ -6,34 +6,26 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs import declaration
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = [
-    "OBSERVATION_BOUND",
-    "SPLITS",
-    "DatasetRecipe",
-    "Family",
-    "Metric",
-    "Task",
-]
+__all__ = ["OBSERVATION_BOUND", "SPLITS", "DatasetRecipe", "Family", "Metric", "Task"]
 
 
 SPLITS = ("train", "validation", "test")
-"""Meta-train, meta-validation and meta-test; no task stands in two of them."""
+"""Meta-train, meta-validation and meta-test. Each task belongs to one of them."""
 
 OBSERVATION_BOUND = 1e6
-"""Bound of every observed coordinate; the physics stays orders of magnitude inside."""
+"""Bound of every observed number. Simulations stay orders of magnitude below it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +33,27 @@ class Task:
     """One task of a family, as ``env.unwrapped.task`` shows it."""
 
     family: str
+    """The family's id."""
     split: str
+    """One of :data:`SPLITS`."""
     index: int
-    """Position in the split's task table; -1 for a task outside the tables."""
+    """Row in the split's task table; -1 for a task outside the tables."""
     parameters: tuple[float, ...]
+    """The row, P numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A number that an episode is judged by."""
+    """A number that measures an episode."""
 
     name: str
+    """Its key in ``info``."""
     description: str
+    """What it measures, for tables."""
     unit: str
+    """Its unit; empty for a plain number."""
     higher_is_better: bool
+    """Whether a larger value is better."""
 
     def worst(self, values: FloatArray) -> float:
         """The worst of some values of the metric."""
@@ -63,60 +62,101 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRecipe:
-    """How the family's canonical dataset is made from its expert."""
+    """How the family's canonical dataset is made from its expert.
+
+    Raises:
+        InputError: a count below 1, or a noise scale that is negative or not finite.
+    """
 
     expert: str
-    """Name of the expert whose weights are shipped."""
+    """File name of the expert's weights, without ending."""
     demonstrations: int
     """Demonstrations per task."""
     subsample: int
-    """Every how many control steps a transition is kept; 1 keeps all."""
+    """Every k-th control step is kept as a transition; 1 keeps all."""
     noise: float = 0.2
-    """Scale of the noise of noisy demonstrations, such that they stay like the expert's: standard
-    deviation of Gaussian noise on torques, or probability that a choice is drawn anew."""
+    """Scale of the action noise in noisy demonstrations, small enough that they resemble the
+    expert's. In a ``Box`` space it is the standard deviation of Gaussian noise. In a ``Discrete``
+    space it is the probability that an action is replaced by a random one."""
+
+    def __post_init__(self) -> None:
+        declaration.require_counts(
+            f"the dataset of {self.expert!r}",
+            demonstrations=self.demonstrations,
+            subsample=self.subsample,
+        )
+        if not (np.isfinite(self.noise) and self.noise >= 0.0):
+            raise InputError(
+                f"the noise of a dataset is a scale, finite and at least 0, got {self.noise!r}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family(ABC):
-    """A family of tasks, whatever its physics.
+    """A family of tasks, whatever its physics: the one declaration of everything about it.
 
-    What the rest of the suite needs to know: task tables, horizon, metrics, spaces, and how to
-    make a simulator. A new physics subclasses it; :class:`MujocoFamily` is the one over bodies.
+    Each physics has a subclass with a simulator and a renderer. A declaration is an instance: it
+    gives the task tables, the horizon and the metrics. Modules in ``smile_bench.envs.families``
+    are found by themselves; a family of your own is added by
+    :func:`smile_bench.envs.register_family`.
+
+    Raises:
+        InputError: a part is missing or does not fit the others. The message names the part and
+            the fix.
     """
 
     id: str
+    """Gymnasium's id, with its version: ``"SmileAntGoal-v0"``. It names the family's files."""
     title: str
+    """A name for headings."""
     summary: str
     """One sentence for tables."""
     parameter_names: tuple[str, ...]
+    """Names of the P numbers that define a task."""
     tasks: Mapping[str, FloatArray]
-    """Frozen task tables: split to parameters (number of tasks, P)."""
+    """Frozen task tables: split to parameters (number of tasks, P). Copied and made read-only."""
     horizon: int
-    """Control steps per episode; no episode ends earlier."""
+    """Control steps per episode. No episode ends earlier."""
     metrics: tuple[Metric, ...]
-    """The primary metric first."""
+    """The primary metric first. ``info`` holds each under its name."""
     context_sizes: tuple[int, ...]
-    """Numbers of demonstrations that a context may hold."""
+    """Numbers of demonstrations that a context may hold, in rising order."""
     evaluation_episodes: int
     """Episodes per meta-test task in the protocol."""
     dataset_recipe: DatasetRecipe
+    """How the canonical dataset is made."""
+    data: Path | None = None
+    """Folder of the family's own files (dataset ``ID.h5`` with ``manifest.json``, protocol
+    ``ID.json`` and ``ID.safetensors``, expert weights), where they do not ship with smile-bench."""
 
     blind_is_base_policy: ClassVar[bool] = False
-    """Whether the task-blind reference is a policy that knows the unmodified body only."""
+    """Whether the task-blind reference is a policy trained on the unmodified dynamics only."""
     constants: ClassVar[Mapping[str, float]] = {}
-    """Numbers of rewards and metrics that enter the protocol's version."""
+    """Numbers in rewards and metrics. The protocol's version covers them."""
     entry_point: ClassVar[str]
-    """The scalar environment, as Gymnasium's registry wants it."""
+    """The scalar environment, as ``module:attribute``."""
     vector_entry_point: ClassVar[str] = "smile_bench.envs.vector:SmileVectorEnv"
+    """The vectorised environment likewise."""
     simulator_entry_point: ClassVar[str]
-    """The batched simulator as ``module:attribute``; called with the family, ``num_envs`` and
-    ``threads``. A string, so that a declaration imports no physics."""
+    """The batched simulator likewise. It is called with the family, ``num_envs`` and ``threads``.
+    A string, so that declaring a family does not import its physics."""
     renderer_entry_point: ClassVar[str]
-    """The renderer likewise; called with the family, ``width`` and ``height``."""
+    """The renderer likewise. It is called with the family, ``width`` and ``height``."""
 
     def __post_init__(self) -> None:
-        for split in SPLITS:
-            self.tasks[split].setflags(write=False)
+        declaration.require_id(self.id)
+        entry_points = ("entry_point", "simulator_entry_point", "renderer_entry_point")
+        declaration.require_attributes(self.id, self, entry_points)
+        declaration.require_names(self.id, "parameter_names", self.parameter_names)
+        declaration.require_names(self.id, "metrics", [metric.name for metric in self.metrics])
+        declaration.require_counts(
+            self.id, horizon=self.horizon, evaluation_episodes=self.evaluation_episodes
+        )
+        declaration.require_context_sizes(
+            self.id, self.context_sizes, self.dataset_recipe.demonstrations
+        )
+        tables = declaration.task_tables(self.id, self.tasks, SPLITS, len(self.parameter_names))
+        object.__setattr__(self, "tasks", tables)
 
     @property
     def metric(self) -> Metric:
@@ -129,9 +169,15 @@ class Family(ABC):
         """Length of an observation."""
 
     @property
+    def observation_space(self) -> spaces.Box:
+        """The observation space of one environment, ``Box((observation_size,), float64)``."""
+        shape = (self.observation_size,)
+        return spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
+
+    @property
     @abstractmethod
     def state_size(self) -> int:
-        """Length of an initial state."""
+        """S: length of an initial state."""
 
     @property
     @abstractmethod
@@ -145,9 +191,9 @@ class Family(ABC):
 
     @property
     def action_size(self) -> int:
-        """A: columns of an action as simulators take and datasets store it.
+        """A: columns of an action in simulators and datasets.
 
-        A ``Box`` action is its own row; a ``Discrete(n)`` one is a one-hot row of length n.
+        A ``Box`` action is its own row. A ``Discrete(n)`` action is a one-hot row of length n.
         """
         space = self.action_space
         return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape))  # type: ignore[arg-type]
@@ -160,7 +206,7 @@ class Family(ABC):
     @property
     @abstractmethod
     def physics(self) -> Mapping[str, Any]:
-        """Facts of the physics that enter the protocol's version, as JSON-able data."""
+        """Facts of the physics, as JSON-able data. The protocol's version covers them."""
 
     def make_simulator(self, num_envs: int, *, threads: int | None = None) -> BatchSimulator:
         """Make a batched simulator of N episodes.
@@ -182,7 +228,7 @@ class Family(ABC):
         return renderer
 
     def require_states(self, states: Any, batch: tuple[int, ...]) -> FloatArray:
-        """Initial states as a new array (*batch, S).
+        """Check initial states, and return them as a new array (*batch, S).
 
         Raises:
             InputError: states of another shape or type, or not finite.
@@ -199,17 +245,17 @@ class Family(ABC):
         return np.array(given, np.float64)
 
     def action_rows(self, actions: Any, num_envs: int) -> NDArray[Any]:
-        """Actions of N Gymnasium environments in the form that simulators take, (N, A).
+        """Turn actions of N Gymnasium environments into the rows that simulators take, (N, A).
 
         Raises:
-            InputError: actions that the action space does not have.
+            InputError: actions outside the action space.
         """
         return np.asarray(actions)
 
     def admissible(self, actions: NDArray[Any]) -> Float32Array:
-        """The actions (N, A) that continuous outputs (N, A) in [-1, 1] stand for.
+        """Turn continuous outputs (N, A) in [-1, 1] into action rows (N, A).
 
-        As they are in a ``Box``; one-hot at the largest in a ``Discrete`` space.
+        A ``Box`` takes them as they are; a ``Discrete`` space takes the largest, one-hot.
         """
         if isinstance(self.action_space, spaces.Discrete):
             eye = np.eye(self.action_size, dtype=np.float32)
@@ -218,13 +264,13 @@ class Family(ABC):
         return np.asarray(actions, np.float32)
 
     def random_actions(self, rng: np.random.Generator, num_envs: int) -> FloatArray:
-        """Uniformly drawn actions (N, A) in the form that simulators take."""
+        """Sample uniform action rows (N, A)."""
         if isinstance(self.action_space, spaces.Discrete):
             return np.eye(self.action_size)[rng.integers(self.action_size, size=num_envs)]
         return rng.uniform(-1.0, 1.0, (num_envs, self.action_size))
 
     def computed_expert(self) -> PrivilegedPolicy | None:
-        """The expert, where it is computed from the task rather than trained; else None."""
+        """The expert where it is computed from the task, None where it is trained."""
         return None
 
     def task(self, split: str, index: int) -> Task:
@@ -243,7 +289,7 @@ class Family(ABC):
         return Task(family=self.id, split=split, index=int(index), parameters=row)
 
     def table(self, split: str) -> FloatArray:
-        """The task parameters of a split, (number of tasks, P).
+        """The task parameters of a split, (number of tasks, P), read-only.
 
         Raises:
             UnknownNameError: no such split.

@@ -17,11 +17,11 @@ class Step(NamedTuple):
     """One control step of N episodes."""
 
     time: int
-    """Control steps that this call took before it."""
+    """How many control steps this call took before."""
     observations: FloatArray
     """What the policy saw, (N, observation_size)."""
     actions: NDArray[Any]
-    """What it did, (N, action_size)."""
+    """What it chose, (N, action_size)."""
     result: StepResult
     """Rewards, info and metric state afterwards."""
 
@@ -31,13 +31,16 @@ def rollout(
 ) -> Iterator[Step]:
     """Step a batch of episodes, and yield after every control step.
 
-    What the caller does between two steps, such as putting episodes into another state, is seen by
-    the next one.
+    The caller may change the simulator between two steps, for instance put episodes into another
+    state: the next step starts from there.
 
     Args:
         simulator: its episodes have begun.
-        act: observations (N, observation_size) to actions (N, action_size).
-        steps: how many control steps.
+        act: maps observations (N, observation_size) to actions (N, action_size).
+        steps: how many control steps to take.
+
+    Yields:
+        The steps.
 
     Raises:
         InputError, SimulationError: as the simulator's ``step``.

@@ -1,4 +1,4 @@
-"""What every physics offers to the suite: a batched simulator, pictures, perhaps an expert."""
+"""What every physics offers to the suite: a batched simulator, a renderer, perhaps an expert."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ __all__ = ["BatchSimulator", "PrivilegedPolicy", "Renderer", "StepResult", "samp
 
 
 class StepResult(NamedTuple):
-    """What a family makes of a control step."""
+    """What a control step gives, in N episodes."""
 
     rewards: FloatArray
     """Task reward, (N,)."""
     info: dict[str, FloatArray]
     """Gymnasium's ``v5`` keys and every metric of the episode so far, each (N,)."""
     metric_state: FloatArray
-    """The new metric state, (N, M)."""
+    """What the metrics remember of the episodes so far, (N, M)."""
 
 
 class BatchSimulator(Protocol):
-    """N episodes of a family in lockstep: what every physics offers to the suite.
+    """N episodes of a family in lockstep.
 
     Deterministic: an episode follows from its task, its initial state and its actions.
     """
 
     num_envs: int
+    """N."""
     parameters: FloatArray
     """Task of each episode, (N, P)."""
     steps: IntArray
@@ -41,40 +42,46 @@ class BatchSimulator(Protocol):
         """Seconds (N,) since each episode began."""
 
     def set_tasks(self, parameters: FloatArray) -> None:
-        """Give every environment its task (N, P); episodes must be reset afterwards."""
+        """Give every environment its task (N, P). Reset the episodes afterwards."""
 
     def sample_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
-        """Draw an initial state (S,) for task parameters (P,)."""
+        """Sample an initial state (S,) for task parameters (P,)."""
 
     def reset(self, states: FloatArray, ids: IntArray | None = None) -> None:
-        """Begin the episodes ``ids`` in initial states (len(ids), S)."""
+        """Begin the episodes ``ids``, by default all, in initial states (len(ids), S)."""
 
     def observe(self) -> FloatArray:
         """Observations (N, observation_size), a new array."""
 
     def positions(self) -> dict[str, FloatArray]:
-        """What ``info`` says of where every episode is, each (N,)."""
+        """The position keys of ``info``, each (N,)."""
 
     def state(self) -> FloatArray:
-        """Where every episode is, (N, W), a new array: what the physics moves."""
+        """The state that the physics moves, (N, W), a new array."""
 
     def set_state(self, states: FloatArray) -> None:
-        """Put every episode elsewhere (N, W); metrics so far and steps taken stay."""
+        """Put every episode into a state (N, W). Metrics so far and steps taken stay."""
 
     def snapshot(self) -> FloatArray:
-        """Everything that continues the episodes, (N, Z), for :meth:`restore`."""
+        """All that :meth:`restore` needs to continue the episodes, (N, Z), a new array."""
 
     def restore(self, snapshot: FloatArray) -> None:
-        """Continue all episodes from what :meth:`snapshot` returned."""
+        """Continue all episodes from what :meth:`snapshot` returned, in the same tasks."""
 
     def step(self, actions: NDArray[Any], active: BoolArray | None = None) -> StepResult:
-        """Take one control step with actions (N, action_size) where ``active`` (N,)."""
+        """Take one control step.
+
+        Args:
+            actions: (N, action_size).
+            active: which environments (N,) take the step, all by default. The others keep their
+                state, and their rows of the result mean nothing.
+        """
 
 
 def sample_starts(
     simulator: BatchSimulator, rng: np.random.Generator, parameters: FloatArray
 ) -> FloatArray:
-    """Draw initial states (N, S) for tasks (N, P), one after the other from one generator."""
+    """Sample initial states (N, S) for tasks (N, P), one after the other from one generator."""
     return np.stack([simulator.sample_start(rng, row) for row in parameters])
 
 
@@ -85,19 +92,19 @@ class Renderer(Protocol):
         """The picture (height, width, 3) of one episode."""
 
     def close(self) -> None:
-        """Free what drawing needed."""
+        """Free what drawing needs."""
 
 
 class PrivilegedPolicy(Protocol):
-    """A policy that is told the task: trained weights, or computed from the family."""
+    """A policy that sees the task: trained weights, or computed from the family."""
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """How it came about: ``command`` and ``seconds`` at least."""
+        """How it was made: ``command`` and ``seconds`` at least."""
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """The numbers that define it; their digest is its identity."""
+        """The numbers that define it. Their digest identifies it."""
 
     def act(
         self,
@@ -107,5 +114,5 @@ class PrivilegedPolicy(Protocol):
     ) -> Float32Array:
         """Actions (N, action_size) for observations (N, O) in tasks (N, P).
 
-        A policy that draws its actions draws them from ``rng``.
+        A stochastic policy samples them from ``rng``.
         """

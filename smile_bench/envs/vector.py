@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.envs.mujoco.mujoco_env import DEFAULT_SIZE
 from gymnasium.utils import EzPickle, seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray
 from smile_bench.envs.family import Task
-from smile_bench.envs.mujoco.env import observation_space
 from smile_bench.envs.registry import get_family
 from smile_bench.envs.simulation import Renderer
+from smile_bench.envs.vector_info import masked_info, replaced_info, with_final
 from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
 
 __all__ = ["SmileVectorEnv"]
@@ -24,6 +23,8 @@ __all__ = ["SmileVectorEnv"]
 
 RENDER_MODES = ["rgb_array"]
 RESET_OPTIONS = ("reset_mask", "states", "tasks")
+PICTURE_SIZE = 480
+"""Width and height of a picture in pixels, as in Gymnasium's MuJoCo environments."""
 
 
 class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle):
@@ -36,17 +37,17 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         family: the family's id.
         num_envs: N.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        tasks: the task index of each environment, by default i modulo the number of tasks.
+        tasks: the task index of each environment; by default i modulo the number of tasks.
         autoreset_mode: one of Gymnasium's; next-step by default.
         render_mode: None or ``"rgb_array"``.
         threads: native threads, by default one per available processor.
         max_episode_steps: horizon, by default the family's.
-        width: of a rendered picture, in pixels.
-        height: of a rendered picture, in pixels.
+        width: of a picture, in pixels.
+        height: of a picture, in pixels.
 
-    ``reset`` takes the options ``"reset_mask"`` (N,) as Gymnasium, ``"tasks"`` (N,) to change every
-    task, and ``"states"`` (N, S) for the initial states. The masks in infos are shared between
-    steps and read-only.
+    ``reset`` takes three options: ``"reset_mask"`` (N,) as in Gymnasium, ``"tasks"`` (N,) to change
+    the task of every environment, and ``"states"`` (N, S) to set the initial states. The masks in
+    infos are read-only and shared between steps.
 
     Raises:
         UnknownNameError: no such family, split, task, autoreset or render mode.
@@ -65,8 +66,8 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         render_mode: str | None = None,
         threads: int | None = None,
         max_episode_steps: int | None = None,
-        width: int = DEFAULT_SIZE,
-        height: int = DEFAULT_SIZE,
+        width: int = PICTURE_SIZE,
+        height: int = PICTURE_SIZE,
     ) -> None:
         EzPickle.__init__(
             self,
@@ -103,12 +104,12 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             "render_fps": round(1.0 / self.family.control_seconds),
             "autoreset_mode": self.autoreset_mode,
         }
-        self.single_observation_space = observation_space(self.family)
+        self.single_observation_space = self.family.observation_space
         self.single_action_space = self.family.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.simulator: Any = self.family.make_simulator(num_envs, threads=threads)
-        """The batched simulator; which it is depends on the family's physics."""
+        """The batched simulator of the family's physics."""
         self._all: BoolArray = np.ones(num_envs, np.bool_)
         self._all.setflags(write=False)
         self._ended: BoolArray = np.zeros(num_envs, np.bool_)
@@ -123,7 +124,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """One generator an environment."""
+        """One generator per environment."""
         return tuple(self._rngs())
 
     @property
@@ -141,7 +142,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         """Begin episodes.
 
         Args:
-            seed: None, an int (environment i gets ``seed + i``), or one seed an environment.
+            seed: None, an int (environment i gets ``seed + i``), or one seed per environment.
             options: see the class.
 
         Raises:
@@ -173,12 +174,12 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
 
         Raises:
             InputError: actions of another shape or not finite, or episodes that are over and were
-                not reset; nothing has moved.
+                not reset. Nothing has moved.
             SimulationError: a state is not finite.
         """
         actions = self.family.action_rows(actions, self.num_envs)
         simulator = self.simulator
-        # In next-step mode these are reset now, whatever the action.
+        # In next-step mode these are reset now, and their actions do not matter.
         ended = self._ended if self._some_ended else None
         if ended is None:
             result = simulator.step(actions)
@@ -192,14 +193,14 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             result = simulator.step(actions, active=~ended)
         rewards = result.rewards
         truncations = simulator.steps >= self.horizon
-        info = self._with_masks(result.info, self._all)
+        info = masked_info(result.info, self._all, everywhere=True)
         if ended is not None:
             rewards[ended], truncations[ended] = 0.0, False
-            info = self._merge(info, self._begin(ended), ended)
+            info = replaced_info(info, self._begin(ended), ended, self._all)
         self._ended, self._some_ended = truncations, bool(np.count_nonzero(truncations))
         if self._some_ended and self.autoreset_mode is AutoresetMode.SAME_STEP:
-            info = self._final(info, simulator.observe(), truncations)
-            info = self._merge(info, self._begin(truncations), truncations)
+            info = with_final(info, simulator.observe(), truncations)
+            info = replaced_info(info, self._begin(truncations), truncations, self._all)
         terminations = np.zeros(self.num_envs, np.bool_)
         return simulator.observe(), rewards, terminations, truncations.copy(), info
 
@@ -221,7 +222,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
     def _set_tasks(self, tasks: Sequence[int]) -> None:
         if np.ndim(tasks) != 1:
             raise InputError(
-                f"tasks must be a sequence of {self.num_envs} indices, one an environment, "
+                f"tasks must be a sequence of {self.num_envs} indices, one per environment, "
                 f"got {tasks!r}."
             )
         if len(tasks) != self.num_envs:
@@ -234,9 +235,9 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
 
     def _rngs(self) -> list[np.random.Generator]:
         if self._generators is None:
-            drawn = [seeding.np_random() for _ in range(self.num_envs)]
-            self._generators = [generator for generator, _ in drawn]
-            self._seeds = [seed for _, seed in drawn]
+            seeded = [seeding.np_random() for _ in range(self.num_envs)]
+            self._generators = [generator for generator, _ in seeded]
+            self._seeds = [seed for _, seed in seeded]
         return self._generators
 
     def _seed(self, seed: int | Sequence[int | None] | None, mask: BoolArray) -> None:
@@ -267,7 +268,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.simulator.reset(chosen, ids)
         self._ended = self._ended & ~mask
         self._some_ended = bool(self._ended.any())
-        return self._with_masks(self.simulator.positions(), mask)
+        return masked_info(self.simulator.positions(), mask, everywhere=mask is self._all)
 
     def _checked_mask(self, mask: Any) -> BoolArray:
         if mask is None:
@@ -284,45 +285,3 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
                 f"least one True, got {mask!r}."
             )
         return mask
-
-    def _with_masks(self, values: dict[str, FloatArray], mask: BoolArray) -> dict[str, Any]:
-        """Gymnasium's form of vector infos: zeros outside the mask, ``_key`` tells where."""
-        full = mask is self._all or bool(mask.all())
-        info: dict[str, Any] = {}
-        for key, array in values.items():
-            info[key] = array if full else np.where(mask, array, 0.0)
-            info[f"_{key}"] = mask
-        return info
-
-    def _merge(
-        self, stepped: dict[str, Any], fresh: dict[str, Any], mask: BoolArray
-    ) -> dict[str, Any]:
-        """Replace the infos of the environments in a mask by those of their reset."""
-        merged = {}
-        for key, array in stepped.items():
-            if key.startswith(("_", "final_")):
-                continue
-            kept = ~mask
-            if key in fresh:
-                merged[key], merged[f"_{key}"] = np.where(mask, fresh[key], array), self._all
-            elif kept.any():
-                merged[key], merged[f"_{key}"] = np.where(mask, 0.0, array), kept
-        for key in ("final_obs", "_final_obs", "final_info", "_final_info"):
-            if key in stepped:
-                merged[key] = stepped[key]
-        return merged
-
-    def _final(
-        self, info: dict[str, Any], observations: FloatArray, mask: BoolArray
-    ) -> dict[str, Any]:
-        final_obs = np.full(self.num_envs, None, dtype=object)
-        for i in np.flatnonzero(mask):
-            final_obs[i] = observations[i]
-        values = {key: array for key, array in info.items() if not key.startswith("_")}
-        return {
-            **info,
-            "final_obs": final_obs,
-            "_final_obs": mask.copy(),
-            "final_info": self._with_masks(values, mask.copy()),
-            "_final_info": mask.copy(),
-        }

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from smile_bench import all_families
-from smile_bench.envs import MujocoFamily
-
-BODIES = [family for family in all_families().values() if isinstance(family, MujocoFamily)]
+from smile_bench.envs import Family, all_families
 
 
-@pytest.fixture(params=BODIES, ids=lambda family: family.id)
-def family(request: pytest.FixtureRequest) -> MujocoFamily:
-    """Each family over a MuJoCo body in turn."""
-    family: MujocoFamily = request.param
+@pytest.fixture(params=list(all_families().values()), ids=lambda family: family.id)
+def family(request: pytest.FixtureRequest) -> Family:
+    """Each family in turn, whatever its physics."""
+    family: Family = request.param
     return family

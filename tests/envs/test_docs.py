@@ -8,16 +8,9 @@ from typing import Any
 
 import pytest
 
-from smile_bench.envs import SPLITS, Family, MujocoFamily, all_families
+from smile_bench.envs import SPLITS, Family, MujocoFamily
 
 PAGE = Path(__file__).parents[2] / "docs" / "environments.md"
-
-
-@pytest.fixture(params=list(all_families().values()), ids=lambda family: family.id)
-def family(request: pytest.FixtureRequest) -> Family:
-    """Each family in turn, whatever its physics."""
-    family: Family = request.param
-    return family
 
 
 @pytest.fixture

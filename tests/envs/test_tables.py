@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smile_bench import all_families, get_family
+from smile_bench import get_family
 from smile_bench.envs import SPLITS, Family
 from smile_bench.envs.tables import load_table
 
@@ -21,13 +21,6 @@ COUNTS = {
     "SmileAntLinearClassification-v0": (64, 16, 32),
     "SmileGridGoal-v0": (64, 16, 24),
 }
-
-
-@pytest.fixture(params=list(all_families().values()), ids=lambda family: family.id)
-def family(request: pytest.FixtureRequest) -> Family:
-    """Each family in turn, whatever its physics."""
-    family: Family = request.param
-    return family
 
 
 def test_counts(family: Family) -> None:

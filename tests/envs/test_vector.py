@@ -12,12 +12,20 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
-from smile_bench.envs import MujocoFamily
+from smile_bench.envs import MujocoFamily, all_families
 from smile_bench.envs.vector import SmileVectorEnv
 from smile_bench.errors import InputError, UnknownNameError
 
 TASKS = [0, 3, 1, 3, 2]
 HORIZON = 6
+BODIES = [family for family in all_families().values() if isinstance(family, MujocoFamily)]
+
+
+@pytest.fixture(params=BODIES, ids=lambda family: family.id)
+def family(request: pytest.FixtureRequest) -> MujocoFamily:
+    """Each family over a MuJoCo body in turn."""
+    family: MujocoFamily = request.param
+    return family
 
 
 def assert_same(given: Any, expected: Any, where: str = "") -> None:
@@ -51,7 +59,7 @@ def make_scalar(family: MujocoFamily, mode: str) -> SyncVectorEnv[Any, Any]:
     return SyncVectorEnv(makers, autoreset_mode=mode)
 
 
-def draw_actions(family: MujocoFamily, steps: int, seed: int = 0) -> np.ndarray[Any, Any]:
+def sample_actions(family: MujocoFamily, steps: int, seed: int = 0) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(seed)
     shape = (steps, len(TASKS), family.body.actions)
     return rng.uniform(-1.0, 1.0, shape).astype(np.float32)
@@ -66,7 +74,7 @@ def test_equals_scalar_environments(family: MujocoFamily, mode: str) -> None:
     for episode_seed in (7, None):
         given, expected = ours.reset(seed=episode_seed), theirs.reset(seed=episode_seed)
         assert_same(dict(enumerate(given)), dict(enumerate(expected)), "reset")
-        for k, actions in enumerate(draw_actions(family, 3 * HORIZON + 2)):
+        for k, actions in enumerate(sample_actions(family, 3 * HORIZON + 2)):
             given_step, expected_step = ours.step(actions), theirs.step(actions)
             where = f"{family.id} {mode} step {k}"
             assert_same(dict(enumerate(given_step)), dict(enumerate(expected_step)), where)
@@ -79,7 +87,7 @@ def test_equals_scalar_environments_that_end_at_different_times(family: MujocoFa
     theirs.reset(seed=1)
     waiting = np.zeros(len(TASKS), np.bool_)
     early = np.array([True, False, False, True, False])
-    for k, actions in enumerate(draw_actions(family, 3 * HORIZON)):
+    for k, actions in enumerate(sample_actions(family, 3 * HORIZON)):
         mask = early if k == 2 else waiting
         if mask.any():
             # Each its own dictionary: SyncVectorEnv takes the mask out of the one it is given.
@@ -96,7 +104,7 @@ def test_equals_scalar_environments_after_a_partial_reset(family: MujocoFamily, 
     ours, theirs = make(family, autoreset_mode=mode), make_scalar(family, mode)
     ours.reset(seed=1)
     theirs.reset(seed=1)
-    for k, actions in enumerate(draw_actions(family, 3 * HORIZON)):
+    for k, actions in enumerate(sample_actions(family, 3 * HORIZON)):
         if k == 3:
             mask = np.array([False, True, False, True, False])
             given = ours.reset(seed=9, options={"reset_mask": mask.copy()})
@@ -111,7 +119,7 @@ def test_threads_change_nothing(family: MujocoFamily) -> None:
     for threads in (1, 2, 5):
         env = make(family, threads=threads)
         env.reset(seed=2)
-        results.append([env.step(actions)[0] for actions in draw_actions(family, HORIZON)])
+        results.append([env.step(actions)[0] for actions in sample_actions(family, HORIZON)])
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
 
@@ -122,7 +130,7 @@ def test_seeds(family: MujocoFamily) -> None:
     again, _ = env.reset(seed=4)
     np.testing.assert_array_equal(first, again)
     shifted, _ = env.reset(seed=[5, 6, 7, 8, None])
-    # Environment i is seeded seed + i; the fifth goes on with the generator it has.
+    # Environment i is seeded seed + i; the fifth continues with the generator it has.
     assert env.np_random_seed == (5, 6, 7, 8, 8)
     np.testing.assert_array_equal(shifted[:4, :29][:, :8], first[1:, :29][:, :8])
     assert not np.array_equal(shifted[4], first[4])
@@ -132,7 +140,7 @@ def test_seeds(family: MujocoFamily) -> None:
 
 def test_returned_arrays_are_the_callers(family: MujocoFamily) -> None:
     """What step returned stays as it was, and writing into it changes nothing."""
-    actions = draw_actions(family, 4)
+    actions = sample_actions(family, 4)
     quiet, noisy = make(family), make(family)
     quiet.reset(seed=0)
     noisy.reset(seed=0)
@@ -168,7 +176,7 @@ def test_states_and_tasks_of_a_reset(family: MujocoFamily) -> None:
     nq = family.body.positions
     np.testing.assert_array_equal(env.simulator.qpos, states[:, :nq])
     mask = np.array([True, False, False, False, False])
-    env.step(draw_actions(family, 1)[0])
+    env.step(sample_actions(family, 1)[0])
     moved = env.simulator.qpos.copy()
     env.reset(options={"states": states, "reset_mask": mask})
     np.testing.assert_array_equal(env.simulator.qpos[0], states[0, :nq])
@@ -185,7 +193,7 @@ def test_episode_statistics_wrapper(family: MujocoFamily) -> None:
     env = RecordEpisodeStatistics(make(family))
     env.reset(seed=0)
     returns = np.zeros(len(TASKS))
-    for k, actions in enumerate(draw_actions(family, HORIZON)):
+    for k, actions in enumerate(sample_actions(family, HORIZON)):
         _, rewards, _, _, infos = env.step(actions)
         returns += rewards
         assert ("episode" in infos) == (k == HORIZON - 1)
@@ -218,23 +226,23 @@ def test_non_finite_actions_are_refused_and_nothing_moves(
     env = make(family)
     env.reset(seed=0)
     before = env.simulator.qpos.copy()
-    actions = draw_actions(family, 1)[0]
+    actions = sample_actions(family, 1)[0]
     actions[2, 1] = value
     with pytest.raises(InputError, match=r"finite numbers in \[-1, 1\].*at \[\[2, 1\]\]"):
         env.step(actions)
     np.testing.assert_array_equal(env.simulator.qpos, before)
     assert env.simulator.steps.tolist() == [0] * len(TASKS)
-    env.step(draw_actions(family, 1)[0])
+    env.step(sample_actions(family, 1)[0])
 
 
 def test_actions_of_ended_episodes_do_not_matter_in_next_step_mode(family: MujocoFamily) -> None:
     env, other = make(family), make(family)
     env.reset(seed=0)
     other.reset(seed=0)
-    for actions in draw_actions(family, HORIZON):
+    for actions in sample_actions(family, HORIZON):
         env.step(actions)
         other.step(actions)
-    actions = draw_actions(family, 1)[0]
+    actions = sample_actions(family, 1)[0]
     assert_same(
         dict(enumerate(env.step(np.full_like(actions, np.nan)))),
         dict(enumerate(other.step(actions))),
@@ -253,7 +261,7 @@ def test_wrong_shapes_are_refused(family: MujocoFamily) -> None:
 def test_ended_episodes_must_be_reset_when_autoreset_is_disabled(family: MujocoFamily) -> None:
     env = make(family, autoreset_mode=AutoresetMode.DISABLED)
     env.reset(seed=0)
-    for actions in draw_actions(family, HORIZON):
+    for actions in sample_actions(family, HORIZON):
         *_, truncations, _ = env.step(actions)
     assert truncations.all()
     mask = np.array([True, True, False, True, True])

@@ -1,4 +1,4 @@
-"""Ant goal: walk to a point on a circle that only the demonstrations tell."""
+"""Ant goal: walk to a point on a circle that only the demonstrations show."""
 
 from __future__ import annotations
 
@@ -37,22 +37,54 @@ def distance(qpos: FloatArray, goals: FloatArray) -> FloatArray:
 def on_circle(angles: FloatArray) -> FloatArray:
     """Goals (n, 2) at angles (n,) in radians on the circle of radius 2.
 
-    Rounded, so that the last bit of a platform's cosine can not change a task.
+    Rounded, so that the last bit of a platform's cosine cannot change a task.
     """
     return np.round(RADIUS * np.stack((np.cos(angles), np.sin(angles)), axis=1), 12)
 
 
 def towards(observations: FloatArray, goals: FloatArray) -> FloatArray:
-    """What an expert that walks to goals (N, 2) sees: body, goal and the offset to it, (N, 33)."""
+    """Input (N, 33) of an expert that walks to goals (N, 2): body, goal and the offset to it."""
     body = observations[:, : ANT.observed]
     return np.concatenate((body, goals, goals - body[:, :2]), axis=1)
 
 
 class AntGoal(MujocoFamily):
-    """An ant that must reach a goal 2 m from where it starts (SMILe, section 4.2).
+    """Walk to a point 2 m from the start that only the demonstrations show (SMILe, section 4.2).
 
-    Task: the goal's coordinates. Reward: minus the distance to the goal after the step, minus
-    0.005 ‖a‖². Metric: the smallest distance to the goal over the episode.
+    ## Description
+    Gymnasium's ant, ``ant.xml``, with a gear of 30 instead of 150: a torso on four legs of two
+    joints each. A control step is 5 physics steps of 0.01 s.
+
+    ## Task
+    The coordinates of the goal in m, on a circle of radius 2 m around the start. The 32 train
+    tasks lie at the angles nπ/16, the 8 validation tasks at (8n + 3)π/32 and the 16 test tasks at
+    2nπ/16 + π/32. A context holds 1 demonstration.
+
+    ## Action space
+    ``Box(-1, 1, (8,), float32)``: normalised torques at hip and ankle of each leg.
+
+    ## Observation space
+    ``Box(-1e6, 1e6, (29,), float64)``: 15 positions (x, y and z of the torso, its orientation as a
+    quaternion, eight joint angles) and 14 velocities. There are no contact forces, and the task is
+    left out.
+
+    ## Rewards
+    −‖xy − goal‖ − 0.005 ‖a‖², with the distance after the control step. ``info`` has the two terms
+    as ``reward_dist`` and ``reward_ctrl``.
+
+    ## Starting state
+    As in Gymnasium's ``Ant-v5``, with uniform noise of ±0.1 on the positions and normal noise of
+    standard deviation 0.1 on the velocities, but the torso starts exactly at x = y = 0.
+
+    ## Episode end
+    Never terminates. Truncated after 100 control steps, 5 s.
+
+    ## Metrics
+    ``min_distance``: smallest distance to the goal over the episode in m, the start included.
+    Lower is better.
+
+    ## Version history
+    * v0: first version.
     """
 
     metric_state_size: ClassVar[int] = 1

@@ -15,20 +15,49 @@ from smile_bench.envs.simulation import StepResult
 from smile_bench.envs.tables import load_table
 
 TARGETS = np.array([[1.41, 1.41], [-1.41, 1.41]])
-"""Where to go if the first sample is on the positive side, and where if on the negative."""
+"""The right target if the first sample is on the positive side, and if it is on the negative."""
 REACH = 0.5
 """Distance in metres within which a target counts as entered."""
 FEATURES = 4
+"""Length of a sample."""
 
 
 class AntLinearClassification(MujocoFamily):
-    """An ant that answers a linear classification by where it walks (SMILe, section 4.4).
+    """Answer a linear classification by walking to one of two targets (SMILe, section 4.4).
 
-    Task: the unit normal of a hyperplane in R⁴. Each episode shows two vectors of [-1, 1]⁴, one
-    from each side, in random order: if the first is on the normal's side the right target is
-    (1.41, 1.41), else (-1.41, 1.41). The first target that the torso comes within 0.5 m of is
-    the answer; coming near neither within the horizon is a no-op. Reward: 1 within 0.5 m of the
-    right target, else 0.
+    ## Description
+    The ant of ``SmileAntGoal-v0``. Each episode shows two vectors of [−1, 1]⁴, one from each side
+    of the task's hyperplane, in random order. If the first is on the normal's side, the right
+    target is (1.41, 1.41), else it is (−1.41, 1.41). The answer is the first target that the torso
+    comes within 0.5 m of. An episode that comes near neither is a no-op.
+
+    ## Task
+    The unit normal of a hyperplane in R⁴: 64 train, 16 validation and 32 test tasks, sampled once
+    uniformly on the sphere. A context holds 1 to 8 demonstrations.
+
+    ## Action space
+    ``Box(-1, 1, (8,), float32)``: normalised torques at hip and ankle of each leg.
+
+    ## Observation space
+    ``Box(-1e6, 1e6, (41,), float64)``: the ant's 29 numbers, the offsets to the two targets (4) and
+    the two vectors (8). The task is left out.
+
+    ## Rewards
+    1 while the torso is within 0.5 m of the right target, else 0. ``info`` has it as
+    ``reward_target``.
+
+    ## Starting state
+    As in ``SmileAntGoal-v0``, with two new vectors.
+
+    ## Episode end
+    Never terminates. Truncated after 50 control steps, 2.5 s.
+
+    ## Metrics
+    ``success``: share of episodes in which the right target is entered first. Higher is better.
+    ``no_op``: share of episodes in which no target is entered. Lower is better.
+
+    ## Version history
+    * v0: first version.
     """
 
     extra_observed: ClassVar[int] = 4 + 2 * FEATURES
@@ -38,7 +67,7 @@ class AntLinearClassification(MujocoFamily):
 
     def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
         first, second = rng.uniform(-1.0, 1.0, (2, FEATURES))
-        # The cube is symmetric about 0: mirroring draws uniformly from the other side.
+        # The cube is symmetric about 0, so the mirrored vector is uniform on the other side.
         if (first @ parameters > 0.0) == (second @ parameters > 0.0):
             second = -second
         return np.concatenate((first, second))

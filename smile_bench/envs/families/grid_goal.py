@@ -1,4 +1,4 @@
-"""Grid goal: find the good cells of a small grid that slips; every quantity is computable."""
+"""Grid goal: find the good cells of a small grid whose moves slip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,53 @@ LAYOUT = (
 KINDS = "abcdewm"
 """Five places a to e, water and mud."""
 
-FAMILY = GridFamily(
+
+class GridGoal(GridFamily):
+    """Find the good cells of a small grid whose moves slip; every quantity can be computed.
+
+    ## Description
+    A map of 8 × 8 cells. Five of them are walls; the others are five places a to e, water w, mud m
+    and plain ground. :mod:`smile_bench.envs.grid.planning` computes values, visitation and
+    log-partitions exactly, and trainings take seconds.
+
+    The expert is the soft-optimal policy of the true task, by exact soft value iteration. It
+    samples its moves, so that demonstrations are those that maximum-entropy inverse RL assumes. A
+    policy that plans for the true reward without sampling does a little better, so scores above 1
+    are possible.
+
+    ## Task
+    The slip probability, U(0, 0.3), and a weight for each of the seven kinds of cell: one place
+    U(3, 5), the other places U(−2, 1), water and mud U(−4, 0). There are 64 train, 16 validation
+    and 24 test tasks, sampled once. A context holds 1 to 8 demonstrations.
+
+    ## Action space
+    ``Discrete(5)``: stay, north, east, south, west. With the slip probability a random one of the
+    five is made instead. A move into a wall or off the map stays. Datasets and simulators hold an
+    action as a one-hot row of five.
+
+    ## Observation space
+    ``Box(-1e6, 1e6, (65,), float64)``: 1 for the agent's cell and 0 for the 63 others, then the
+    share of the episode that has passed. The task is left out.
+
+    ## Rewards
+    The weight of the cell in which the step was taken, 0 on plain ground.
+
+    ## Starting state
+    Any cell that is not a wall, and an integer below 2³² that determines all slips of the episode.
+    An episode therefore follows from its task, initial state and actions, and can be replayed.
+
+    ## Episode end
+    Never terminates. Truncated after 20 steps.
+
+    ## Metrics
+    ``episode_return``: sum of rewards over the episode. Higher is better.
+
+    ## Version history
+    * v0: first version.
+    """
+
+
+FAMILY = GridGoal(
     id="SmileGridGoal-v0",
     title="Grid goal",
     summary="find the good cells of an 8 × 8 grid whose moves slip",

@@ -1,4 +1,4 @@
-"""Half-cheetah velocity: run at a target velocity that only the demonstrations tell."""
+"""Half-cheetah velocity: run at a target velocity that only the demonstrations show."""
 
 from __future__ import annotations
 
@@ -16,11 +16,42 @@ CONTROL_COST = 0.05
 
 
 class HalfCheetahVelocity(MujocoFamily):
-    """A half-cheetah that must run at a target velocity v* (SMILe, section 4.1).
+    """Run at a target velocity v* that only the demonstrations show (SMILe, section 4.1).
 
-    Task: v* in metres per second. Reward: -abs(v - v*) - 0.05 ‖a‖², with v the displacement of a
-    control step over its duration. Metric: the mean of abs(v - v*) over the whole episode, the
-    acceleration from standstill included.
+    ## Description
+    Gymnasium's half-cheetah, ``half_cheetah.xml``: a body in a vertical plane with two legs of
+    three joints each. A control step is 5 physics steps of 0.01 s.
+
+    ## Task
+    The target velocity v* in m/s. The 31 train tasks are 0, 0.1, …, 3.0, the 10 validation tasks
+    0.175, 0.475, …, 2.875 and the 30 test tasks 0.05, 0.15, …, 2.95. A context holds 1 to 4
+    demonstrations.
+
+    ## Action space
+    ``Box(-1, 1, (6,), float32)``: normalised torques at the joints of hind and front thigh, shin
+    and foot.
+
+    ## Observation space
+    ``Box(-1e6, 1e6, (17,), float64)``: 8 positions (height and pitch of the torso, six joint
+    angles) and 9 velocities. The x coordinate and the task are left out.
+
+    ## Rewards
+    −abs(v − v*) − 0.05 ‖a‖², with v the displacement in x over the duration of the control step.
+    ``info`` has the two terms as ``reward_forward`` and ``reward_ctrl``.
+
+    ## Starting state
+    As in Gymnasium's ``HalfCheetah-v5``: uniform noise of ±0.1 on all positions and normal noise of
+    standard deviation 0.1 on all velocities.
+
+    ## Episode end
+    Never terminates. Truncated after 1000 control steps, 50 s.
+
+    ## Metrics
+    ``velocity_error``: mean of abs(v − v*) over the whole episode in m/s, the acceleration from
+    standstill included. Lower is better.
+
+    ## Version history
+    * v0: first version.
     """
 
     metric_state_size: ClassVar[int] = 1

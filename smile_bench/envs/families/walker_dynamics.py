@@ -1,4 +1,4 @@
-"""Walker dynamics: run on a body whose masses, inertias, damping and friction only show in use."""
+"""Walker dynamics: run on a body whose masses, inertias, damping and friction are unknown."""
 
 from __future__ import annotations
 
@@ -22,11 +22,43 @@ BODIES, DOFS, GEOMS = 8, 9, 8
 
 
 class WalkerDynamics(MujocoFamily):
-    """A two-legged walker whose dynamics differ from task to task (SMILe, section 4.3).
+    """Run on a body whose dynamics differ from task to task (SMILe, section 4.3).
 
-    Task: multipliers on body mass, body inertia, joint damping and geom friction. Reward: forward
-    velocity + 1 - 0.001 ‖a‖². Metric: the return of the episode, which never ends early. The score
-    that compares it with a base policy and an expert is the paper's custom metric.
+    ## Description
+    Gymnasium's walker, ``walker2d_v5.xml``: a torso in a vertical plane on two legs of three joints
+    each. A control step is 4 physics steps of 0.002 s. Masses, inertias, damping and friction
+    differ from task to task, and so do the constants that MuJoCo derives from them.
+
+    The score compares the return with those of the expert and of a policy that was trained on the
+    unmodified walker. This is the paper's own metric.
+
+    ## Task
+    65 multipliers on the walker's numbers: body mass (8), body inertia (24) and geom friction (24)
+    are 1.5^U(−3, 3), joint damping (9) is 1.3^U(−3, 3). There are 50 train, 10 validation and 25
+    test tasks, sampled once. A context holds 1 demonstration.
+
+    ## Action space
+    ``Box(-1, 1, (6,), float32)``: normalised torques at thigh, leg and foot of each side.
+
+    ## Observation space
+    ``Box(-1e6, 1e6, (17,), float64)``: 8 positions (height and pitch of the torso, six joint
+    angles) and 9 velocities, clipped to ±10. The x coordinate and the task are left out.
+
+    ## Rewards
+    v + 1 − 0.001 ‖a‖², with v the displacement in x over the duration of the control step. ``info``
+    has the terms as ``reward_forward``, ``reward_survive`` and ``reward_ctrl``.
+
+    ## Starting state
+    As in Gymnasium's ``Walker2d-v5``: uniform noise of ±0.005 on all positions and velocities.
+
+    ## Episode end
+    Never terminates, also when the walker falls. Truncated after 1000 control steps, 8 s.
+
+    ## Metrics
+    ``episode_return``: sum of rewards over the episode. Higher is better.
+
+    ## Version history
+    * v0: first version.
     """
 
     metric_state_size: ClassVar[int] = 1

@@ -11,7 +11,6 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray
-from smile_bench.envs.family import OBSERVATION_BOUND
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.grid.rendering import as_text
 from smile_bench.envs.grid.simulator import GridSimulator
@@ -27,35 +26,42 @@ RESET_OPTIONS = ("state", "task")
 class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
     """One environment of a gridworld family.
 
+    ## Description
+    ``gymnasium.make(ID, split="test", task=3)`` makes it. ``env.unwrapped.task`` is the task of the
+    current episode and ``env.unwrapped.family`` the declaration.
+
     ## Action space
-    ``Discrete(5)``: stay, north, east, south, west. With the task's slip probability another move,
-    drawn evenly from all five, is made instead; moves into walls stay.
+    ``Discrete(5)``: stay, north, east, south, west. With the task's slip probability a random one
+    of the five is made instead. A move into a wall or off the map stays.
 
     ## Observation space
-    ``Box((cells + 1,), float64)``: 1 for the cell, 0 for the others, then the share of the episode
-    that has passed. The task never enters it.
+    ``Box(-1e6, 1e6, (cells + 1,), float64)``: 1 for the agent's cell, 0 for the others, then the
+    share of the episode that has passed. The task is never part of it.
 
-    ## Rewards and metrics
-    The weight of the cell that the step was taken in. ``info`` has the column ``x_position``, the
-    row ``y_position`` and ``episode_return``.
+    ## Rewards
+    The weight of the cell in which the step was taken. ``info`` has the column ``x_position`` and
+    the row ``y_position``.
 
     ## Starting state
-    Any cell that is no wall.
+    Any cell that is not a wall, and a seed that determines all slips of the episode.
 
     ## Episode end
-    Never terminates; truncated at the family's horizon.
+    Never terminates. Truncated at the family's horizon.
+
+    ## Metrics
+    ``info`` has ``episode_return``, the sum of rewards of the episode so far.
 
     ## Arguments
     Args:
         family: the family's id.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        task: index in the split; None draws one at each reset.
-        render_mode: None, ``"rgb_array"`` or ``"ansi"``, as Gymnasium's toy-text environments.
+        task: index in the split; None samples a task at each reset.
+        render_mode: None, ``"rgb_array"`` or ``"ansi"``, as in Gymnasium's toy-text environments.
         width: of a picture, in pixels.
         height: of a picture, in pixels.
 
-    ``reset(options={"task": i})`` overrides the task for an episode, and ``options={"state": s}``
-    the initial state.
+    ``reset(options={"task": i})`` sets the task of one episode, and ``options={"state": s}`` its
+    initial state: a cell and a seed of slips.
 
     Raises:
         UnknownNameError: no such family, split, task or render mode.
@@ -79,17 +85,14 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
             )
         found = get_family(family)
         if not isinstance(found, GridFamily):
-            raise UnknownNameError(f"{found.id} is no grid; make it with gymnasium.make.")
+            raise UnknownNameError(f"{found.id} is not a grid: make it with gymnasium.make.")
         self.family = found
         self.split, self.render_mode = split, render_mode
         self._fixed_task = None if task is None else found.task(split, task)
         self.task = self._fixed_task or found.task(split, 0)
         """The task of the current episode."""
-        shape = (found.observation_size,)
-        self.observation_space = spaces.Box(
-            -OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64
-        )
-        self.action_space = cast("spaces.Space[np.int64]", found.action_space)
+        self.observation_space = cast("spaces.Space[FloatArray]", found.observation_space)
+        self.action_space = found.action_space
         self.simulator = GridSimulator(found, 1)
         self._renderer = found.make_renderer(width, height)
 
@@ -99,7 +102,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         """Begin an episode.
 
         Args:
-            seed: as Gymnasium.
+            seed: as in Gymnasium.
             options: ``"task"``, an index in the split; ``"state"``, an initial state.
 
         Raises:
@@ -115,8 +118,8 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
             state = self.family.require_states(state, ())
         super().reset(seed=seed)
         if task is None:
-            drawn = int(self.np_random.integers(len(self.family.table(self.split))))
-            task = self.family.task(self.split, drawn)
+            sampled = int(self.np_random.integers(len(self.family.table(self.split))))
+            task = self.family.task(self.split, sampled)
         self.task = task
         self.simulator.set_tasks(np.array([task.parameters]))
         if state is None:
@@ -130,7 +133,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         """Take one step.
 
         Raises:
-            InputError: no move of the family; nothing has moved.
+            InputError: not a move of the family. Nothing has moved.
         """
         if np.ndim(action) != 0:
             raise InputError(f"an action is one integer, got shape {np.shape(action)}.")

@@ -17,7 +17,7 @@ __all__ = ["GridExpert"]
 
 
 class GridExpert:
-    """The soft-optimal policy of the true task, by soft value iteration; draws its moves.
+    """The soft-optimal policy of the true task, by soft value iteration. It samples its moves.
 
     Args:
         family: whose tasks it solves.
@@ -29,16 +29,16 @@ class GridExpert:
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """Nothing is trained."""
+        """Says that nothing is trained."""
         return {"command": "exact soft value iteration, nothing to train", "seconds": 0}
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """Where moves lead, the features and the horizon: with the task, all that defines it."""
+        """Where moves lead, the features and the horizon. With the task, they define the policy."""
         return (self.family.moves, self.family.features, np.array(self.family.horizon))
 
     def policies(self, parameters: FloatArray) -> FloatArray:
-        """π_t(a | s), (N, T, S, A), for tasks (N, P)."""
+        """π_t(a | s), (N, T, S, A), of tasks (N, P)."""
         rows = np.asarray(parameters, np.float64)
         new = {row.tobytes(): row for row in rows if row.tobytes() not in self._policies}
         if new:
@@ -54,19 +54,19 @@ class GridExpert:
         parameters: FloatArray,
         rng: np.random.Generator | None = None,
     ) -> Float32Array:
-        """Drawn moves as one-hot rows (N, 5), for observations (N, O) in tasks (N, P).
+        """Sampled moves as one-hot rows (N, 5), for observations (N, O) in tasks (N, P).
 
         Raises:
-            InputError: no generator to draw from, or observations of another family.
+            InputError: no generator to sample from, or observations of another family.
         """
         if rng is None:
-            raise InputError("the expert of a grid draws its moves: give it a generator.")
+            raise InputError("the expert of a grid samples its moves: give it rng, a generator.")
         cells, times = self.family.decode(observations)
         keys = [row.tobytes() for row in np.asarray(parameters, np.float64)]
         if any(key not in self._policies for key in keys):
             self.policies(parameters)
         triples = zip(keys, times, cells, strict=True)
         chances = np.stack([self._policies[key][t, s] for key, t, s in triples])
-        drawn = rng.random(len(chances))[:, None] > chances.cumsum(axis=1)
-        moves = np.minimum(drawn.sum(axis=1), len(MOVES) - 1)
+        passed = rng.random(len(chances))[:, None] > chances.cumsum(axis=1)
+        moves = np.minimum(passed.sum(axis=1), len(MOVES) - 1)
         return np.asarray(np.eye(len(MOVES), dtype=np.float32)[moves])

@@ -1,4 +1,4 @@
-"""Gridworld families: cells with features, moves that slip, and a batched simulator of them."""
+"""Gridworld families: cells with features, and moves that slip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs.family import Family
-from smile_bench.envs.grid.planning import MDP
+from smile_bench.envs.grid.mdp import MDP
 from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import InputError
 
@@ -25,24 +25,28 @@ __all__ = ["MOVES", "SEEDS", "WALL", "GridFamily"]
 MOVES = ("stay", "north", "east", "south", "west")
 """The actions, in order."""
 OFFSETS = np.array([[0, 0], [-1, 0], [0, 1], [1, 0], [0, -1]])
-"""Rows and columns that each move changes."""
+"""Rows and columns that each move adds."""
 WALL, PLAIN = "#", "."
+"""How a layout shows walls and plain ground."""
 SEEDS = 2**32
-"""How many different streams of slips an episode may have."""
+"""How many streams of slips there are; an episode has one of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridFamily(Family):
     """A family over one grid: tasks differ in the slip and in the reward of each kind of cell.
 
-    A task's parameters are the slip probability and one weight a kind of cell. A step in a cell
-    earns the weight of its kind, whatever the action: r(s, a) = φ(s) · w. The chosen move is made
-    with probability 1 − slip, else one drawn evenly from all five; a move into a wall or off the
-    grid stays.
+    A task's parameters are the slip probability and one weight per kind of cell. The reward of a
+    step is the weight of the cell in which it was taken, whatever the action: r(s, a) = φ(s) · w.
+    With probability 1 − slip the chosen move is made, else a random one of the five. A move into a
+    wall or off the grid stays.
+
+    Raises:
+        InputError: a part is missing or does not fit the others.
     """
 
     layout: tuple[str, ...]
-    """Rows of cells: a wall, plain ground, or a letter for another kind."""
+    """Rows of cells: ``#`` for a wall, ``.`` for plain ground, or the letter of a kind."""
     kinds: str
     """The letters, in the order of the weights."""
 
@@ -51,20 +55,39 @@ class GridFamily(Family):
     renderer_entry_point: ClassVar[str] = "smile_bench.envs.grid.rendering:GridRenderer"
     expert_entry_point: ClassVar[str] = "smile_bench.envs.grid.expert:GridExpert"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        width = len(self.layout[0]) if self.layout else 0
+        known = {WALL, PLAIN, *self.kinds}
+        if not width or any(len(row) != width or set(row) - known for row in self.layout):
+            raise InputError(
+                f"the layout of {self.id} must be rows of one length with the cells "
+                f"{sorted(known)}, got {self.layout}."
+            )
+        if not len(self.free):
+            raise InputError(f"the layout of {self.id} has only walls: leave some cells free.")
+        weights = len(self.kinds)
+        if len(self.parameter_names) != 1 + weights or len(set(self.kinds)) != weights:
+            raise InputError(
+                f"a task of {self.id} is a slip probability and a weight for each of the kinds "
+                f"{self.kinds!r}: give different kinds and {1 + weights} parameter_names, got "
+                f"{self.parameter_names}."
+            )
+
     @property
     def observation_size(self) -> int:
-        """One number a cell, and the share of the episode that has passed."""
+        """One number per cell, and the share of the episode that has passed."""
         return self.cells + 1
 
     @property
     def state_size(self) -> int:
-        """Cell, and the seed of the episode's slips."""
+        """Two: a cell, and the seed of the episode's slips."""
         return 2
 
     @property
     def state_layout(self) -> str:
         """What the numbers of an initial state are."""
-        return "a cell that is no wall, and the integer seed of the episode's slips"
+        return "a cell that is not a wall, and the integer seed of the episode's slips"
 
     @property
     def action_space(self) -> spaces.Discrete:
@@ -73,7 +96,7 @@ class GridFamily(Family):
 
     @property
     def control_seconds(self) -> float:
-        """Length of a step, so that films play at a pace that can be followed."""
+        """Length of a step; videos play at this pace."""
         return 0.25
 
     @property
@@ -84,17 +107,17 @@ class GridFamily(Family):
 
     @property
     def cells(self) -> int:
-        """S: all cells, walls included, numbered row by row."""
+        """S: number of cells, walls included. They are numbered row by row."""
         return sum(map(len, self.layout))
 
     @cached_property
     def free(self) -> IntArray:
-        """The cells that are no wall."""
+        """The cells that are not walls."""
         return np.flatnonzero([cell != WALL for row in self.layout for cell in row])
 
     @cached_property
     def features(self) -> FloatArray:
-        """φ, (S, K): 1 where a cell is of a kind."""
+        """φ(s), (S, K): 1 where a cell is of a kind."""
         flat = [cell for row in self.layout for cell in row]
         return np.array([[float(cell == kind) for kind in self.kinds] for cell in flat])
 
@@ -131,16 +154,16 @@ class GridFamily(Family):
 
     @property
     def start(self) -> FloatArray:
-        """Distribution of the first cell, (S,): even over the free ones."""
+        """Distribution of the first cell, (S,): uniform over the free ones."""
         even = np.zeros(self.cells)
         even[self.free] = 1.0 / len(self.free)
         return even
 
     def decode(self, observations: NDArray[Any]) -> tuple[IntArray, IntArray]:
-        """Cells and steps passed, (...) each, of observations (..., O).
+        """Cells and steps taken, (...) each, of observations (..., O).
 
         Raises:
-            InputError: an observation that this family can not have made.
+            InputError: an observation that this family cannot give.
         """
         where, passed = observations[..., :-1], observations[..., -1] * self.horizon
         cells, times = where.argmax(axis=-1), np.rint(passed).astype(np.int64)
@@ -149,13 +172,13 @@ class GridFamily(Family):
         if not (whole & right).all():
             bad = np.argwhere(~(whole & right))[0].tolist()
             raise InputError(
-                f"observation {bad} is none of {self.id}: it must be 1 for one cell that is no "
-                "wall, 0 for the others, and end with the share of the episode that has passed."
+                f"observation {bad} is not one of {self.id}: it must be 1 for one cell that is not "
+                "a wall, 0 for the others, and end with the share of the episode that has passed."
             )
         return cells, times
 
     def require_states(self, states: Any, batch: tuple[int, ...]) -> FloatArray:
-        """As :meth:`Family.require_states`; walls and other seeds are refused, too."""
+        """Check initial states as :meth:`Family.require_states`, and refuse walls and bad seeds."""
         checked = super().require_states(states, batch)
         cells, seeds = checked[..., 0], checked[..., 1]
         whole = np.isin(cells, self.free) & (seeds == np.floor(seeds))
@@ -170,7 +193,7 @@ class GridFamily(Family):
         """Moves (N,) as one-hot rows (N, 5).
 
         Raises:
-            InputError: no integers, of another shape or out of range.
+            InputError: not integers, of another shape or out of range.
         """
         given, n = np.asarray(actions), len(MOVES)
         if given.shape != (num_envs,) or given.dtype.kind not in "iu":

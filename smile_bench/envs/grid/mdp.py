@@ -10,20 +10,22 @@ import numpy as np
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.errors import InputError
 
-__all__ = ["MDP", "TOLERANCE"]
+__all__ = ["MDP", "TOLERANCE", "UNDERFLOW", "largest"]
 
 
 TOLERANCE = 1e-9
-"""How far probabilities may be from summing to 1."""
+"""How far the sum of probabilities may be from 1."""
+UNDERFLOW = 1e-250
+"""Below this, a sum of exponentials has lost its digits."""
 
 
 @dataclass(frozen=True, eq=False)
 class MDP:
     """Dynamics of B tasks: P(s' | s, a) = Σ_m mixing[a, m] · [moves[s, m] = s'].
 
-    A move m leads from each state to one other; an action is a distribution over moves. A grid has
-    its five moves and mixes them by the slip; any tensor fits with one move for each next state
-    (:meth:`from_tensor`).
+    A move m leads from each state to one next state. An action is a distribution over moves. A grid
+    has five moves and mixes them by the slip. Any transition tensor fits with one move per next
+    state (:meth:`from_tensor`).
 
     Raises:
         InputError: shapes that do not fit, moves out of range, or mixing rows that are negative,
@@ -58,7 +60,11 @@ class MDP:
 
     @classmethod
     def from_tensor(cls, transitions: FloatArray) -> MDP:
-        """Dynamics from transition tensors (B, S, A, S)."""
+        """Dynamics from transition tensors P(s' | s, a), (B, S, A, S).
+
+        Raises:
+            InputError: another shape, or rows that are not distributions.
+        """
         transitions = np.asarray(transitions, np.float64)
         if transitions.ndim != 4 or transitions.shape[1] != transitions.shape[3]:
             raise InputError(
@@ -85,7 +91,7 @@ class MDP:
 
     @cached_property
     def tensor(self) -> FloatArray:
-        """P(s' | s, a) in full, (B, S, A, S)."""
+        """P(s' | s, a) as an array (B, S, A, S)."""
         lands, full = np.eye(self.states)[self.moves], np.broadcast_to(self.mixing, self._full)
         return np.asarray(np.einsum("bsam,smz->bsaz", full, lands))
 
@@ -103,6 +109,20 @@ class MDP:
         """E[v(s') | s, a], (B, S, A), of values (B, S)."""
         return self.mixed(self.moved(values))
 
+    def log_expected(self, values: FloatArray) -> FloatArray:
+        """log E[exp v(s') | s, a], (B, S, A), of values (B, S)."""
+        moved = self.moved(values)
+        top = largest(moved)[..., None]
+        mixed = self.mixed(np.exp(moved - top))
+        if mixed.min() > UNDERFLOW:
+            return np.asarray(np.log(mixed) + top)
+        # Some action never makes the best move, and all its others vanish beside it: shift each
+        # action by the best of its own moves.
+        own = np.where(self.mixing > 0.0, moved[:, :, None], -np.inf)
+        own_top = own.max(axis=3)
+        shares = (self.mixing * np.exp(own - own_top[..., None])).sum(axis=3)
+        return np.asarray(np.log(shares) + own_top)
+
     def push(self, flow: FloatArray) -> FloatArray:
         """Σ_{s, a} flow(s, a) P(s' | s, a), (B, S), of flows (B, S, A)."""
         if self.mixing.shape[1] == 1:
@@ -117,6 +137,38 @@ class MDP:
         landed = np.bincount(self._targets, by_move.reshape(-1), minlength=size)
         return landed.reshape(self.tasks, self.states).astype(np.float64)
 
+    def require_rewards(self, rewards: FloatArray, horizon: int) -> None:
+        """Refuse rewards (B, S, A) or (B, S, 1), or a horizon T, that do not fit the dynamics.
+
+        Raises:
+            InputError: another shape, a number that is not finite, or a horizon below 1.
+        """
+        shape = (self.tasks, self.states)
+        fits = rewards.ndim == 3 and rewards.shape[:2] == shape
+        if not fits or rewards.shape[2] not in (1, self.actions):
+            raise InputError(
+                f"rewards must have shape {(*shape, self.actions)} or {(*shape, 1)}, got "
+                f"{rewards.shape}."
+            )
+        if not np.isfinite(rewards).all():
+            raise InputError("rewards must be finite; forbid a state with a large negative number.")
+        if horizon < 1:
+            raise InputError(f"the horizon must be at least 1, got {horizon}.")
+
+    def require_start(self, start: FloatArray) -> FloatArray:
+        """Check distributions of the first state, (B, S), and return them as an array.
+
+        Raises:
+            InputError: another shape, or not a distribution.
+        """
+        start = np.asarray(start, np.float64)
+        shape = (self.tasks, self.states)
+        if start.shape != shape:
+            raise InputError(f"start must have shape {shape}, got {start.shape}.")
+        if start.min() < 0.0 or np.abs(start.sum(axis=1) - 1.0).max() > TOLERANCE:
+            raise InputError("start must be a distribution over states for every task.")
+        return start
+
     @cached_property
     def _targets(self) -> IntArray:
         first = self.states * np.arange(self.tasks)[:, None, None]
@@ -129,3 +181,11 @@ class MDP:
     @property
     def _full(self) -> tuple[int, int, int, int]:
         return (self.tasks, self.states, self.actions, self.moves.shape[1])
+
+
+def largest(values: FloatArray) -> FloatArray:
+    """The maximum over a short last axis; faster than NumPy's own, which goes row by row."""
+    top = values[..., 0].copy()
+    for i in range(1, values.shape[-1]):
+        np.maximum(top, values[..., i], out=top)
+    return top

@@ -1,9 +1,9 @@
 """Exact tools for finite Markov decision processes with a finite horizon, many tasks at once.
 
 B tasks share states, actions and horizon and differ in transition probabilities and rewards.
-Throughout, r(s, a) is what a step in state s with action a earns, T the number of steps, and arrays
-have the axes (task, step, state, action) in this order. Written after chapters 10 and 11.2 of the
-CS285 lecture notes; "causal" is Ziebart's maximum causal entropy (2010).
+Throughout, r(s, a) is the reward of a step in state s with action a, T is the number of steps, and
+arrays have the axes (task, step, state, action) in this order. The source is chapters 10 and 11.2
+of the CS285 lecture notes; "causal" is Ziebart's maximum causal entropy (2010).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smile_bench.arrays import BoolArray, FloatArray, IntArray
-from smile_bench.envs.grid.mdp import MDP, TOLERANCE
+from smile_bench.envs.grid.mdp import MDP, UNDERFLOW, largest
 from smile_bench.errors import InputError
 
 __all__ = [
@@ -28,10 +28,6 @@ __all__ = [
     "soft_values",
     "visitation",
 ]
-
-
-UNDERFLOW = 1e-250
-"""Below this, a sum of exponentials has lost its digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,28 +45,30 @@ class Solution:
 def soft_values(mdp: MDP, rewards: FloatArray, horizon: int, *, causal: bool = True) -> Solution:
     """Soft value iteration backwards from the horizon, and its soft-optimal policy.
 
-    V_t(s) = log Σ_a exp Q_t(s, a) and π_t = exp(Q_t − V_t). Causal, Q = r + E[V_{t+1}(s')]: the
-    best trade of return and entropy under the true dynamics (notes 11.3.2). Otherwise Q = r + log
-    E[exp V_{t+1}(s')] = log β, the backward messages of the notes' section 11.2.2, which take luck
-    for skill where dynamics are random. Both agree where dynamics are deterministic.
+    V_t(s) = log Σ_a exp Q_t(s, a) and π_t = exp(Q_t − V_t).
+
+    If ``causal``, Q = r + E[V_{t+1}(s')]: the policy has the largest sum of return and entropy
+    under the true dynamics (notes 11.3.2). Otherwise Q = r + log E[exp V_{t+1}(s')] = log β, the
+    backward messages (notes 11.2.2). These mistake luck for skill where dynamics are random. Both
+    agree where dynamics are deterministic.
 
     Args:
         mdp: dynamics of B tasks.
         rewards: r(s, a), (B, S, A) or (B, S, 1).
         horizon: T.
-        causal: which of the two.
+        causal: which of the two to compute.
 
     Raises:
         InputError: rewards of another shape or not finite, or a horizon below 1.
     """
-    _require_rewards(mdp, rewards, horizon)
+    mdp.require_rewards(rewards, horizon)
     q = np.empty((horizon, mdp.tasks, mdp.states, mdp.actions))
     v = np.zeros((horizon + 1, mdp.tasks, mdp.states))
     policy = np.empty_like(q)
     for t in range(horizon - 1, -1, -1):
-        ahead = mdp.expected(v[t + 1]) if causal else _log_expected(mdp, v[t + 1])
+        ahead = mdp.expected(v[t + 1]) if causal else mdp.log_expected(v[t + 1])
         np.add(rewards, ahead, out=q[t])
-        top = _largest(q[t])
+        top = largest(q[t])
         np.exp(q[t] - top[..., None], out=policy[t])
         total = policy[t] @ np.ones(mdp.actions)
         policy[t] /= total[..., None]
@@ -81,14 +79,14 @@ def soft_values(mdp: MDP, rewards: FloatArray, horizon: int, *, causal: bool = T
 def hard_values(mdp: MDP, rewards: FloatArray, horizon: int) -> Solution:
     """Value iteration backwards from the horizon, and a deterministic optimal policy.
 
-    Ties go to the lowest action. Arguments and errors as :func:`soft_values`.
+    Ties go to the lowest action. Arguments and errors are those of :func:`soft_values`.
     """
-    _require_rewards(mdp, rewards, horizon)
+    mdp.require_rewards(rewards, horizon)
     q = np.empty((horizon, mdp.tasks, mdp.states, mdp.actions))
     v = np.zeros((horizon + 1, mdp.tasks, mdp.states))
     for t in range(horizon - 1, -1, -1):
         np.add(rewards, mdp.expected(v[t + 1]), out=q[t])
-        v[t] = _largest(q[t])
+        v[t] = largest(q[t])
     policy = np.eye(mdp.actions)[q.argmax(axis=3)]
     return Solution(q.swapaxes(0, 1), v.swapaxes(0, 1), policy.swapaxes(0, 1))
 
@@ -102,9 +100,9 @@ def visitation(mdp: MDP, policy: FloatArray, start: FloatArray) -> FloatArray:
         start: distribution of s_1, (B, S).
 
     Raises:
-        InputError: shapes that do not fit, or no distribution.
+        InputError: shapes that do not fit, or not a distribution.
     """
-    start = _require_start(mdp, start)
+    start = mdp.require_start(start)
     if policy.ndim != 4 or policy.shape[::2] != (mdp.tasks, mdp.states):
         raise InputError(f"a policy has shape (tasks, steps, states, actions), got {policy.shape}.")
     flows = np.empty((policy.shape[1], mdp.tasks, mdp.states, mdp.actions))
@@ -120,9 +118,9 @@ class Messages:
     """The forward and backward messages of trajectories p(τ) exp(Σ r) / Z (notes 11.2.2)."""
 
     log_alpha: FloatArray
-    """log α_t(s), (B, T, S): weight of all ways to be in s at t."""
+    """log α_t(s), (B, T, S): weight of all paths that reach s at t."""
     log_beta: FloatArray
-    """log β_t(s, a), (B, T, S, A): weight of all ways on from (s, a)."""
+    """log β_t(s, a), (B, T, S, A): weight of all paths from (s, a) on."""
     log_beta_state: FloatArray
     """log β_t(s) = log Σ_a β_t(s, a), (B, T, S)."""
     log_partition: FloatArray
@@ -150,14 +148,14 @@ def messages(
         rewards: r(s, a), (B, S, A) or (B, S, 1).
         start: distribution of s_1, (B, S).
         horizon: T.
-        tilt_start: as the notes, where Z runs over all trajectories and those from better starts
-            weigh more. If False, starts are given: each trajectory is normalised among those that
-            share its start, and log Z is the mean of log Z(s_1).
+        tilt_start: whether Z sums over all trajectories, as in the notes, so that those from better
+            starts weigh more. If False, each trajectory is normalised among those that share its
+            start, and log Z is the mean of log Z(s_1).
 
     Raises:
-        InputError: shapes that do not fit, or no distribution.
+        InputError: shapes that do not fit, or not a distribution.
     """
-    start = _require_start(mdp, start)
+    start = mdp.require_start(start)
     backward = soft_values(mdp, rewards, horizon, causal=False)
     first = backward.v[:, 0]
     log_alpha = np.full((horizon, mdp.tasks, mdp.states), -np.inf)
@@ -175,7 +173,7 @@ def messages(
         pushed = mdp.push(
             np.broadcast_to(np.exp(weight - top[:, None, None]), backward.q[:, 0].shape)
         )
-        with np.errstate(divide="ignore"):  # A state that can not be reached: log 0.
+        with np.errstate(divide="ignore"):  # A state that cannot be reached: log 0.
             log_alpha[t + 1] = np.log(pushed) + top[:, None]
     return Messages(log_alpha.swapaxes(0, 1), backward.q, backward.v[:, :-1], partition)
 
@@ -185,14 +183,15 @@ def message_visits(
 ) -> tuple[FloatArray, FloatArray]:
     """log Z and Σ_t μ_t(s, a) of :func:`messages` with given starts, without taking logarithms.
 
-    Backwards in β scaled by its largest value, forwards in the posterior p(s_{t+1} | s, a, O) ∝
-    P(s_{t+1} | s, a) β_{t+1}(s_{t+1}). Where β spans more than floats do, it is :func:`messages`.
+    The backward pass scales β by its largest value. The forward pass follows the posterior
+    p(s_{t+1} | s, a, O) ∝ P(s_{t+1} | s, a) β_{t+1}(s_{t+1}). Where β spans more than floats can
+    hold, :func:`messages` is called instead.
 
     Returns:
         log Z, (B,), and expected steps in each state and action, (B, S, A).
     """
-    _require_rewards(mdp, rewards, horizon)
-    start = _require_start(mdp, start)
+    mdp.require_rewards(rewards, horizon)
+    start = mdp.require_start(start)
     highest = rewards.max(axis=(1, 2), keepdims=True)
     factor = np.exp(rewards - highest)
     ones = np.ones(mdp.actions)
@@ -221,8 +220,17 @@ def message_visits(
 
 
 def reachable(mdp: MDP, start: FloatArray, horizon: int) -> BoolArray:
-    """Which states can be visited within T steps from a start with probability > 0, (B, S)."""
-    flow = _require_start(mdp, start) > 0.0
+    """Which states can be visited within T steps from the start, (B, S).
+
+    Args:
+        mdp: dynamics of B tasks.
+        start: distribution of s_1, (B, S).
+        horizon: T.
+
+    Raises:
+        InputError: not a distribution.
+    """
+    flow = mdp.require_start(start) > 0.0
     for _ in range(horizon - 1):
         spread = np.repeat(flow[..., None].astype(np.float64), mdp.actions, axis=2)
         flow = flow | (mdp.push(spread) > 0.0)
@@ -246,57 +254,12 @@ def require_reachable(mdp: MDP, start: FloatArray, states: IntArray, horizon: in
         bad = np.flatnonzero(~there)
         pairs = ", ".join(f"state {states[i]} of task {i}" for i in bad[:5].tolist())
         raise InputError(
-            f"{pairs} can not be reached from the start within {horizon} steps, whatever the "
+            f"{pairs} cannot be reached from the start within {horizon} steps, whatever the "
             "policy: choose another goal, a longer horizon or other starts."
         )
-
-
-def _log_expected(mdp: MDP, values: FloatArray) -> FloatArray:
-    """log E[exp v(s') | s, a], (B, S, A), of values (B, S)."""
-    moved = mdp.moved(values)
-    top = _largest(moved)[..., None]
-    mixed = mdp.mixed(np.exp(moved - top))
-    if mixed.min() > UNDERFLOW:
-        return np.asarray(np.log(mixed) + top)
-    # The best move is one that some action never makes, and all others vanish beside it: shift each
-    # action by the best of its own.
-    own = np.where(mdp.mixing > 0.0, moved[:, :, None], -np.inf)
-    own_top = own.max(axis=3)
-    shares = (mdp.mixing * np.exp(own - own_top[..., None])).sum(axis=3)
-    return np.asarray(np.log(shares) + own_top)
-
-
-def _largest(values: FloatArray) -> FloatArray:
-    """The maximum over a short last axis; faster than NumPy's own, which walks it row by row."""
-    top = values[..., 0].copy()
-    for i in range(1, values.shape[-1]):
-        np.maximum(top, values[..., i], out=top)
-    return top
 
 
 def _log_sum(values: FloatArray) -> FloatArray:
     """log Σ exp over the last axis."""
     top = values.max(axis=-1, keepdims=True)
     return np.asarray(np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0])
-
-
-def _require_rewards(mdp: MDP, rewards: FloatArray, horizon: int) -> None:
-    shape = (mdp.tasks, mdp.states)
-    if rewards.ndim != 3 or rewards.shape[:2] != shape or rewards.shape[2] not in (1, mdp.actions):
-        raise InputError(
-            f"rewards must have shape {(*shape, mdp.actions)} or {(*shape, 1)}, got "
-            f"{rewards.shape}."
-        )
-    if not np.isfinite(rewards).all():
-        raise InputError("rewards must be finite; forbid a state with a large negative number.")
-    if horizon < 1:
-        raise InputError(f"the horizon must be at least 1, got {horizon}.")
-
-
-def _require_start(mdp: MDP, start: FloatArray) -> FloatArray:
-    start = np.asarray(start, np.float64)
-    if start.shape != (mdp.tasks, mdp.states):
-        raise InputError(f"start must have shape {(mdp.tasks, mdp.states)}, got {start.shape}.")
-    if start.min() < 0.0 or np.abs(start.sum(axis=1) - 1.0).max() > TOLERANCE:
-        raise InputError("start must be a distribution over states for every task.")
-    return start

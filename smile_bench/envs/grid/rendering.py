@@ -1,4 +1,4 @@
-"""Pictures of grids, as colours and as text."""
+"""Pictures of grids, in colours and as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEUTRAL, GOOD, BAD = np.array([245.0] * 3), np.array([30.0, 150, 70]), np.array(
 
 
 def as_text(layout: tuple[str, ...], cell: int) -> str:
-    """The grid as text, the agent in ``cell`` as ``@``."""
+    """The grid as text, with the agent in ``cell`` as ``@``."""
     width = len(layout[0])
     flat = "".join(layout)
     marked = f"{flat[:cell]}@{flat[cell + 1 :]}"
@@ -27,7 +27,7 @@ def as_text(layout: tuple[str, ...], cell: int) -> str:
 
 
 class GridRenderer:
-    """Draws cells in the colour of their reward, green good and red bad, and the agent.
+    """Draws the agent, and cells in the colour of their reward: green is good, red is bad.
 
     Args:
         family: whose grid to draw.
@@ -39,7 +39,7 @@ class GridRenderer:
         self.layout, self.kinds, self.size = family.layout, family.kinds, (width, height)
 
     def draw(self, weights: FloatArray, cell: int | None = None) -> NDArray[np.uint8]:
-        """The picture (height, width, 3) of a grid with weights (K,), the agent in ``cell``."""
+        """The picture (height, width, 3) of a grid with weights (K,) and the agent in ``cell``."""
         largest = max(float(np.abs(weights).max()), 1e-9)
         width, height = self.size
         rows, columns = len(self.layout), len(self.layout[0])
@@ -69,4 +69,4 @@ class GridRenderer:
         return self.draw(simulator.parameters[slot, 1:], int(simulator.cells[slot]))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: the renderer holds no resources."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray, IntArray
+from smile_bench.envs.declaration import require_metrics
 from smile_bench.envs.grid.family import MOVES, SEEDS, GridFamily
 from smile_bench.envs.simulation import StepResult
 from smile_bench.errors import InputError
@@ -16,9 +17,16 @@ __all__ = ["GridSimulator", "slip_noise"]
 
 
 def slip_noise(seeds: NDArray[np.uint64], steps: IntArray) -> FloatArray:
-    """A uniform number in [0, 1) for each episode's seed and step, (N,): SplitMix64.
+    """A uniform number in [0, 1) for each episode's seed and step, by SplitMix64.
 
-    A function of seed and step and nothing else, so that an episode can be replayed.
+    It depends on nothing else, so that an episode can be replayed.
+
+    Args:
+        seeds: of the episodes, (N,), below 2³².
+        steps: control steps taken, (N,).
+
+    Returns:
+        (N,).
     """
     x = (seeds << np.uint64(20)) + steps.astype(np.uint64) + np.uint64(1)
     with np.errstate(over="ignore"):
@@ -35,7 +43,7 @@ class GridSimulator:
     Args:
         family: what to simulate.
         num_envs: N.
-        threads: not used; a step is a few array operations.
+        threads: not used, because a step is a few array operations.
 
     Raises:
         InputError: a number below 1.
@@ -60,7 +68,7 @@ class GridSimulator:
         return self.steps.astype(np.float64) * self.family.control_seconds
 
     def set_tasks(self, parameters: FloatArray) -> None:
-        """Give every environment its task (N, P); episodes must be reset afterwards.
+        """Give every environment its task (N, P). Reset the episodes afterwards.
 
         Raises:
             InputError: parameters of another shape, or slips outside [0, 1].
@@ -74,7 +82,7 @@ class GridSimulator:
         self.parameters = parameters
 
     def sample_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
-        """Draw an initial state (2,): a free cell, and the seed of the slips."""
+        """Sample an initial state (2,): a free cell, and the seed of the slips."""
         free = self.family.free
         return np.array([free[rng.integers(len(free))], rng.integers(SEEDS)], np.float64)
 
@@ -82,7 +90,7 @@ class GridSimulator:
         """Begin the episodes ``ids``, by default all, in initial states (len(ids), 2).
 
         Raises:
-            InputError: states that the family does not have.
+            InputError: another shape, walls, or seeds that are not integers below 2³².
         """
         where = np.arange(self.num_envs) if ids is None else ids
         states = self.family.require_states(states, where.shape)
@@ -91,7 +99,7 @@ class GridSimulator:
         self.steps[where], self.returns[where] = 0, 0.0
 
     def observe(self) -> FloatArray:
-        """Observations (N, S + 1): one-hot cell, and the share of the episode that has passed."""
+        """Observations (N, cells + 1): the cell, one-hot, and the share of the horizon."""
         observations = np.zeros((self.num_envs, self.family.observation_size))
         observations[np.arange(self.num_envs), self.cells] = 1.0
         observations[:, -1] = self.steps / self.family.horizon
@@ -107,10 +115,10 @@ class GridSimulator:
         return self.cells[:, None].astype(np.float64)
 
     def set_state(self, states: FloatArray) -> None:
-        """Put every episode into a cell (N, 1); returns so far and steps taken stay.
+        """Put every episode into a cell (N, 1). Returns so far and steps taken stay.
 
         Raises:
-            InputError: another shape, or what is no free cell.
+            InputError: another shape, or not a free cell.
         """
         if states.shape != (self.num_envs, 1) or not np.isin(states, self.family.free).all():
             raise InputError(
@@ -120,12 +128,18 @@ class GridSimulator:
         self.cells = states[:, 0].astype(np.int64)
 
     def snapshot(self) -> FloatArray:
-        """Everything that continues the episodes, (N, 4): cell, slip seed, steps, return."""
+        """All that continues the episodes, (N, 4): cell, seed of the slips, steps, return."""
         columns = (self.cells, self._seeds, self.steps, self.returns)
         return np.stack([column.astype(np.float64) for column in columns], axis=1)
 
     def restore(self, snapshot: FloatArray) -> None:
-        """Continue all episodes from what :meth:`snapshot` returned."""
+        """Continue all episodes exactly from what :meth:`snapshot` returned.
+
+        The tasks must be those of the snapshot.
+
+        Raises:
+            InputError: cells or seeds that the family does not have, or another number of rows.
+        """
         self.reset(snapshot[:, :2])
         self.steps[:], self.returns[:] = snapshot[:, 2], snapshot[:, 3]
 
@@ -134,29 +148,31 @@ class GridSimulator:
 
         Args:
             actions: one-hot rows (N, 5).
-            active: which environments (N,) take the step, all by default; the others keep their
+            active: which environments (N,) take the step, all by default. The others keep their
                 state, and their rows of the result mean nothing.
 
         Raises:
-            InputError: actions of another shape, or rows that are not one-hot; nothing has moved.
+            InputError: actions of another shape, or rows that are not one-hot (nothing has moved),
+                or a declared metric that grids do not compute.
         """
-        going = np.ones(self.num_envs, np.bool_) if active is None else active
+        active = np.ones(self.num_envs, np.bool_) if active is None else active
         shape = (self.num_envs, len(MOVES))
         if actions.shape != shape:
             raise InputError(f"actions must be one-hot rows {shape}, got shape {actions.shape}.")
         chosen = actions.argmax(axis=1)
-        if not np.array_equal(np.eye(len(MOVES))[chosen][going], actions[going]):
+        if not np.array_equal(np.eye(len(MOVES))[chosen][active], actions[active]):
             raise InputError("actions must be one-hot rows: 1 for the chosen move, 0 for others.")
         slips = self.parameters[:, 0]
         noise = slip_noise(self._seeds, self.steps)
-        # Below the slip, the noise is even again: it chooses the move that is made instead.
+        # Below the slip the noise is uniform, too: it chooses the move that is made instead.
         with np.errstate(divide="ignore", invalid="ignore"):
             instead = np.nan_to_num(noise / slips * len(MOVES)).clip(0, len(MOVES) - 1)
         made = np.where(noise < slips, instead.astype(np.int64), chosen)
         weights = (self.family.features[self.cells] * self.parameters[:, 1:]).sum(axis=1)
-        rewards = np.where(going, weights, 0.0)
-        self.cells = np.where(going, self.family.moves[self.cells, made], self.cells)
-        self.steps = self.steps + going
+        rewards = np.where(active, weights, 0.0)
+        self.cells = np.where(active, self.family.moves[self.cells, made], self.cells)
+        self.steps = self.steps + active
         self.returns = self.returns + rewards
         info = {**self.positions(), "episode_return": self.returns.copy()}
+        require_metrics(self.family.id, self.family.metrics, info)
         return StepResult(rewards, info, self.returns[:, None].copy())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,38 @@ if TYPE_CHECKING:
 __all__ = ["ANT", "HALF_CHEETAH", "WALKER", "Body", "Marker"]
 
 
+_FIRST_FIELDS = (
+    "name",
+    "asset",
+    "sha256",
+    "positions",
+    "velocities",
+    "actions",
+    "frame_skip",
+    "timestep",
+    "hidden_positions",
+    "position_noise",
+    "velocity_noise",
+    "velocity_noise_is_normal",
+    "noiseless_positions",
+    "velocity_clip",
+    "gear",
+    "total_mass",
+)
+"""Fields of a body that every protocol version covers. Do not add to them: the versions of
+published protocols would change."""
+_FILMED_FIELDS = ("camera",)
+"""Fields that do not touch the physics; no protocol version covers them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Marker:
-    """A shape that is drawn to show a goal or a target; it takes no part in the physics."""
+    """A shape that is drawn to show a goal or a target. It takes no part in the physics."""
 
     name: str
+    """Name of its site in the model."""
     rgba: tuple[float, float, float, float]
+    """Colour, each number in [0, 1]."""
     radius: float
     """Radius in metres."""
 
@@ -33,10 +60,13 @@ class Body:
     """One of Gymnasium's MuJoCo models, and the conventions of its ``v5`` environment.
 
     The model file is read from the installed Gymnasium and checked against ``sha256``, so that
-    a changed file can not change the physics of the benchmark unnoticed.
+    a changed file cannot change the physics of the benchmark unnoticed.
+
+    A new field needs a default that leaves the physics as it was. See :attr:`physics`.
     """
 
     name: str
+    """A name for messages."""
     asset: str
     """File name among Gymnasium's MuJoCo assets."""
     sha256: str
@@ -52,13 +82,13 @@ class Body:
     timestep: float
     """Length of a physics step in seconds."""
     hidden_positions: int
-    """How many leading position coordinates the agent does not observe."""
+    """Leading position coordinates that the agent does not observe."""
     position_noise: float
     """Half-width of the uniform noise on the initial positions."""
     velocity_noise: float
     """Scale of the noise on the initial velocities."""
     velocity_noise_is_normal: bool
-    """Normal noise (half-cheetah, ant) or uniform noise (walker) on the initial velocities."""
+    """Whether that noise is normal (half-cheetah, ant) or uniform (walker)."""
     noiseless_positions: tuple[int, ...] = ()
     """Position coordinates that start exactly at the model's default."""
     velocity_clip: float = np.inf
@@ -69,6 +99,20 @@ class Body:
     """Mass in kilograms that the model is scaled to, instead of the file's deprecated attribute."""
     camera: dict[str, Any] = field(default_factory=dict)
     """Free camera for rendering; empty for the model's own tracking camera."""
+
+    @property
+    def physics(self) -> Mapping[str, Any]:
+        """The fields that the protocol's version covers, as JSON-able data.
+
+        A field that was added after the first protocols joins them only where it is not at its
+        default, so that the versions of published protocols stay as they are.
+        """
+        covered = {*_FIRST_FIELDS} | {
+            each.name
+            for each in fields(self)
+            if each.name not in _FILMED_FIELDS and getattr(self, each.name) != _default(each)
+        }
+        return {name: value for name, value in asdict(self).items() if name in covered}
 
     @property
     def dt(self) -> float:
@@ -97,7 +141,7 @@ class Body:
     def sample_start(
         self, rng: np.random.Generator, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw one initial state, as Gymnasium's ``v5`` environment of this body does.
+        """Sample one initial state, as Gymnasium's ``v5`` environment of this body does.
 
         Args:
             rng: source of randomness.
@@ -122,7 +166,7 @@ class Body:
         """Compile the MuJoCo model, with a site for each marker.
 
         Args:
-            markers: shapes to draw; they do not touch the physics.
+            markers: shapes to draw. They do not touch the physics.
 
         Raises:
             SimulationError: Gymnasium's model file is not the one this body was defined on.
@@ -158,6 +202,10 @@ class Body:
 
         assert gymnasium_mujoco.__file__ is not None
         return Path(gymnasium_mujoco.__file__).parent / "assets" / self.asset
+
+
+def _default(of: Field[Any]) -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 HALF_CHEETAH = Body(

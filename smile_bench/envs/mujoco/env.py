@@ -6,74 +6,69 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from smile_bench.arrays import Float32Array, FloatArray
-from smile_bench.envs.family import OBSERVATION_BOUND, Family, Task
+from smile_bench.envs.declaration import require_metrics
+from smile_bench.envs.family import Task
+from smile_bench.envs.mujoco.checks import require_actions, require_stable
 from smile_bench.envs.mujoco.family import ControlStep
 from smile_bench.envs.mujoco.rendering import camera_options, fit_offscreen_buffer, place_markers
-from smile_bench.envs.mujoco.simulator import (
-    compile_task,
-    require_actions,
-    require_stable,
-    require_states,
-    sample_start,
-    split_state,
-)
 from smile_bench.envs.registry import get_mujoco_family
 from smile_bench.errors import UnknownNameError, require_known, suggestion
 
-__all__ = ["OBSERVATION_BOUND", "SmileEnv", "observation_space"]
+__all__ = ["SmileEnv"]
 
 RESET_OPTIONS = ("state", "task")
 RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
 
 
-def observation_space(family: Family) -> spaces.Box:
-    """The observation space of one environment of a family."""
-    shape = (family.observation_size,)
-    return spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
-
-
 class SmileEnv(MujocoEnv, EzPickle):
-    """One environment of a family.
+    """One environment of a family over a MuJoCo body.
+
+    ## Description
+    ``gymnasium.make(ID, split="test", task=3)`` makes it. ``env.unwrapped.task`` is the task of the
+    current episode and ``env.unwrapped.family`` the declaration. The pages of the families say what
+    each adds.
 
     ## Action space
-    ``Box(-1, 1, (nu,), float32)``: normalised torques.
+    ``Box(-1, 1, (nu,), float32)``: normalised torques. MuJoCo clamps larger finite actions; rewards
+    count them unclamped.
 
     ## Observation space
-    ``Box((observation_size,), float64)``: the body's positions and velocities, and what the family
-    adds. The task never enters it.
+    ``Box(-1e6, 1e6, (observation_size,), float64)``: the body's positions and velocities, and what
+    the family adds. The task is never part of it.
 
-    ## Rewards and metrics
-    The task reward of the family. ``info`` has Gymnasium's ``v5`` keys and, under its name, each
-    of the family's metrics as it stands in the episode so far.
+    ## Rewards
+    The task reward of the family. ``info`` has the keys of Gymnasium's ``v5`` environment.
 
     ## Starting state
-    As Gymnasium's ``v5`` environment of the body; the ants' torso starts at (0, 0).
+    As in Gymnasium's ``v5`` environment of the body, but an ant's torso starts at x = y = 0.
 
     ## Episode end
-    Never terminates; truncated at the family's horizon.
+    Never terminates. Truncated at the family's horizon.
+
+    ## Metrics
+    ``info`` has each metric of the family under its name, as it stands in the episode so far.
 
     ## Arguments
     Args:
         family: the family's id.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        task: index in the split; None draws one at each reset.
-        render_mode: as Gymnasium's MuJoCo environments.
+        task: index in the split; None samples a task at each reset.
+        render_mode: None, ``"human"``, ``"rgb_array"``, ``"depth_array"`` or ``"rgbd_tuple"``.
         **kwargs: rendering options of :class:`gymnasium.envs.mujoco.MujocoEnv`.
 
-    ``reset(options={"task": i})`` overrides the task for an episode, and ``options={"state": s}``
-    the initial state.
+    ``reset(options={"task": i})`` sets the task of one episode, and ``options={"state": s}`` its
+    initial state: positions, velocities and what the family samples for an episode.
 
     Raises:
-        UnknownNameError: no such family, split or task.
+        UnknownNameError: no such family, split, task or render mode.
     """
 
-    # Not a ClassVar: Gymnasium reads it from the class and each body sets its own frame rate.
+    # Not a ClassVar: Gymnasium reads it from the class, and each body sets its own frame rate.
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES}  # noqa: RUF012
 
     def __init__(
@@ -105,7 +100,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         super().__init__(
             body.asset,
             body.frame_skip,
-            observation_space(self.family),
+            self.family.observation_space,
             render_mode=render_mode,
             **kwargs,
         )
@@ -115,7 +110,7 @@ class SmileEnv(MujocoEnv, EzPickle):
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
         self._nominal = self.family.body.compile(self.family.markers)
-        model = compile_task(self.family, self._nominal, self._parameters[0])
+        model = self.family.task_model(self._nominal, self._parameters[0])
         fit_offscreen_buffer(model, self.width, self.height)
         return model, mujoco.MjData(model)
 
@@ -129,7 +124,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         """Begin an episode.
 
         Args:
-            seed: as Gymnasium.
+            seed: as in Gymnasium.
             options: ``"task"``, an index in the split; ``"state"``, an initial state.
 
         Raises:
@@ -144,12 +139,12 @@ class SmileEnv(MujocoEnv, EzPickle):
             self.family.task(self.split, self._next_task)
         self._next_state = options.get("state")
         if self._next_state is not None:
-            self._next_state = require_states(self.family, self._next_state, ())
+            self._next_state = self.family.require_states(self._next_state, ())
         observation, info = super().reset(seed=seed)
         return observation, info
 
     def reset_model(self) -> FloatArray:
-        """Choose task and initial state; called by ``reset``."""
+        """Choose the task and the initial state; ``reset`` calls it."""
         if self._next_task is not None:
             self._change_task(self.family.task(self.split, self._next_task))
         elif self._fixed_task is not None:
@@ -160,10 +155,10 @@ class SmileEnv(MujocoEnv, EzPickle):
         parameters = self._parameters
         state = self._next_state
         if state is None:
-            state = sample_start(
-                self.family, self.np_random, parameters[0], self.init_qpos, self.init_qvel
+            state = self.family.sample_start(
+                self.np_random, parameters[0], self.init_qpos, self.init_qvel
             )
-        qpos, qvel, episode = split_state(self.family, state)
+        qpos, qvel, episode = self.family.split_state(state)
         self.set_state(qpos, qvel)  # type: ignore[no-untyped-call]
         self._episode = episode[None].copy()
         self._steps[:] = 0
@@ -177,7 +172,8 @@ class SmileEnv(MujocoEnv, EzPickle):
         """Take one control step.
 
         Raises:
-            InputError: an action of another shape or not finite; nothing has moved.
+            InputError: an action of another shape or not finite (nothing has moved), or an info
+                without a declared metric.
             SimulationError: the state is not finite.
         """
         require_actions(np.asarray(action), (self.family.body.actions,))
@@ -197,6 +193,7 @@ class SmileEnv(MujocoEnv, EzPickle):
                 self._steps,
             )
         )
+        require_metrics(self.family.id, self.family.metrics, result.info)
         self._metric_state = result.metric_state
         self._place_markers()
         if self.render_mode == "human":
@@ -212,7 +209,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         if task == self.task:
             return
         self.task = task
-        # In place, because the renderer holds on to the model.
+        # In place, because the renderer keeps the model.
         self.family.change_model(self.model, self._nominal, self._parameters[0])
 
     def _observe(self) -> FloatArray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -34,9 +35,9 @@ class ControlStep(NamedTuple):
     parameters: FloatArray
     """Task parameters, (N, P)."""
     episode: FloatArray
-    """What was drawn for the episode, (N, E)."""
+    """What was sampled for the episode, (N, E)."""
     metric_state: FloatArray
-    """What the episode's metrics remember, (N, M), as it was before the step."""
+    """The metric state before the step, (N, M)."""
     steps: IntArray
     """Control steps taken in the episode, this one included, (N,)."""
 
@@ -45,13 +46,18 @@ class ControlStep(NamedTuple):
 class MujocoFamily(Family):
     """A family of tasks over one MuJoCo body.
 
-    A subclass adds what a task does: reward, metrics, what an episode draws and, where tasks
-    differ in dynamics, how the model changes. All its methods are pure and work on a batch of N
-    episodes, so that the scalar and the batched environments share them.
+    A subclass says what a task does: its reward and metrics, what is sampled for each episode and,
+    where tasks differ in dynamics, how the model changes. Its methods are pure and work on a batch
+    of N episodes, so that the scalar and the batched environments share them.
+
+    A metric is declared in ``metrics`` and computed by :meth:`reward_and_info`. What it needs to
+    remember of an episode is its metric state, M numbers that :meth:`initial_metrics` begins.
     """
 
     body: Body
+    """What is simulated."""
     markers: tuple[Marker, ...] = ()
+    """What is drawn beside the body; :meth:`marker_positions` places them."""
 
     entry_point: ClassVar[str] = "smile_bench.envs.mujoco.env:SmileEnv"
     simulator_entry_point: ClassVar[str] = "smile_bench.envs.mujoco.simulator:Simulator"
@@ -59,9 +65,9 @@ class MujocoFamily(Family):
     extra_observed: ClassVar[int] = 0
     """Observed numbers beyond the body's."""
     episode_size: ClassVar[int] = 0
-    """E: numbers drawn for each episode."""
+    """E: numbers sampled for each episode."""
     metric_state_size: ClassVar[int] = 1
-    """M: numbers that the metrics remember."""
+    """M: numbers that the metrics remember of an episode."""
     varies_dynamics: ClassVar[bool] = False
     """Whether tasks change the physics."""
 
@@ -72,7 +78,7 @@ class MujocoFamily(Family):
 
     @property
     def state_size(self) -> int:
-        """Length of an initial state: positions, velocities, what the episode drew."""
+        """S: positions, velocities, and what is sampled for the episode."""
         return self.body.positions + self.body.velocities + self.episode_size
 
     @property
@@ -80,7 +86,7 @@ class MujocoFamily(Family):
         """What the numbers of an initial state are."""
         return (
             f"{self.body.positions} positions, {self.body.velocities} velocities, "
-            f"{self.episode_size} drawn for the episode"
+            f"{self.episode_size} sampled for the episode"
         )
 
     @property
@@ -100,8 +106,8 @@ class MujocoFamily(Family):
 
     @property
     def physics(self) -> Mapping[str, Any]:
-        """Everything of the body but how it is filmed."""
-        return {name: value for name, value in asdict(self.body).items() if name != "camera"}
+        """Facts of the body, see :attr:`Body.physics`."""
+        return self.body.physics
 
     @cached_property
     def neutral_parameters(self) -> FloatArray:
@@ -109,13 +115,39 @@ class MujocoFamily(Family):
         return np.ones(len(self.parameter_names))
 
     def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
-        """Draw what is particular to one episode, (E,), for task parameters (P,)."""
+        """Sample what is particular to one episode, (E,), for task parameters (P,)."""
         return np.empty(0)
+
+    def sample_start(
+        self,
+        rng: np.random.Generator,
+        parameters: FloatArray,
+        qpos0: FloatArray,
+        qvel0: FloatArray,
+    ) -> FloatArray:
+        """Sample an initial state: the body's first, then what is particular to the episode.
+
+        Args:
+            rng: source of randomness.
+            parameters: of the task, (P,).
+            qpos0: the model's default positions, (nq,).
+            qvel0: the model's default velocities, (nv,).
+
+        Returns:
+            An initial state, (S,).
+        """
+        qpos, qvel = self.body.sample_start(rng, qpos0, qvel0)
+        return np.concatenate((qpos, qvel, self.sample_episode(rng, parameters)))
+
+    def split_state(self, states: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Split initial states (..., S) into positions, velocities and the episode's numbers."""
+        nq, nv = self.body.positions, self.body.velocities
+        return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]
 
     def observe(
         self, qpos: FloatArray, qvel: FloatArray, parameters: FloatArray, episode: FloatArray
     ) -> FloatArray:
-        """Observations (N, observation_size); task parameters must not enter them."""
+        """Observations (N, observation_size). Task parameters must not enter them."""
         return self.body.observe(qpos, qvel)
 
     def privileged(self, observations: FloatArray, parameters: FloatArray) -> FloatArray:
@@ -125,12 +157,33 @@ class MujocoFamily(Family):
     def change_model(
         self, model: mujoco.MjModel, nominal: mujoco.MjModel, parameters: FloatArray
     ) -> None:
-        """Write a task's dynamics (P,) into a model, starting from the body's nominal one."""
+        """Write the dynamics of task parameters (P,) into a model.
+
+        Args:
+            model: changed in place; it may hold the dynamics of another task.
+            nominal: the body's own model.
+            parameters: of the task, (P,).
+        """
+
+    def task_model(self, nominal: mujoco.MjModel, parameters: FloatArray) -> mujoco.MjModel:
+        """The model of task parameters (P,): a changed copy of the body's own model."""
+        model = copy.copy(nominal)
+        self.change_model(model, nominal, parameters)
+        return model
 
     def marker_positions(
         self, parameters: FloatArray, episode: FloatArray, time: float
     ) -> FloatArray:
-        """Where the markers stand, (number of markers, 3), in metres, at a time in seconds."""
+        """Positions of the markers.
+
+        Args:
+            parameters: of the task, (P,).
+            episode: what was sampled for the episode, (E,).
+            time: seconds since the episode began.
+
+        Returns:
+            Metres, (number of markers, 3).
+        """
         return np.empty((0, 3))
 
     @abstractmethod
@@ -145,4 +198,7 @@ class MujocoFamily(Family):
 
     @abstractmethod
     def reward_and_info(self, step: ControlStep) -> StepResult:
-        """Reward, info and metric state after a control step."""
+        """Reward, info and metric state after a control step.
+
+        ``info`` must hold every metric of the family under its name.
+        """

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from smile_bench.arrays import FloatArray
 from smile_bench.envs.mujoco.body import Body
 from smile_bench.envs.mujoco.family import MujocoFamily
+from smile_bench.envs.mujoco.simulator import Simulator
 
 if TYPE_CHECKING:
     from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
-
-    from smile_bench.envs.mujoco.simulator import Simulator
 
 __all__ = ["BatchRenderer", "camera_options", "fit_offscreen_buffer", "place_markers"]
 
@@ -50,7 +49,7 @@ def place_markers(
         model: changed in place.
         data: changed in place, because MuJoCo would move the markers only with the next step.
         parameters: of the task, (P,).
-        episode: what was drawn for the episode, (E,).
+        episode: what was sampled for the episode, (E,).
         time: seconds since the episode began.
     """
     positions = family.marker_positions(parameters, episode, time)
@@ -91,7 +90,7 @@ class BatchRenderer:
             qpos: positions (nq,).
             qvel: velocities (nv,).
             parameters: of the task, (P,).
-            episode: what was drawn for the episode, (E,).
+            episode: what was sampled for the episode, (E,).
             time: seconds since the episode began.
 
         Returns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from typing import Any
 
@@ -12,26 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray, IntArray
-from smile_bench.envs.family import Family
+from smile_bench.envs.declaration import require_metrics
+from smile_bench.envs.mujoco.checks import require_actions, require_stable
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
-from smile_bench.errors import InputError, SimulationError
+from smile_bench.errors import InputError
 
-__all__ = [
-    "Simulator",
-    "available_threads",
-    "compile_task",
-    "require_actions",
-    "require_stable",
-    "require_states",
-    "sample_start",
-    "split_state",
-]
-
-# MuJoCo counts these when it meets a non-finite number; it then resets or ignores it silently.
-_FIRST_WARNING = mujoco.mjtWarning.mjWARN_BADQPOS.value
-_LAST_WARNING = mujoco.mjtWarning.mjWARN_BADCTRL.value
-UNSTABLE_WARNINGS = slice(_FIRST_WARNING, _LAST_WARNING + 1)
+__all__ = ["Simulator", "available_threads"]
 
 
 def available_threads() -> int:
@@ -41,87 +27,20 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def compile_task(
-    family: MujocoFamily, nominal: mujoco.MjModel, parameters: FloatArray
-) -> mujoco.MjModel:
-    """The MuJoCo model of a task with parameters (P,), a copy of the family's nominal model."""
-    model = copy.copy(nominal)
-    family.change_model(model, nominal, parameters)
-    return model
-
-
-def require_states(family: Family, states: Any, batch: tuple[int, ...]) -> FloatArray:
-    """Initial states as a new array (*batch, S).
-
-    Raises:
-        InputError: states of another shape or type, or not finite.
-    """
-    return family.require_states(states, batch)
-
-
-def split_state(
-    family: MujocoFamily, states: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Split initial states (..., S) into positions, velocities and what the episode drew."""
-    nq, nv = family.body.positions, family.body.velocities
-    return states[..., :nq], states[..., nq : nq + nv], states[..., nq + nv :]
-
-
-def require_actions(actions: NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Refuse actions that MuJoCo would misread: it takes a NaN for zero without a word.
-
-    Args:
-        actions: what was given.
-        shape: the shape they must have.
-
-    Raises:
-        InputError: another shape or type, or a non-finite number.
-    """
-    if actions.shape != shape or actions.dtype.kind not in "fiu":
-        raise InputError(
-            f"actions must be numbers in [-1, 1] of shape {shape}, got an array of "
-            f"{actions.dtype} of shape {actions.shape}."
-        )
-    finite = np.isfinite(actions)
-    if not finite.all():
-        where = np.argwhere(~finite)[:5].tolist()
-        raise InputError(
-            f"actions must be finite numbers in [-1, 1], got {actions[~finite][:5].tolist()} at "
-            f"{where}. The environment did not move: check what computed the actions."
-        )
-
-
-def require_stable(family: Family, warnings: NDArray[np.int32], steps: IntArray) -> None:
-    """Raise if MuJoCo met a non-finite number.
-
-    Args:
-        family: what is simulated.
-        warnings: MuJoCo's warning counters (N, warning kinds).
-        steps: control steps taken in each episode (N,).
-
-    Raises:
-        SimulationError: naming the environments and the step.
-    """
-    bad = warnings[:, UNSTABLE_WARNINGS]
-    if bad.any():
-        slots = np.flatnonzero(bad.any(axis=1)).tolist()
-        raise SimulationError(
-            f"the simulation of {family.id} became unstable (a non-finite or huge state) in "
-            f"environments {slots} at control steps {steps[slots].tolist()}. Reset them before "
-            "going on; if it comes back, report the tasks, the initial states and the actions."
-        )
-
-
 class Simulator:
-    """N episodes of a family, stepped in lockstep; the physics below every environment.
+    """N episodes of a family, stepped in lockstep by ``mujoco.batch``.
 
-    Bit-equal to N scalar environments from the same initial states and actions: each episode is
-    MuJoCo's whole integration state, warm start included, stepped by ``mujoco.batch``.
+    Bit-equal to N scalar environments from the same initial states and actions, because each
+    episode keeps MuJoCo's whole integration state, the solver's warm start included.
 
     Args:
         family: what to simulate.
         num_envs: N.
         threads: native threads, by default one per available processor.
+
+    Raises:
+        InputError: a number below 1.
+        SimulationError: the installed Gymnasium has another model file.
     """
 
     def __init__(self, family: MujocoFamily, num_envs: int, *, threads: int | None = None) -> None:
@@ -156,7 +75,7 @@ class Simulator:
         return self.steps.astype(np.float64) * self.family.body.dt
 
     def set_tasks(self, parameters: FloatArray) -> None:
-        """Give every environment its task; episodes must be reset afterwards.
+        """Give every environment its task. Reset the episodes afterwards.
 
         Args:
             parameters: (N, P).
@@ -174,12 +93,12 @@ class Simulator:
             models: dict[bytes, Any] = {}
             for row in parameters:
                 if row.tobytes() not in models:
-                    models[row.tobytes()] = compile_task(self.family, self.nominal, row)
+                    models[row.tobytes()] = self.family.task_model(self.nominal, row)
             self._batch.set_models([models[row.tobytes()] for row in parameters])
 
     def sample_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
-        """Draw an initial state (S,) for task parameters (P,)."""
-        return sample_start(self.family, rng, parameters, *self._default)
+        """Sample an initial state (S,) for task parameters (P,)."""
+        return self.family.sample_start(rng, parameters, *self._default)
 
     def reset(self, states: FloatArray, ids: IntArray | None = None) -> None:
         """Begin episodes.
@@ -192,8 +111,8 @@ class Simulator:
             InputError: states of another shape or not finite.
         """
         where = np.arange(self.num_envs) if ids is None else ids
-        states = require_states(self.family, states, where.shape)
-        qpos, qvel, episode = split_state(self.family, states)
+        states = self.family.require_states(states, where.shape)
+        qpos, qvel, episode = self.family.split_state(states)
         self._batch.reset(where, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
         self.qpos[where], self.qvel[where], self.episode[where] = qpos, qvel, episode
         self._batch.forward(where)
@@ -234,13 +153,21 @@ class Simulator:
     def snapshot(self) -> FloatArray:
         """Everything that continues the episodes but the solver's warm start, (N, Z).
 
-        Positions, velocities, what the episode drew, the metric state and the steps taken.
+        These are positions, velocities, what was sampled for the episode, the metric state and the
+        steps taken.
         """
         columns = (self.qpos, self.qvel, self.episode, self.metric_state, self.steps[:, None])
         return np.hstack([column.astype(np.float64) for column in columns])
 
     def restore(self, snapshot: FloatArray) -> None:
-        """Continue all episodes from what :meth:`snapshot` returned."""
+        """Continue all episodes from what :meth:`snapshot` returned.
+
+        The tasks must be those of the snapshot. The solver starts cold, so that the last bits of
+        later states can differ from those of the uninterrupted episodes.
+
+        Raises:
+            InputError: positions or velocities that are not finite, or another number of rows.
+        """
         size = self.family.state_size
         self.reset(snapshot[:, :size])
         self.metric_state[:] = snapshot[:, size:-1]
@@ -252,10 +179,11 @@ class Simulator:
         Args:
             actions: (N, nu), in [-1, 1].
             active: which environments (N,) take the step, all by default. The others keep their
-                state; their rows of the result mean nothing.
+                state, and their rows of the result mean nothing.
 
         Raises:
-            InputError: actions of another shape or not finite; nothing has moved.
+            InputError: actions of another shape or not finite (nothing has moved), or an info
+                without a declared metric.
             SimulationError: a state is not finite.
         """
         require_actions(actions, self._action_shape)
@@ -284,18 +212,7 @@ class Simulator:
                 steps,
             )
         )
+        require_metrics(self.family.id, self.family.metrics, result.info)
         # A copy, because the next reset writes into it and infos may share its memory.
         self.metric_state = result.metric_state.copy()
         return result
-
-
-def sample_start(
-    family: MujocoFamily,
-    rng: np.random.Generator,
-    parameters: FloatArray,
-    qpos0: FloatArray,
-    qvel0: FloatArray,
-) -> FloatArray:
-    """Draw an initial state (S,): body first, then what the episode shows."""
-    qpos, qvel = family.body.sample_start(rng, qpos0, qvel0)
-    return np.concatenate((qpos, qvel, family.sample_episode(rng, parameters)))

@@ -1,4 +1,4 @@
-"""Frozen task tables: drawn once, kept as data, never drawn again."""
+"""Frozen task tables: sampled once and kept as data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["load_table"]
 
 
 def load_table(name: str) -> dict[str, FloatArray]:
-    """Read a table.
+    """Read a frozen task table.
 
     Args:
-        name: file name without ending.
+        name: file name, without ending.
 
     Returns:
         Split to parameters (number of tasks, P).

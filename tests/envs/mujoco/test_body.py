@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,34 @@ def test_markers_leave_the_physics_alone(body: Body) -> None:
     marked = body.compile((MARKER, replace(MARKER, name="there")))
     assert marked.nsite == body.compile().nsite + 2
     np.testing.assert_array_equal(roll(marked, body), roll(body.compile(), body))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrownBody(Body):
+    """A body with fields that the first protocols did not know."""
+
+    wind: float = 0.0
+    surfaces: tuple[str, ...] = ("floor",)
+
+
+def grown(body: Body, **new: Any) -> GrownBody:
+    return GrownBody(**{field.name: getattr(body, field.name) for field in fields(body)}, **new)
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=lambda body: body.name)
+def test_physics_are_the_first_fields_but_how_the_body_is_filmed(body: Body) -> None:
+    expected = asdict(body)
+    del expected["camera"]
+    assert body.physics == expected
+    assert replace(body, camera={"distance": 1.0}).physics == expected
+    assert replace(body, frame_skip=7).physics == {**expected, "frame_skip": 7}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=lambda body: body.name)
+def test_a_new_field_enters_the_physics_only_where_it_is_set(body: Body) -> None:
+    assert grown(body).physics == body.physics
+    assert grown(body, wind=0.5).physics == {**body.physics, "wind": 0.5}
+    assert grown(body, surfaces=("ice",)).physics == {**body.physics, "surfaces": ("ice",)}
 
 
 @pytest.mark.parametrize("change", [lambda text: text.replace("0.046", "0.047")])

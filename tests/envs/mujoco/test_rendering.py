@@ -16,7 +16,6 @@ import pytest
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.mujoco.body import ANT, HALF_CHEETAH, WALKER, Body
 from smile_bench.envs.mujoco.rendering import camera_options, place_markers
-from smile_bench.envs.mujoco.simulator import compile_task
 
 SIZE: dict[str, Any] = {"width": 120, "height": 90}
 
@@ -141,7 +140,7 @@ def test_markers_stand_where_the_task_says(
         "SmileAntLinearClassification-v0": [1.0, 0.0, 0.0, 0.0],
     }[family_id]
     episode = np.array([-0.3, 0, 0, 0, 0.3, 0, 0, 0])[: family.episode_size]
-    model = compile_task(family, family.body.compile(family.markers), np.array(parameters))
+    model = family.task_model(family.body.compile(family.markers), np.array(parameters))
     data = mujoco.MjData(model)
     place_markers(family, model, data, np.array(parameters), episode, time)
     for name, place in expected.items():

@@ -1,4 +1,4 @@
-"""The batched simulator refuses what it cannot mean and notices when physics breaks."""
+"""The batched simulator: episodes are independent, and continue from a snapshot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smile_bench.envs import MujocoFamily
-from smile_bench.envs.mujoco.simulator import Simulator, available_threads, require_actions
+from smile_bench.envs.mujoco.simulator import Simulator, available_threads
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError, SimulationError
 
@@ -37,7 +37,7 @@ def test_unstable_environments_are_named_until_they_are_reset(family: MujocoFami
     assert np.isfinite(simulator.observe()).all()
 
 
-def test_those_that_do_not_move_keep_their_state(family: MujocoFamily) -> None:
+def test_inactive_environments_keep_their_state(family: MujocoFamily) -> None:
     simulator, alone = started(family), started(family)
     actions = np.random.default_rng(1).uniform(-1, 1, (3, family.body.actions))
     before = simulator.qpos.copy()
@@ -61,7 +61,7 @@ def test_an_episode_does_not_depend_on_its_slot_or_company(family: MujocoFamily)
 
 
 def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
-    """Warm start, controls and memory of the metrics included."""
+    """Warm start, controls and metric state included."""
     used, fresh = started(family), started(family)
     states = np.concatenate((fresh.qpos, fresh.qvel, fresh.episode), axis=1)
     rng = np.random.default_rng(3)
@@ -75,21 +75,65 @@ def test_reset_forgets_the_episode_before(family: MujocoFamily) -> None:
     np.testing.assert_array_equal(used.observe(), fresh.observe())
 
 
+def test_a_restored_simulator_continues(family: MujocoFamily) -> None:
+    """With the same steps and metric state; the solver's warm start moves only the last bits."""
+    simulator, restored = started(family), started(family)
+    rng = np.random.default_rng(4)
+    before, after = rng.uniform(-1, 1, (2, 15, 3, family.body.actions))
+    for actions in before:
+        simulator.step(actions)
+    snapshot = simulator.snapshot()
+    restored.restore(snapshot)
+    np.testing.assert_array_equal(restored.snapshot(), snapshot)
+    np.testing.assert_array_equal(restored.observe(), simulator.observe())
+    np.testing.assert_array_equal(restored.metric_state, simulator.metric_state)
+    assert restored.steps.tolist() == [15] * 3
+    assert restored.time.tolist() == simulator.time.tolist()
+    for actions in after:
+        expected, given = simulator.step(actions), restored.step(actions)
+        np.testing.assert_allclose(given.rewards, expected.rewards, rtol=1e-8, atol=1e-8)
+        for name, values in expected.info.items():
+            np.testing.assert_allclose(given.info[name], values, rtol=1e-8, atol=1e-8)
+    assert restored.steps.tolist() == [30] * 3
+    np.testing.assert_allclose(restored.snapshot(), simulator.snapshot(), rtol=1e-8, atol=1e-8)
+    # What was taken is a copy: the simulators have moved on since.
+    assert not np.array_equal(snapshot, simulator.snapshot())
+
+
+def test_a_snapshot_of_other_rows_is_refused_and_nothing_moves(family: MujocoFamily) -> None:
+    simulator = started(family)
+    before = simulator.snapshot()
+    with pytest.raises(InputError, match="an initial state of"):
+        simulator.restore(before[:2])
+    with pytest.raises(InputError, match="with non-finite numbers"):
+        simulator.restore(np.full_like(before, np.nan))
+    np.testing.assert_array_equal(simulator.snapshot(), before)
+
+
+def test_a_state_set_from_outside_keeps_metrics_and_steps(family: MujocoFamily) -> None:
+    simulator = started(family)
+    start = simulator.state()
+    for actions in np.random.default_rng(5).uniform(-1, 1, (5, 3, family.body.actions)):
+        simulator.step(actions)
+    metric_state = simulator.metric_state.copy()
+    simulator.set_state(start)
+    np.testing.assert_array_equal(simulator.state(), start)
+    np.testing.assert_array_equal(simulator.metric_state, metric_state)
+    assert simulator.steps.tolist() == [5] * 3
+    with pytest.raises(InputError, match=rf"here \(3, {start.shape[1]}\); got shape \(2, "):
+        simulator.set_state(start[:2])
+
+
 def test_bad_arguments(family: MujocoFamily) -> None:
     with pytest.raises(InputError, match="num_envs must be at least 1, got 0"):
         Simulator(family, 0)
+    with pytest.raises(InputError, match="threads must be at least 1 or None for all, got 0"):
+        Simulator(family, 1, threads=0)
     simulator = started(family)
     with pytest.raises(InputError, match="task parameters must have shape"):
         simulator.set_tasks(np.zeros((2, 1)))
     with pytest.raises(InputError, match=r"here in an array of shape \(2, \d+\); got"):
         simulator.reset(np.zeros((1, family.state_size)), np.array([0, 1]))
-
-
-def test_require_actions_takes_integers_and_floats() -> None:
-    for dtype in (np.float32, np.float64, np.int64):
-        require_actions(np.zeros((2, 3), dtype), (2, 3))
-    with pytest.raises(InputError, match="an array of bool"):
-        require_actions(np.zeros((2, 3), np.bool_), (2, 3))
 
 
 def test_available_threads_is_positive() -> None:

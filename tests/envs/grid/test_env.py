@@ -1,4 +1,4 @@
-"""The gridworld family: rules, Gymnasium's contract, and the batch beside scalar environments."""
+"""The scalar environment keeps Gymnasium's contract, and the batch equals it."""
 
 from __future__ import annotations
 
@@ -12,76 +12,14 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import SyncVectorEnv
 
-from smile_bench.envs import get_family, get_mujoco_family
+from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.grid.env import SmileGridEnv
-from smile_bench.envs.grid.family import MOVES, GridFamily
-from smile_bench.envs.grid.simulator import GridSimulator, slip_noise
 from smile_bench.errors import InputError, UnknownNameError
-
-ID = "SmileGridGoal-v0"
-found = get_family(ID)
-assert isinstance(found, GridFamily)
-FAMILY: GridFamily = found
-WIDTH = 8
-
-
-def cell(row: int, column: int) -> int:
-    return row * WIDTH + column
-
-
-def make(**options: Any) -> SmileGridEnv:
-    env = gym.make(ID, **{"split": "test"} | options).unwrapped
-    assert isinstance(env, SmileGridEnv)
-    return env
+from tests.envs.grid.grid_goal import FAMILY, ID, cell, make
 
 
 def test_gymnasium_finds_nothing_to_warn_of() -> None:
     check_env(make(task=3), skip_render_check=True)
-
-
-def test_moves_stop_at_walls_and_borders() -> None:
-    moves = dict(zip(MOVES, FAMILY.moves.T, strict=True))
-    assert moves["north"][cell(0, 3)] == cell(0, 3)
-    assert moves["west"][cell(3, 3)] == cell(3, 3)  # (3, 2) is a wall.
-    assert moves["east"][cell(3, 3)] == cell(3, 4)
-    assert moves["south"][cell(0, 0)] == cell(1, 0)
-    # No move leads into a wall.
-    assert np.isin(FAMILY.moves[FAMILY.free], FAMILY.free).all()
-
-
-def test_transitions_are_the_rule_of_slips() -> None:
-    tensor = FAMILY.mdp(np.array([0.25])).tensor[0]
-    here = cell(0, 0)
-    # East: 0.75 + 0.05; south 0.05; stay, and north and west into the border, 0.15.
-    east = MOVES.index("east")
-    assert tensor[here, east, cell(0, 1)] == pytest.approx(0.8)
-    assert tensor[here, east, cell(1, 0)] == pytest.approx(0.05)
-    assert tensor[here, east, here] == pytest.approx(0.15)
-
-
-def test_the_simulator_slips_as_the_tensor_says() -> None:
-    n, slip, east = 40_000, 0.3, MOVES.index("east")
-    simulator = GridSimulator(FAMILY, n)
-    parameters = np.tile(FAMILY.table("test")[0], (n, 1))
-    parameters[:, 0] = slip
-    simulator.set_tasks(parameters)
-    here = cell(0, 1)
-    simulator.reset(np.stack((np.full(n, here), np.arange(n)), axis=1).astype(np.float64))
-    simulator.step(np.eye(5)[np.full(n, east)])
-    shares = np.bincount(simulator.cells, minlength=64) / n
-    expected = FAMILY.mdp(np.array([slip])).tensor[0, here, east]
-    assert np.abs(shares - expected).max() < 4 * np.sqrt(0.25 / n)
-
-
-def test_noise_is_even_and_uncorrelated() -> None:
-    seeds = np.arange(2000, dtype=np.uint64)
-    drawn = np.stack([slip_noise(seeds, np.full(2000, t)) for t in range(20)])
-    assert abs(drawn.mean() - 0.5) < 0.01
-    assert abs(drawn.std() - np.sqrt(1 / 12)) < 0.01
-    assert drawn.min() >= 0.0
-    assert drawn.max() < 1.0
-    correlations = np.corrcoef(drawn) - np.eye(20)
-    assert np.abs(correlations).max() < 0.1
 
 
 def test_reward_is_the_weight_of_the_cell_that_the_step_was_taken_in() -> None:
@@ -113,17 +51,6 @@ def test_horizon_truncates_and_nothing_terminates() -> None:
     assert ends == [(False, False)] * 19 + [(False, True)]
 
 
-def test_observations_show_cell_and_time_and_no_task() -> None:
-    simulator = GridSimulator(FAMILY, 24)
-    simulator.set_tasks(FAMILY.table("test"))
-    simulator.reset(np.tile([float(cell(2, 0)), 3.0], (24, 1)))
-    observations = simulator.observe()
-    np.testing.assert_array_equal(observations, np.tile(observations[0], (24, 1)))
-    cells, times = FAMILY.decode(observations)
-    assert cells.tolist() == [cell(2, 0)] * 24
-    assert times.tolist() == [0] * 24
-
-
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_the_batch_equals_scalar_environments(mode: str) -> None:
     options: dict[str, Any] = {"split": "test", "max_episode_steps": 6}
@@ -143,25 +70,6 @@ def test_the_batch_equals_scalar_environments(mode: str) -> None:
         for key in ("x_position", "y_position", "episode_return"):
             if key in expected[4]:
                 np.testing.assert_array_equal(given[4][key], expected[4][key])
-
-
-def test_rendering() -> None:
-    env = make(task=1, render_mode="ansi")
-    env.reset(options={"state": [cell(2, 1), 0]})
-    text = env.render()
-    assert isinstance(text, str)
-    assert text.splitlines()[2] == ".@##.ww."
-    env = make(task=1, render_mode="rgb_array", width=80, height=40)
-    env.reset(options={"state": [cell(2, 1), 0]})
-    picture = env.render()
-    assert isinstance(picture, np.ndarray)
-    assert picture.shape == (40, 80, 3)
-    assert picture[12, 15].tolist() == [40, 90, 220]
-    assert picture[12, 25].tolist() == [70, 70, 75]
-    pictures = gym.make_vec(ID, num_envs=2, render_mode="rgb_array", width=32, height=32)
-    pictures.reset(seed=0)
-    drawn: Any = pictures.render()
-    assert [picture.shape for picture in drawn] == [(32, 32, 3)] * 2
 
 
 @pytest.mark.parametrize(
@@ -196,14 +104,10 @@ def test_bad_actions_are_refused_and_nothing_moves(action: Any) -> None:
 def test_bad_construction() -> None:
     with pytest.raises(UnknownNameError, match="unknown render_mode"):
         SmileGridEnv(ID, render_mode="human")
-    with pytest.raises(UnknownNameError, match="is no grid"):
+    with pytest.raises(UnknownNameError, match="is not a grid"):
         SmileGridEnv("SmileAntGoal-v0")
     with pytest.raises(UnknownNameError, match="has no MuJoCo body"):
         get_mujoco_family(ID)
-    with pytest.raises(InputError, match="num_envs"):
-        GridSimulator(FAMILY, 0)
-    with pytest.raises(InputError, match=r"lie in \[0, 1\]"):
-        FAMILY.mdp(np.array([1.5]))
 
 
 def test_pickle_keeps_the_construction() -> None:
