@@ -70,13 +70,14 @@ def plot_kind(family: Family) -> str:
     """How a plot lays out a family's tasks.
 
     ``"line"``: over the task's only parameter. ``"circle"``: by angle, where tasks are points on a
-    circle around the origin. ``"scatter"``: against the expert, where the expert's results
+    circle around the origin and the metric is an error. ``"scatter"``: against the expert, where the expert's results
     differ between tasks. ``"shots"``: otherwise; each entry's tasks are then sorted.
     """
     table = family.table("test")
     if table.shape[1] == 1:
         return "line"
-    if table.shape[1] == 2 and np.ptp(np.linalg.norm(table, axis=1)) < 1e-6:
+    on_circle = table.shape[1] == 2 and np.ptp(np.linalg.norm(table, axis=1)) < 1e-6
+    if on_circle and not family.metric.higher_is_better:
         return "circle"
     expert = _references(family).get("expert")
     if expert is not None and np.ptp(expert) <= 0.05 * np.max(np.abs(expert)):

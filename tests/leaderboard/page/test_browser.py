@@ -1,4 +1,4 @@
-"""The page in headless Chromium: read from disk, as a person would."""
+"""The page in headless Chromium, opened from disk as a reader would."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_entries(root: Path) -> None:
         state_only=True,
         facts={**INTERACTIVE, "state_only": True},
     )
-    write_entry(root, "told", reference=True, level=1.0, facts={"privileged": True})
+    write_entry(root, "privileged", reference=True, level=1.0, facts={"privileged": True})
     write_entry(root, "older", level=0.6, facts={"versions": {**VERSIONS, "mujoco": "3.17.0"}})
     curve = "iteration,seconds,charts/env_steps,validation/velocity_error\n"
     curve += "".join(f"{i},{i * 10},{i * 1000},{2 / i}\n" for i in range(1, 40))
@@ -62,6 +62,8 @@ def make_entries(root: Path) -> None:
         for shots in (1, 2, 3, 4):
             made = result(CHEETAH, agent="cloned", seed=seed, shots=shots, level=0.2 * shots)
             write_result(folder / f"{shots}-shots", made)
+    for evidence in cloned.glob("*/seed-1/*/evidence.h5"):
+        evidence.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def browser() -> Iterator[Any]:
 
 
 class Opened:
-    """A page and everything that it complained of or asked for."""
+    """A page, what it complained of and what it requested."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -96,7 +98,7 @@ class Opened:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def names(self, group: str = "") -> list[str]:
-        """Titles of the rows that are shown, of one group or all."""
+        """Titles of the rows that are shown, in one group or in all."""
         scope = f"tbody[data-group='{group}'] " if group else ""
         found: list[str] = self.page.locator(f"#board {scope}tr.row .title").all_inner_texts()
         return found
@@ -116,7 +118,7 @@ def opened(browser: Any, site: Path, **options: Any) -> Iterator[Opened]:
     complaints, requests = list(found.complaints), list(found.requests)
     context.close()
     assert complaints == []
-    # The page and nothing else, from disk and from its own data.
+    # The page requests itself and its own data, nothing else.
     assert {url.split("?")[0].split("#")[0] for url in requests} <= {site.as_uri(), "data:,"}
 
 
@@ -255,10 +257,27 @@ def test_a_row_opens_to_its_evidence(desk: Opened, site: Path) -> None:
     link = desk.page.locator(".evidence a").first
     path = site.parent / str(link.get_attribute("href"))
     assert path.is_file()
-    assert "shot curve not replayed" in desk.page.locator(".detail").inner_text()
+    assert "shot curve: seed 0: not replayed" in desk.page.locator(".detail").inner_text()
     assert desk.page.get_by_role("link", name="Paper").get_attribute("href") == (
         "https://example.org/paper"
     )
+
+
+def test_a_row_says_which_seeds_have_evidence_and_how_few_they_are(desk: Opened) -> None:
+    row = desk.page.locator("#board tr.row", has_text="Cloned")
+    status = row.locator(".status")
+    assert status.inner_text() == "seed 0: not replayed; seed 1: no evidence at hand"
+    assert "absent" in str(status.get_attribute("class"))
+    assert row.locator(".badge").inner_text() == "2 seeds"
+    row.get_by_role("button", name="Cloned", exact=True).click()
+    links = desk.page.locator(".detail tr", has_text="Half-cheetah velocity").locator(
+        ".evidence li"
+    )
+    assert links.all_inner_texts() == [
+        f"seed {seed}: primary 1 shot 2 shots 3 shots 4 shots" for seed in (0, 1)
+    ]
+    shots = desk.page.locator(".detail", has_text="shot curve").last.inner_text()
+    assert "shot curve: seed 0: not replayed; seed 1: no evidence at hand" in shots
 
 
 def points(desk: Opened, figure: str) -> int:
@@ -341,7 +360,7 @@ def test_keys_sort_open_and_step_through_points(desk: Opened) -> None:
     page.get_by_role("button", name="Entry", exact=True).focus()
     page.keyboard.press("Enter")
     assert desk.names("offline/false")[1] == "Cloned"
-    # The focus stays although the table was drawn anew.
+    # The focus stays although the table was drawn again.
     page.keyboard.press("Enter")
     assert desk.names("offline/false")[0] == "Partial"
     plot = page.locator("#per-task svg")
@@ -349,14 +368,14 @@ def test_keys_sort_open_and_step_through_points(desk: Opened) -> None:
     assert page.locator("#per-task .tip").is_hidden()
     page.keyboard.press("ArrowRight")
     first = page.locator("#per-task .tip").inner_text()
-    assert "goal at 5.6°" in first
+    assert "task at 5.6°" in first
     page.keyboard.press("ArrowRight")
     assert page.locator("#per-task .tip").inner_text() != first
     page.keyboard.press("Escape")
     assert page.locator("#per-task .tip").is_hidden()
 
 
-def test_structure_is_told_to_assistive_technology(desk: Opened) -> None:
+def test_assistive_technology_finds_the_structure(desk: Opened) -> None:
     page = desk.page
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.locator("h1").count() == 1
@@ -407,7 +426,7 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["desk", "night"])
-def test_text_can_be_read_by_day_and_night(scheme: str, request: pytest.FixtureRequest) -> None:
+def test_text_is_readable_by_day_and_night(scheme: str, request: pytest.FixtureRequest) -> None:
     found: Opened = request.getfixturevalue(scheme)
     found.page.get_by_role("button", name="Cloned", exact=True).click()
     assert found.page.evaluate(CONTRAST) == []

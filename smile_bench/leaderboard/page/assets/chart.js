@@ -1,4 +1,4 @@
-// Plots as SVG at the size of their place, each with a tooltip, keyboard access and its data as a table.
+// Plots as SVG, each with a tooltip, keyboard access and its data as a table.
 
 const MARKS = ['circle', 'square', 'triangle', 'diamond', 'down', 'plus', 'cross', 'ring'];
 
@@ -71,7 +71,7 @@ function scale(axis, values, from, to) {
 
 const tickText = (value) => (Math.abs(value) >= 10000 ? amount(value) : String(Number(value.toPrecision(6))).replace('-', '−'));
 
-// Places a figure's parts. draw(width) returns {picture, height, points}; points carry px, py, text.
+// Fills a figure. draw(width) returns {picture, points}; each point has px, py and text.
 function figure(host, spec, draw) {
   const width = Math.max(260, Math.floor(host.clientWidth - 2 * 16));
   const { picture, points } = draw(width);
@@ -141,7 +141,7 @@ function attachTip(frame, picture, tip, points) {
 function canvas(width, height, label) {
   return svg('svg', {
     class: 'canvas', viewBox: `0 0 ${width} ${height}`, width, height, tabindex: 0, role: 'img',
-    'aria-label': `${label}. Arrow keys step through the points; the same data stand in the table below.`,
+    'aria-label': `${label}. Arrow keys step through the points; the table below has the same data.`,
   });
 }
 

@@ -1,4 +1,4 @@
-// What opens below a row: its description, links and evidence.
+// The details below an open row: description, links and evidence.
 
 function detail(row) {
   const links = [];
@@ -26,7 +26,7 @@ function plainTable(headers, lines) {
     el(
       'tbody', {},
       lines.map((line) =>
-        el('tr', {}, line.map((cell, i) => el(i ? 'td' : 'th', i ? {} : { scope: 'row' }, cell))),
+        el('tr', {}, line.map((cell, i) => el(i ? 'td' : 'th', i ? {} : { scope: 'row' }, ...[cell].flat()))),
       ),
     ),
   );
@@ -50,27 +50,37 @@ function publishedDetail(row) {
   );
 }
 
+// One line per seed, with a link to each of its results.
+function evidenceList(part) {
+  const seeds = new Map();
+  for (const one of part.evidence) {
+    const [seed, evaluation] = one.label.split(', ');
+    const link = el('a', { href: `${data.evidence}${one.path}/result.json`, 'aria-label': one.label }, evaluation.replace(/^1 shots$/, '1 shot'));
+    seeds.set(seed, [...(seeds.get(seed) || [`${seed}: `]), link, ' ']);
+  }
+  return el('ul', { class: 'evidence' }, [...seeds.values()].map((links) => el('li', {}, links)));
+}
+
 function resultDetail(row) {
   return plainTable(
-    ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Demos', 'Env steps', 'Queries', 'CPU-hours', 'Verification', 'Evidence', 'Protocol'],
+    ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Demos', 'Env steps', 'Expert queries', 'Hours', 'Verification', 'Results', 'Protocol'],
     familiesOf(row).map((family) => {
       const part = row.families[family.id];
-      const curve = part.shots_status ? `; shot curve ${part.shots_status.label}` : '';
       return [
         family.title,
         `${plain(part.score.iqm[0])} (${interval(part.score.iqm)})`,
         `${plain(part.score.mean[0])} (${interval(part.score.mean)})`,
         plain(part.score.gap[0]),
-        part.seeds.join(', '),
+        `${part.seeds.length} (${part.seeds.join(', ')})`,
         part.demonstrations,
         amount(part.cost.env_steps),
         amount(part.cost.expert_queries),
         amount(part.cost.hours),
-        part.status.label + curve,
-        el(
-          'ul', { class: 'evidence' },
-          part.evidence.map((one) => el('li', {}, el('a', { href: `${data.evidence}${one.path}/result.json` }, one.label))),
-        ),
+        [
+          el('span', { class: 'line' }, part.status.label),
+          part.shots_status ? el('span', { class: 'line' }, `shot curve: ${part.shots_status.label}`) : null,
+        ],
+        evidenceList(part),
         part.protocol_version,
       ];
     }),

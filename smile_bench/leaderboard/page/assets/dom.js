@@ -1,4 +1,4 @@
-// Elements are made here and nowhere else. Text enters as text nodes, never as markup.
+// The only place that makes elements. Text becomes text nodes, never markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -27,13 +27,13 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-// A link to an address that checks have let through; anything but http(s) stays text.
+// A link to an address from a card; anything but http(s) stays text.
 function outward(address, text) {
   if (!/^https?:\/\//.test(address || '')) return document.createTextNode(text);
   return el('a', { href: address, rel: 'noopener noreferrer' }, text);
 }
 
-// Redraws a control group while keeping the keyboard's focus on the same control.
+// Redraws a group of controls and keeps the keyboard's focus on the same control.
 function keepFocus(host, draw) {
   const active = document.activeElement;
   const key = host.contains(active) ? active.dataset.key : null;
@@ -44,7 +44,7 @@ function keepFocus(host, draw) {
   }
 }
 
-// A row of buttons of which one is pressed.
+// A row of buttons, one of them pressed.
 function segments(host, options, chosen, choose) {
   keepFocus(host, () => {
     host.replaceChildren(

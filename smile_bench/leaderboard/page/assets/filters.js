@@ -56,7 +56,7 @@ function drawFilters() {
   });
 }
 
-// On a phone the table has no header row; a menu sorts instead.
+// On a phone the table has no header row; a menu sorts it.
 function drawSortMenu(shown) {
   const host = byId('sort-menu');
   keepFocus(host, () => {

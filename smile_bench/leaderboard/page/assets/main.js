@@ -11,7 +11,7 @@ function drawFacts() {
     ['MuJoCo', partition ? partition.mujoco : '–'],
   ];
   byId('facts').replaceChildren(...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
-  byId('ranking-note').textContent = `Overall over ${ranked.map((family) => family.title).join(', ')}.`;
+  byId('ranking-note').textContent = `The overall score is over ${ranked.map((family) => family.title).join(', ')}.`;
   byId('published-note').replaceChildren(
     outward(data.published.address, data.published.title),
     `, ${data.published.venue}. ${data.published.note}`,

@@ -1,4 +1,4 @@
-// The data of the page and how its numbers are written.
+// The data of the page, and how its numbers are written.
 
 const data = JSON.parse(byId('data').textContent);
 const families = data.families;
@@ -17,7 +17,7 @@ function plain(value, digits = 3) {
   return value.toFixed(digits).replace('-', '−');
 }
 
-// Four significant digits at most, and no more than a reader can use.
+// At most four significant digits.
 function short(value) {
   if (value === null || value === undefined) return '–';
   const size = Math.abs(value);
@@ -43,7 +43,7 @@ const interval = (estimate) => `${plain(estimate[1])} to ${plain(estimate[2])}`;
 const withUnit = (text, metric) => (metric.unit && text !== '–' ? `${text}\u00a0${metric.unit}` : text);
 const primary = (family) => family.metrics[0];
 
-// Sum over families of a cost; null where a family does not say.
+// Sum of a cost over families; null where a family does not state it.
 function totalCost(row, name) {
   const parts = Object.values(row.families);
   if (!parts.length || parts.some((part) => !part.cost)) return null;
@@ -57,7 +57,7 @@ function cost(row, name, family) {
   return part && part.cost ? part.cost[name] : null;
 }
 
-// The score that a row is ranked by, overall or on one family: [value, low, high].
+// The score that ranks a row, overall or on one family: [value, low, high].
 function score(row, family) {
   if (row.kind === 'published') return null;
   if (!family) return row.overall ? row.overall.iqm : null;
@@ -82,16 +82,16 @@ const rowById = new Map(everyRow.map((row) => [row.id, row]));
 
 function publishedNote() {
   const hidden = state.family || state.demonstrations || state.find;
-  return `As printed in the paper: unverified, not ranked.${hidden ? '' : ' Choose a family for its other settings.'}`;
+  return `As printed in the paper: unverified, not ranked.${hidden ? '' : ' Choose a family to see the other settings.'}`;
 }
 
-// Rows that are shown together under one heading, in the order of the page.
+// The heading under which a row is shown.
 function groupOf(row) {
   if (row.kind === 'published') {
     return { key: 'published', title: 'Published', note: publishedNote() };
   }
   if (row.kind === 'reference') {
-    return { key: 'reference', title: 'References', note: 'Told the task; what scores are measured by. Not ranked.' };
+    return { key: 'reference', title: 'References', note: 'Privileged: they see the task. Not ranked.' };
   }
   const track = data.tracks.find((one) => one.id === row.track);
   return {

@@ -4,7 +4,7 @@ function drawnRows() {
   return state.selected.map((id) => rowById.get(id)).filter((row) => row && inPartition(row));
 }
 
-const byline = (row) => row.title + (row.state_only ? ' (state-only)' : '');
+const byline = (row) => row.title + (row.state_only && !/state-only/i.test(row.title) ? ' (state-only)' : '');
 const metricLabel = (metric) => metric.label + (metric.unit ? ` in ${metric.unit}` : '') + (metric.higher ? ', higher is better' : ', lower is better');
 
 function drawPlots() {
@@ -37,7 +37,7 @@ function drawLegend() {
     ),
   );
   keepFocus(byId('legend'), () => byId('legend').replaceChildren(
-    ...(items.length ? items : [el('li', { class: 'muted' }, 'No entry is drawn: choose some with the marks in the ranking.')]),
+    ...(items.length ? items : [el('li', { class: 'muted' }, 'No entries are drawn. Choose some with the marks in the ranking.')]),
     el('li', { class: 'key' }, svg('svg', { viewBox: '0 0 26 10', width: 26, height: 10, 'aria-hidden': 'true' }, svg('path', { class: 'reference expert', d: 'M1,5L25,5' })), el('span', {}, 'expert (1)')),
     el('li', { class: 'key' }, svg('svg', { viewBox: '0 0 26 10', width: 26, height: 10, 'aria-hidden': 'true' }, svg('path', { class: 'reference blind', d: 'M1,5L25,5' })), el('span', {}, 'task-blind expert (0)')),
   ));
@@ -73,7 +73,7 @@ function drawPerTask(family, rows) {
 function drawOverParameter(host, family, rows, metric) {
   const line = (label, cls, values) => ({ label, cls, points: values.map((y, i) => ({ x: family.positions[i], y })) });
   cartesian(host, {
-    title: `${metric.label} over ${family.parameter}`, note: 'One point a meta-test task.',
+    title: `${metric.label} over ${family.parameter}`, note: 'One point per meta-test task.',
     x: { label: family.parameter + (metric.unit ? ` in ${metric.unit}` : '') },
     y: { label: metricLabel(metric), zero: true },
     series: rows.map((row) => ({
@@ -94,16 +94,16 @@ function drawAroundCircle(host, family, rows, metric) {
   const degrees = (i) => `${((family.positions[i] * 180) / Math.PI).toFixed(1)}°`;
   const around = (values) => values.map((r, i) => ({ angle: family.positions[i], r }));
   polar(host, {
-    title: `${metric.label} around the goal circle`, unit: metric.unit,
-    note: 'Angle: the goal’s. Distance to the centre: how far from the goal the agent stayed; the centre is perfect.',
+    title: `${metric.label} by direction of the task`, unit: metric.unit,
+    note: `The distance from the centre is the ${metric.label}; the centre is perfect.`,
     series: rows.map((row) => ({
       slot: slotOf(row.id), label: byline(row),
       points: row.families[family.id].per_task.map((r, i) => ({
-        angle: family.positions[i], r, text: [`goal at ${degrees(i)}`, ...taskText(family, row, i)],
+        angle: family.positions[i], r, text: [`task at ${degrees(i)}`, ...taskText(family, row, i)],
       })),
     })),
     lines2: ['expert', 'blind'].filter((name) => family.references[name]).map((name) => ({ cls: name, points: around(family.references[name]) })),
-    ...perTaskTable(family, rows, 'Goal', degrees),
+    ...perTaskTable(family, rows, 'Direction', degrees),
   });
 }
 
@@ -116,7 +116,7 @@ function drawAgainstExpert(host, family, rows, metric) {
   const ends = [Math.min(...expert), Math.max(...expert)];
   const tasks = [...expert.keys()].sort((a, b) => expert[a] - expert[b]);
   cartesian(host, {
-    title: `${metric.label} against the expert’s`, note: 'One point a meta-test task; on the line, the agent equals the task’s expert.',
+    title: `${metric.label} against the expert’s`, note: 'One point per meta-test task. On the dashed line, the agent equals the task’s expert.',
     x: { label: `the expert’s ${metric.label}` }, y: { label: `the agent’s ${metric.label}` },
     series: rows.map((row) => ({
       slot: slotOf(row.id), label: byline(row), size: 4,
@@ -130,14 +130,14 @@ function drawAgainstExpert(host, family, rows, metric) {
   });
 }
 
-// Where tasks have no order and experts no spread: each entry's tasks from its worst to its best.
+// For tasks without an order whose experts do equally well: each entry's tasks, worst first.
 function drawSorted(host, family, rows, metric) {
   const worstFirst = metric.higher ? (a, b) => a - b : (a, b) => b - a;
   const level = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const count = (family.references.expert || rows[0].families[family.id].per_task).length;
   const flat = (label, cls, values) => ({ label, cls, at: 'start', points: [1, count].map((x) => ({ x, y: level(values) })) });
   cartesian(host, {
-    title: `${metric.label} from worst to best task`, note: 'One point a meta-test task, in each entry’s own order.',
+    title: `${metric.label} from worst to best task`, note: 'One point per meta-test task, in each entry’s own order.',
     x: { label: 'tasks, worst first' }, y: { label: metricLabel(metric), zero: true },
     series: rows.map((row) => {
       const part = row.families[family.id];
@@ -157,12 +157,12 @@ function drawShots(family, rows) {
   const metric = primary(family);
   const title = `${metric.label} against number of demonstrations`;
   const shown = rows.filter((row) => row.families[family.id].shots.length);
-  // A family whose contexts have one size has no such curve; learning curves take the place.
+  // A family with one context size has no shot curve; its place goes to the learning curves.
   host.hidden = family.sizes.length < 2;
   byId('learning').classList.toggle('wide', !host.hidden);
   if (host.hidden) return;
   if (!shown.length) {
-    noFigure(host, title, 'No entry that is drawn has been evaluated here.');
+    noFigure(host, title, 'None of the drawn entries has results on this family.');
     return;
   }
   const split = shown.some((row) => !row.families[family.id].shots_measured);
@@ -170,7 +170,7 @@ function drawShots(family, rows) {
   const flat = (label, cls, values) => ({ label, cls, points: [family.sizes[0], family.sizes[family.sizes.length - 1]].map((x) => ({ x, y: level(values) })) });
   cartesian(host, {
     title,
-    note: `Mean, 95 % interval.${split ? ' Some from the primary evaluation, split by context size.' : ''}`,
+    note: `Mean, 95 % interval.${split ? ' Some curves are the primary evaluation, split by context size.' : ''}`,
     x: { label: 'demonstrations in the context', ticks: family.sizes },
     y: { label: metricLabel(metric), zero: !metric.higher },
     series: shown.map((row) => ({
@@ -195,17 +195,17 @@ function drawLearning(family, rows) {
   const title = `Learning curves: ${metric.label} on meta-validation tasks`;
   const curves = rows.flatMap((row) => row.families[family.id].curves.map((curve) => ({ row, curve })));
   if (!curves.length) {
-    noFigure(host, title, 'No entry that is drawn comes with a learning curve on this family.');
+    noFigure(host, title, 'None of the drawn entries has a learning curve on this family.');
     return;
   }
   const steps = curves.every(({ curve }) => curve.env_steps);
   const xs = (curve) => (steps ? curve.env_steps : curve.seconds.map((s) => s / 60));
   const unit = steps ? 'environment steps' : 'minutes of training';
   cartesian(host, {
-    title, note: 'One line a training seed. The last checkpoint counts.',
+    title, note: 'One line per training seed. The last checkpoint counts.',
     x: { label: unit, zero: true, format: (v) => (steps ? amount(v) : tickText(v)) },
     y: { label: metricLabel(metric), zero: !metric.higher },
-    height: 300,
+    height: host.classList.contains('wide') ? 300 : 380,
     series: curves.map(({ row, curve }) => ({
       slot: slotOf(row.id), label: `${byline(row)}, seed ${curve.seed}`, line: true, size: 3.4, sparse: Math.max(1, Math.ceil(curve.values.length / 14)),
       points: curve.values.map((y, i) => ({ x: xs(curve)[i], y, text: [`${amount(xs(curve)[i])} ${unit}`, `${metric.label} ${withUnit(short(y), metric)}`] })),
@@ -218,7 +218,7 @@ function drawLearning(family, rows) {
   });
 }
 
-const COSTS = [['env_steps', 'Env steps'], ['expert_queries', 'Expert queries'], ['hours', 'CPU-hours']];
+const COSTS = [['env_steps', 'Env steps'], ['expert_queries', 'Expert queries'], ['hours', 'Hours']];
 
 function drawCost() {
   const host = byId('cost');
@@ -232,17 +232,17 @@ function drawCost() {
   const where = state.family ? ` on ${familyById.get(state.family).title}` : ', summed over families';
   const title = `Score against ${label.toLowerCase()}${where}`;
   if (!known.length) {
-    noFigure(host, title, 'No entry that is drawn and has a score says what its training used.');
+    noFigure(host, title, 'None of the drawn entries has a score and states this cost.');
     return;
   }
   const positive = known.map(({ x }) => x).filter((x) => x > 0);
   const log = positive.length > 1 && Math.max(...positive) / Math.min(...positive) > 8;
-  // On a logarithmic axis nothing is put a decade left of the least.
+  // A logarithmic axis shows zero one decade below the smallest value.
   const floor = log ? Math.min(...positive) / 10 : 0;
   const place = (x) => (log && x <= 0 ? floor : x);
   const none = log && known.some(({ x }) => x <= 0);
   cartesian(host, {
-    title, note: 'Of one training run. Up and left is better.', height: 320,
+    title, note: 'Cost of one training. Up and left is better.', height: 320,
     x: {
       label: label.toLowerCase() + (log ? ' (logarithmic)' : ''), log, zero: !log,
       format: (v) => (none && v <= floor * 1.001 ? 'none' : amount(v)),

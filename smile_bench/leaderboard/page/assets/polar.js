@@ -1,4 +1,4 @@
-// A quantity around a circle: the angle is the task, the distance to the centre the quantity.
+// A metric around a circle: the angle is the task, the distance from the centre the metric.
 
 function polar(host, spec) {
   figure(host, spec, (width) => {
@@ -8,7 +8,7 @@ function polar(host, spec) {
     const reach = height / 2 - 30;
     const most = (lines) => Math.max(0, ...lines.flatMap((s) => s.points.map((p) => p.r)));
     const near = spec.series.length ? most(spec.series) : Infinity;
-    // A reference far outside would leave no room for what is compared.
+    // A reference far outside would leave no room for the entries.
     const references = spec.lines2.filter((line) => most([line]) <= 2 * near);
     const values = most([...spec.series, ...references]) || 1;
     const step = niceTicks(0, values, 4)[1] || values;

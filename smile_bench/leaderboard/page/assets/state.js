@@ -1,4 +1,4 @@
-// What the reader has chosen, kept in the address so that a view can be shared.
+// The reader's choices, kept in the address so that a view can be shared.
 
 const state = {
   partition: data.partitions.length ? data.partitions[0].id : '',
@@ -23,7 +23,7 @@ function inPartition(row) {
 
 function visible(row) {
   if (!inPartition(row)) return false;
-  // The paper's further settings are on one family each and shown where that is asked for.
+  // The paper's other settings are on one family each; they are shown when asked for.
   const asked = state.family || state.demonstrations || state.find;
   if (row.kind === 'published' && !asked && Object.keys(row.families).length < 2) return false;
   if (state.track && row.kind !== 'reference' && row.track !== state.track) return false;
@@ -50,7 +50,7 @@ function toggleSelected(id) {
   return true;
 }
 
-// Colours stay with an entry while it is drawn.
+// An entry keeps its colour while it is drawn.
 const slots = new Map();
 function slotOf(id) {
   for (const key of [...slots.keys()]) if (!state.selected.includes(key)) slots.delete(key);
@@ -95,6 +95,6 @@ function writeAddress() {
   try {
     history.replaceState(null, '', text ? `#?${text}` : location.pathname + location.search);
   } catch {
-    // Some browsers keep pages on disk from changing their address; the view is then not shareable.
+    // Some browsers do not let a page on disk change its address; the view then cannot be shared.
   }
 }

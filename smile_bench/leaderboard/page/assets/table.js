@@ -1,5 +1,7 @@
 // The ranking: columns, sorting, groups, details of a row.
 
+const ENOUGH_SEEDS = 3;
+
 function columns() {
   const family = state.family ? familyById.get(state.family) : null;
   const first = [
@@ -26,7 +28,7 @@ function columns() {
   const costs = [
     ['env_steps', 'Env steps'],
     ['expert_queries', 'Expert queries'],
-    ['hours', 'CPU-hours'],
+    ['hours', 'Hours'],
   ].map(([name, label]) => ({
     key: name, label, kind: 'number',
     value: (row) => cost(row, name, state.family),
@@ -39,7 +41,7 @@ function columns() {
   };
   const verification = {
     key: 'verification', label: 'Verification', kind: 'status',
-    value: (row) => ['exact', 'close', 'rerun', 'unchecked', 'published'].indexOf(statusOf(row).id),
+    value: (row) => ['exact', 'close', 'rerun', 'unchecked', 'absent', 'published'].indexOf(statusOf(row).id),
     cell: statusCell,
   };
   return [...first, ...middle, demonstrations, ...costs, verification];
@@ -47,7 +49,7 @@ function columns() {
 
 function familyColumn(family) {
   return {
-    key: `family:${family.id}`, label: family.title, hint: `${primary(family).label} ${primary(family).higher ? '↑' : '↓'}`, high: true, kind: 'family',
+    key: `family:${family.id}`, label: family.title, hint: `${primary(family).label}\u00a0${primary(family).higher ? '↑' : '↓'}`, high: true, kind: 'family',
     value: (row) => (score(row, family.id) || [null])[0],
     cell: (row) => {
       const part = row.families[family.id];
@@ -99,7 +101,7 @@ function entryCell(row) {
           'aria-label': `Draw ${row.title} in the plots`, title: selected ? 'In the plots' : 'Add to the plots',
           onclick: () => {
             const done = toggleSelected(row.id);
-            drawAll(done ? '' : `At most ${MAX_SERIES} entries are drawn at once.`);
+            drawAll(done ? '' : `The plots show at most ${MAX_SERIES} entries. Remove one first.`);
           },
         },
         markPicture(selected ? slotOf(row.id) : null),
@@ -109,6 +111,10 @@ function entryCell(row) {
   const line = row.kind === 'published' ? `${data.published.venue} · ${form}` : row.authors.join(', ');
   const notes = [];
   if (row.kind === 'published') notes.push(el('span', { class: 'badge warn' }, 'published, unverified'));
+  if (row.kind === 'entry') {
+    const least = fewestSeeds(row);
+    if (least < ENOUGH_SEEDS) notes.push(el('span', { class: 'badge', title: 'Fewer than three seeds: the interval says little about another training.' }, `${least} seed${least > 1 ? 's' : ''}`));
+  }
   if (row.kind === 'entry' && row.missing.length && !state.family) {
     const lacks = row.missing.map((id) => (familyById.get(id) || { title: id }).title).join(', ');
     notes.push(el('span', { class: 'badge' }, `incomplete: lacks ${lacks}`));
@@ -135,6 +141,12 @@ function entryCell(row) {
   );
 }
 
+// Training seeds on the family with the fewest, or on the family that is shown.
+function fewestSeeds(row) {
+  const parts = state.family ? [row.families[state.family]] : Object.values(row.families);
+  return Math.min(...parts.map((part) => part.seeds.length));
+}
+
 function scoreRange(rows) {
   const ends = rows.map((row) => score(row, state.family)).filter(Boolean);
   return [
@@ -146,7 +158,7 @@ function scoreRange(rows) {
 function scoreCell(row, range) {
   const found = score(row, state.family);
   if (!found) return el('span', { class: 'muted' }, row.kind === 'entry' ? 'incomplete' : '–');
-  const width = 108;
+  const width = 90;
   const at = (value) => 4 + ((Math.min(range[1], Math.max(range[0], value)) - range[0]) / (range[1] - range[0])) * (width - 8);
   const picture = svg(
     'svg', { class: 'bar', viewBox: `0 0 ${width} 16`, width, height: 16, 'aria-hidden': 'true', focusable: 'false' },
@@ -199,7 +211,7 @@ function headerCell(column) {
   );
 }
 
-// The better end comes first; asked again, the other.
+// Sorts with the better end first; a second time, with the other.
 function sortBy(column) {
   state.descending = state.sort === column.key ? !state.descending : Boolean(column.high);
   state.sort = column.key;
