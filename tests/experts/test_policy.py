@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smile_bench.envs import get_mujoco_family
+from smile_bench.envs import get_family, get_mujoco_family
+from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import ExpertError
 from smile_bench.experts.policy import (
     Expert,
     expert_metrics,
+    load_base_policy,
     load_expert,
     read_expert,
+    task_metrics,
+    weights_path,
     write_expert,
 )
 
@@ -96,6 +101,86 @@ def test_networks_that_do_not_fit_together_are_refused(tmp_path: Path, change: A
     write_expert(tmp_path / "e.safetensors", replace(small_expert(), **change))
     with pytest.raises(ExpertError, match=r"cannot read an expert .*damaged"):
         read_expert(tmp_path / "e.safetensors")
+
+
+ANT, GRID, WALKER = "SmileAntGoal-v0", "SmileGridGoal-v0", "SmileWalkerDynamics-v0"
+
+RELEASED = {
+    "ant-goal": "eda56c4ab86ed1d7195f8ea619a747bcd1c009de04f588848a994d47bc8b1f6f",
+    "ant-linear-classification": "ffd2f2b85e6cbd3f8719445d3b08a9887fa78e8d314982fa665ee5c9ea354d09",
+    "half-cheetah-velocity": "4945de0378f408386f7d7fbc9445d4794a093aeef75ede094c8768de03c1703f",
+    "walker-dynamics": "ff9229c2b890dbec0e3a56e08e35d3863b81fa2ec7132738b1a65f1a9f6275dc",
+    "walker-dynamics-base": "55f30b384c6c2843a4b1f3b4f70ec0d4f357d840d8816cc6285d259214d8f605",
+    "walker-dynamics-shared": "1c7b1d26b6cddb9a83aca795a2acbdccf75b6664538160ab5e49634965c0ee30",
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_released_weights_do_not_change(name: str) -> None:
+    content = weights_path(get_family(ANT), name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == RELEASED[name]
+
+
+@pytest.mark.parametrize(
+    ("family", "total"),
+    [
+        (ANT, 66.6043),
+        ("SmileAntLinearClassification-v0", 175.2665),
+        ("SmileHalfCheetahVelocity-v0", 141.6907),
+        (WALKER, 115.4574),
+    ],
+)
+def test_released_experts_act_as_when_they_were_released(family: str, total: float) -> None:
+    made = get_mujoco_family(family)
+    table = made.table("test")
+    observations = np.random.default_rng(7).standard_normal((len(table), made.observation_size))
+    actions = load_expert(family).act(observations, table)
+    # A sum and not a digest: other processors may round the last bit differently.
+    assert float(np.abs(actions).astype(np.float64).sum()) == pytest.approx(total, abs=1e-3)
+
+
+def test_an_expert_is_read_once() -> None:
+    assert load_expert(ANT) is load_expert(get_family(ANT))
+    assert load_base_policy(WALKER) is load_base_policy(get_family(WALKER))
+    # The grid's family computes its expert.
+    assert load_expert(GRID) is load_expert(get_family(GRID))
+
+
+def test_a_family_may_bring_weights_of_its_own(tmp_path: Path) -> None:
+    family = replace(get_mujoco_family(ANT), data=tmp_path)
+    # The package's are the fallback.
+    assert weights_path(family, "ant-goal") == weights_path(get_family(ANT), "ant-goal")
+    own = tmp_path / "ant-goal.safetensors"
+    write_expert(own, small_expert())
+    assert weights_path(family, "ant-goal") == own
+    found = load_expert(family)
+    assert isinstance(found, Expert)
+    np.testing.assert_array_equal(found.weights[0], small_expert().weights[0])
+
+
+def test_missing_weights_are_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ExpertError, match=r"no base policy.*ant-goal-base.*walker-dynamics-base"):
+        load_base_policy(ANT)
+    recipe = replace(get_family(ANT).dataset_recipe, expert="none")
+    family = replace(get_mujoco_family(ANT), dataset_recipe=recipe, data=tmp_path)
+    with pytest.raises(ExpertError, match=rf"no trained expert.*none\.safetensors.*{tmp_path}"):
+        load_expert(family)
+
+
+def test_metrics_are_those_of_episodes_of_every_task() -> None:
+    family, expert = get_family(GRID), load_expert(GRID)
+    tasks = family.table("validation")[:3]
+    found = task_metrics(family, expert, tasks, episodes=2, seed=4)
+    assert found.shape == (3, 2)
+    rows, rng = np.repeat(tasks, 2, axis=0), np.random.default_rng(4)
+    simulator = family.make_simulator(6)
+    simulator.set_tasks(rows)
+    simulator.reset(sample_starts(simulator, rng, rows))
+    for _ in range(family.horizon):
+        result = simulator.step(expert.act(simulator.observe(), rows, rng))
+    np.testing.assert_array_equal(found.ravel(), result.info[family.metric.name])
+    every = expert_metrics(family, expert, "validation", episodes=2, seed=4)
+    assert every.shape == (len(family.table("validation")), 2)
 
 
 def test_the_shipped_ant_expert_reaches_every_goal() -> None:

@@ -50,10 +50,10 @@ class SharedPolicy:
                 ours: self.file.tensor(f"model.{theirs}").numpy()
                 for ours, theirs in STATISTICS.items()
             }
-            if statistics["mean"].shape != (training.features,):
+            shapes = [statistics[name].shape for name in ("mean", "variance")]
+            if shapes != [(training.features,)] * 2:
                 raise self.file.damaged(
-                    f"its statistics are of {statistics['mean'].shape} features, expected "
-                    f"{(training.features,)}"
+                    f"its statistics have shapes {shapes}, expected {(training.features,)}"
                 )
             training.normaliser.load_state_dict(statistics)
 

@@ -9,17 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.baselines import specialist_training
 from smile_bench.errors import SmileError
 from smile_bench.experts.per_task import PerTaskExperts, write_per_task
 from smile_bench.experts.policy import read_expert, task_metrics
-from smile_bench.experts.training.per_task import (
-    PerTaskConfig,
-    PerTaskTraining,
-    write_shared,
-)
+from smile_bench.experts.training import per_task
+from smile_bench.experts.training.per_task import Network, PerTaskConfig, PerTaskTraining
 from smile_bench.experts.training.ppo import PPO, PPOConfig
-from smile_bench.learning.checkpoint import Tensors
+from smile_bench.experts.training.shared import write_shared
+from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 
 ONE = PPOConfig(
     family="SmileWalkerDynamics-v0",
@@ -47,10 +44,11 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PPO:
     with torch.no_grad():
         for parameter in ppo.model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
-    ppo.model.absorb(torch.randn(50, ppo.features, generator=generator, dtype=torch.float64))
+    seen = torch.randn(50, ppo.features, generator=generator, dtype=torch.float64)
+    ppo.normaliser.absorb(seen.numpy())
     write_shared(tmp_path / "tiny.safetensors", ppo, {"command": "none"})
     monkeypatch.setattr(
-        specialist_training, "shared_path", lambda name: tmp_path / f"{name}.safetensors"
+        per_task, "weights_path", lambda family, name: tmp_path / f"{name}.safetensors"
     )
     return ppo
 
@@ -66,7 +64,7 @@ def parameters(made: PerTaskTraining, number: int, n: int) -> np.ndarray:
     return np.tile(made.family.table(split)[index], (n, 1))
 
 
-def test_a_folded_policy_acts_as_the_told_one(shared: PPO) -> None:
+def test_a_policy_without_the_task_s_features_acts_as_the_privileged_one(shared: PPO) -> None:
     made = training()
     for number in range(TASKS):
         made.networks[number] = made.network(number, made.begin(number, 0))
@@ -74,17 +72,17 @@ def test_a_folded_policy_acts_as_the_told_one(shared: PPO) -> None:
     observations = 2.0 * np.random.default_rng(0).standard_normal((40, 17))
     acted = []
     for number in range(TASKS):
-        told = parameters(made, number, 40)
-        features = torch.from_numpy(made.family.privileged(observations, told))
+        tasks = parameters(made, number, 40)
+        features = shared.normaliser(made.family.privileged(observations, tasks))
         with torch.no_grad():
-            mean = shared.model.policy(shared.model.normalise(features)).clamp(-1.0, 1.0)
-        acted.append(expert.act(observations, told))
+            mean = shared.model.policy(torch.from_numpy(features)).clamp(-1.0, 1.0)
+        acted.append(expert.act(observations, tasks))
         np.testing.assert_allclose(acted[-1], mean, atol=1e-5)
-    # The task matters, so its share was not lost.
+    # The task matters, so its influence was not lost.
     assert np.abs(acted[0] - acted[1]).max() > 0.01
 
 
-def test_a_policy_put_back_is_the_same_one() -> None:
+def test_a_later_turn_begins_with_the_task_s_own_policy() -> None:
     made = training()
     made.networks[1] = made.network(1, made.begin(1, 0))
     again = made.network(1, made.begin(1, 3))
@@ -120,7 +118,7 @@ def test_a_later_turn_is_kept_where_it_is_better(
     before = made.networks[0]
     seen = []
 
-    def score(number: int, network: Tensors, seed: int) -> float:
+    def score(number: int, network: Network, seed: int) -> float:
         seen.append(network)
         return float(network is not before) if better else float(network is before)
 
@@ -130,7 +128,7 @@ def test_a_later_turn_is_kept_where_it_is_better(
     assert (log["charts/return_after"] > log["charts/return_before"]) is better
     assert made.networks[0] is seen[int(better)]
     assert not torch.equal(seen[1]["layer1.weight"], before["layer1.weight"])
-    # Three iterations of 2 × 6 steps; what the value function began with does not count.
+    # Three iterations of 2 × 6 steps; the rollouts of the value function do not count.
     assert log["charts/env_steps"] == 36
 
 
@@ -139,10 +137,10 @@ def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
 ) -> None:
     made = training()
     made.step()
-    stored: list[Tensors] = []
+    stored: list[Network] = []
     network = made.network
 
-    def record(number: int, ppo: PPO) -> Tensors:
+    def record(number: int, ppo: PPO) -> Network:
         stored.append(network(number, ppo))
         return stored[-1]
 
@@ -184,8 +182,8 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None
     logs = [whole.step() for _ in range(4)]
     for _ in range(3):
         cut.step()
-    cut.save(tmp_path / "checkpoint")
-    resumed.load(tmp_path / "checkpoint")
+    save_checkpoint(tmp_path / "checkpoint", cut.state_dict())
+    resumed.load_state_dict(load_checkpoint(tmp_path / "checkpoint"))
     assert resumed.step() == logs[3]
     assert (resumed.iteration, resumed.falls) == (whole.iteration, whole.falls)
     for number, network in whole.networks.items():

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.envs.simulation import sample_starts
-from smile_bench.experts.training.curricula import CURRICULA, ReachGoal
+from smile_bench.experts.training.curricula import CURRICULA
 from smile_bench.experts.training.ppo import PPO, PPOConfig
 from smile_bench.learning.loop import run
 
@@ -32,8 +31,12 @@ WALKER = PPOConfig(
 LASTING = replace(WALKER, rollouts=2, episode=15, initial_std=0.1)
 
 
-def parameters(training: PPO) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in training.model.state_dict().values()])
+def numbers(training: PPO) -> list[Any]:
+    """Everything that is learnt, and where the episodes are."""
+    normaliser = training.normaliser.state_dict()
+    episodes = [] if training.episodes is None else [training.episodes]
+    arrays = [*training.model.state_dict().values(), *normaliser.values(), *episodes, training.ages]
+    return [np.asarray(array).tolist() for array in arrays]
 
 
 @pytest.mark.parametrize("config", [CONFIG, WALKER, LASTING], ids=["ant", "walker", "lasting"])
@@ -42,105 +45,58 @@ def test_a_resumed_training_equals_the_uninterrupted_one(config: PPOConfig, tmp_
     run(whole, tmp_path / "whole")
     run(first, tmp_path / "cut", stop_after=1)
     run(second, tmp_path / "cut")
-    assert torch.equal(parameters(whole), parameters(second))
+    assert numbers(whole) == numbers(second)
+    assert numbers(whole) != numbers(first)
     assert whole.learning_rate == second.learning_rate
+    assert whole.rng.bit_generator.state == second.rng.bit_generator.state
 
 
-def test_advantages_are_the_sum_of_discounted_errors() -> None:
+def test_features_are_normalised_by_all_that_was_seen() -> None:
     training = PPO(CONFIG)
-    rng = np.random.default_rng(0)
-    rewards = torch.from_numpy(rng.standard_normal((5, 2))).float()
-    values = torch.from_numpy(rng.standard_normal((6, 2))).float()
-    continues = torch.ones(5, 2)
-    continues[2, 1] = 0.0
-    discount, decay = CONFIG.discount, CONFIG.discount * CONFIG.gae
-    expected = np.zeros((5, 2))
-    for t in range(5):
-        for k in range(t, 5):
-            alive = continues[t:k].prod(0)
-            delta = rewards[k] + discount * continues[k] * values[k + 1] - values[k]
-            expected[t] += decay ** (k - t) * (alive * delta).numpy()
-    actual = training._advantages(rewards, values, continues)
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    seen: list[Any] = []
+    absorb = training.normaliser.absorb
+    training.normaliser.absorb = lambda x: (seen.append(x), absorb(x))  # type: ignore[assignment,func-returns-value]
+    for _ in range(3):
+        training.step()
+    x = np.concatenate(seen)
+    assert x.shape == (3 * 4 * 10, training.features)
+    np.testing.assert_allclose(training.normaliser.mean, x.mean(0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(training.normaliser.variance, x.var(0), rtol=1e-4, atol=1e-4)
+    # The goal and the offset to it are among the features.
+    goals = training.simulator.parameters
+    np.testing.assert_array_equal(x[-4:, 29:31], goals)
+    np.testing.assert_allclose(x[-4:, 31:], goals - x[-4:, :2])
 
 
-def test_the_running_statistics_are_those_of_all_data() -> None:
-    model = PPO(CONFIG).model
-    x = torch.from_numpy(np.random.default_rng(0).normal(3.0, 2.0, (600, 33)))
-    for piece in (x[:100], x[100:400], x[400:]):
-        model.absorb(piece)
-    torch.testing.assert_close(model.mean, x.mean(0), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(model.var, x.var(0, unbiased=False), rtol=1e-4, atol=1e-4)
-
-
-def test_the_stored_expert_acts_as_the_policy_s_mean() -> None:
+def test_the_stored_expert_acts_as_the_policys_mean() -> None:
     training = PPO(CONFIG)
     training.step()
     expert = training.expert({})
     rng = np.random.default_rng(0)
     observations = rng.standard_normal((6, 29))
     goals = CURRICULA["reach-goal"].sample_tasks(rng, 6, 0.0)
-    features = torch.from_numpy(training.family.privileged(observations, goals))
+    features = torch.from_numpy(
+        training.normaliser(training.family.privileged(observations, goals))
+    )
     with torch.no_grad():
-        mean = training.model.policy(training.model.normalise(features)).clamp(-1, 1).numpy()
+        mean = training.model.policy(features).clamp(-1, 1).numpy()
     np.testing.assert_allclose(expert.act(observations, goals), mean, atol=1e-5)
 
 
-def test_the_shaped_reward_is_its_formula() -> None:
-    before, after = np.zeros((1, 15)), np.zeros((1, 15))
-    after[0, 0] = 1.0
-    goals, actions = np.array([[2.0, 0.0]]), np.full((1, 8), 0.5)
-    curriculum = ReachGoal(progress=2.0, bonus=3.0, width=0.5, cost=0.1, alive=0.7)
-    expected = 2.0 * (2.0 - 1.0) / 0.05 + 3.0 * np.exp(-1.0 / 0.5) - 0.1 * 8 * 0.25 + 0.7
-    movement = curriculum.movement(before, after)
-    np.testing.assert_allclose(curriculum.reward(movement, actions, goals), expected, rtol=1e-12)
-
-
-def test_goals_lie_all_around_the_circle() -> None:
-    goals = CURRICULA["reach-goal"].sample_tasks(np.random.default_rng(0), 1000, 0.0)
-    np.testing.assert_allclose(np.linalg.norm(goals, axis=1), 2.0)
-    counts, _ = np.histogram(np.arctan2(goals[:, 1], goals[:, 0]), bins=8)
-    assert counts.min() > 80
-
-
-def test_walkers_fall_and_start_anew() -> None:
-    log = PPO(WALKER).step()
-    assert log["charts/terminations"] > 0
-    observations = np.zeros((4, 17))
-    observations[:, 0], observations[:, 1] = (1.25, 0.7, 2.1, 1.25), (0.9, 0.0, 0.0, -1.1)
-    fallen = CURRICULA["walk-dynamics"].terminated(observations)
-    assert fallen.tolist() == [False, True, True, True]
-
-
-def test_walker_dynamics_widen_to_the_tables() -> None:
-    curriculum, rng = CURRICULA["walk-dynamics"], np.random.default_rng(0)
-    tables = PPO(WALKER).family.tasks
-    every = np.concatenate([*tables.values(), np.ones((1, 65))])
-    assert (curriculum.sample_tasks(rng, 86, 0.0) == 1.0).all()
-    np.testing.assert_array_equal(curriculum.sample_tasks(rng, 86, 1.0), every)
-    assert (CURRICULA["walk-unmodified"].sample_tasks(rng, 3, 1.0) == 1.0).all()
-
-
-def test_walker_reward_is_the_family_s() -> None:
+def test_walkers_that_fall_start_again() -> None:
     training = PPO(WALKER)
-    simulator, curriculum = training.simulator, training.curriculum
-    rng = np.random.default_rng(0)
-    simulator.set_tasks(curriculum.sample_tasks(rng, simulator.num_envs, 1.0))
-    simulator.reset(sample_starts(simulator, rng, simulator.parameters))
-    actions, before = rng.uniform(-1.0, 1.0, (simulator.num_envs, 6)), simulator.qpos.copy()
-    outcome = simulator.step(actions)
-    movement = curriculum.movement(before, simulator.qpos)
-    ours = curriculum.reward(movement, actions, simulator.parameters)
-    np.testing.assert_allclose(ours, outcome.rewards)
+    log = training.step()
+    assert log["charts/terminations"] > 0
+    assert 0 <= training.ages.min() < 60
 
 
-def test_the_task_s_features_keep_a_given_scale() -> None:
+def test_features_of_the_task_keep_a_given_scale() -> None:
     training = PPO(replace(WALKER, task_scale=0.7))
     training.step()
-    scale = training.model.scale
-    assert torch.allclose(scale[17:], torch.tensor(0.7, dtype=torch.float64))
-    assert (training.model.mean[17:] == 0.0).all()
-    assert not torch.allclose(scale[:17], torch.ones(17, dtype=torch.float64))
+    scale, mean = training.normaliser.scale, training.normaliser.mean
+    np.testing.assert_allclose(scale[17:], 0.7)
+    assert (mean[17:] == 0.0).all()
+    assert not np.allclose(scale[:17], 1.0)
 
 
 def test_the_policy_keeps_exploring() -> None:
@@ -151,6 +107,17 @@ def test_the_policy_keeps_exploring() -> None:
     assert float(training.model.log_std.detach().exp().min()) == pytest.approx(0.3)
     curious = PPO(replace(WALKER, initial_std=0.3, entropy=10.0))
     assert curious.step()["charts/std"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("bounds", "factor"),
+    [({"kl_high": -1.0}, 0.5), ({"kl_high": 1e9, "kl_low": 1e9}, 1.5), ({"kl_low": -1.0}, 1.0)],
+    ids=["far", "near", "between"],
+)
+def test_the_learning_rate_follows_the_divergence(bounds: dict[str, float], factor: float) -> None:
+    training = PPO(replace(CONFIG, **{"kl_high": 1e9, **bounds}))  # type: ignore[arg-type]
+    training.step()
+    assert training.learning_rate == pytest.approx(factor * CONFIG.learning_rate)
 
 
 def test_fitting_the_value_leaves_the_policy_as_it_is() -> None:
@@ -165,22 +132,32 @@ def test_fitting_the_value_leaves_the_policy_as_it_is() -> None:
     assert not torch.equal(moved, before["policy.0.weight"])
 
 
-def test_episodes_go_on_across_iterations() -> None:
+def test_episodes_continue_across_iterations() -> None:
     training = PPO(LASTING)
     training.step()
-    assert training.states is not None
-    positions, ages = training.states[:, 0].copy(), training.ages.copy()
-    young = ages < LASTING.episode if LASTING.episode else ages < 0
-    assert young.sum() > 0
+    assert training.episodes is not None
+    positions = training.simulator.qpos.copy()
+    ages, metrics = training.ages.copy(), training.simulator.metric_state.copy()
+    assert LASTING.episode is not None
+    assert (ages < LASTING.episode).any()
     training._begin()
-    np.testing.assert_array_equal(training.simulator.qpos[:, 0], positions)
+    np.testing.assert_array_equal(training.simulator.qpos, positions)
+    np.testing.assert_array_equal(training.simulator.metric_state, metrics)
     np.testing.assert_array_equal(training.ages, ages)
-    assert training.ages.max() < 15 + 10
+    assert training.ages.max() < LASTING.episode + LASTING.horizon
+
+
+def test_the_first_episodes_have_ages_that_spread() -> None:
+    training = PPO(replace(LASTING, envs=64, episode=1000))
+    training._begin()
+    assert len(np.unique(training.ages)) > 50
+    training.restart(np.array([3, 5]))
+    assert training.ages[[3, 5]].tolist() == [0, 0]
+    assert (np.delete(training.ages, [3, 5]) > 0).sum() > 55
 
 
 def test_what_is_learnt_before_the_tasks_differ_ignores_them() -> None:
-    config = replace(WALKER, curriculum="walk-unmodified", task_scale=0.7)
-    training = PPO(config)
+    training = PPO(replace(WALKER, curriculum="walk-unmodified", task_scale=0.7))
     training.step()
     expert = training.expert({})
     observations = np.random.default_rng(0).standard_normal((4, 17))

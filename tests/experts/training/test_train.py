@@ -1,4 +1,4 @@
-"""The command that trains experts and base policies, on tiny configurations."""
+"""Training and storing experts, base policies and shared policies, on tiny configurations."""
 
 from __future__ import annotations
 
@@ -9,64 +9,76 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.baselines import expert_training, specialist_training
 from smile_bench.cli.main import main
 from smile_bench.envs import get_family
 from smile_bench.errors import ExpertError, UnknownNameError
 from smile_bench.experts.policy import expert_metrics, read_expert
 from smile_bench.experts.training.per_task import PerTaskTraining
-from smile_bench.experts.training.ppo import PPO
-from smile_bench.experts.training.sac import SACExpert
-from smile_bench.experts.training.train import (
-    BASE_TRAININGS,
-    EXPERT_TRAININGS,
-    SHARED_TRAININGS,
-    train_expert,
-)
-from smile_bench.learning.checkpoint import load_checkpoint
+from smile_bench.experts.training.ppo import PPO, PPOConfig
+from smile_bench.experts.training.presets import KINDS, Config, Kind
+from smile_bench.experts.training.sac import SACExpert, SACExpertConfig
+from smile_bench.experts.training.shared import read_shared
+from smile_bench.experts.training.train import make_training, train_expert
 
 WALKER, CHEETAH = "SmileWalkerDynamics-v0", "SmileHalfCheetahVelocity-v0"
 
 
-WALKER_BASE, CHEETAH_EXPERT = BASE_TRAININGS[WALKER], EXPERT_TRAININGS[CHEETAH]
-WALKER_SHARED = SHARED_TRAININGS[WALKER]
+def use(monkeypatch: pytest.MonkeyPatch, kind: str, family: str, config: Config) -> None:
+    """Let a preset be another configuration."""
+    presets = {**KINDS[kind].presets, family: config}
+    monkeypatch.setitem(KINDS, kind, Kind(KINDS[kind].title, presets))
 
 
-def tiny_walker(seed: int) -> PPO:
-    training = WALKER_BASE(seed)
-    assert isinstance(training, PPO)
-    config = replace(training.config, iterations=2, envs=3, horizon=8, hidden=8, minibatches=2)
-    return PPO(config)
-
-
-def tiny_cheetah(seed: int) -> SACExpert:
-    training = CHEETAH_EXPERT(seed)
-    assert isinstance(training, SACExpert)
-    return SACExpert(replace(training.config, iterations=2, envs=2, steps=10, updates=1))
+def tiny_walker(kind: str) -> PPOConfig:
+    config = KINDS[kind].presets[WALKER]
+    assert isinstance(config, PPOConfig)
+    return replace(
+        config, iterations=2, rollouts=2, envs=3, horizon=8, hidden=8, epochs=2, minibatches=2
+    )
 
 
 def test_a_cheetah_expert_is_trained_and_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(expert_training.EXPERT_TRAININGS, CHEETAH, tiny_cheetah)
+    config = KINDS["expert"].presets[CHEETAH]
+    assert isinstance(config, SACExpertConfig)
+    tiny = replace(config, iterations=2, envs=2, env_steps_per_iteration=10, updates_per_env_step=1)
+    use(monkeypatch, "expert", CHEETAH, replace(tiny, replay_capacity=100))
     assert train_expert(CHEETAH, tmp_path, stop_after=1) is None
     path = train_expert(CHEETAH, tmp_path)
     assert path == tmp_path / "half-cheetah-velocity.safetensors"
     expert = read_expert(path)
     assert expert.recipe["algorithm"] == "sac"
     assert expert.recipe["seed"] == 0
-    # What the dataset's card reads.
+    # The dataset's card reads these.
     assert isinstance(expert.recipe["seconds"], int)
     assert {"mujoco", "numpy", "torch"} <= expert.recipe["versions"].keys()
     assert expert.recipe["machine"]
     assert expert.recipe["command"] == f"smile-bench experts train {CHEETAH} --seed 0"
-    assert expert_metrics(get_family(CHEETAH), expert, "validation", episodes=1).shape == (10, 1)
+    family = get_family(CHEETAH)
+    observations = np.zeros((10, family.observation_size))
+    assert expert.act(observations, family.table("validation")).shape == (10, 6)
+
+
+def test_an_expert_may_be_trained_in_another_familys_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "SmileAntLinearClassification-v0"
+    config = KINDS["expert"].presets[name]
+    assert isinstance(config, PPOConfig)
+    assert config.family == "SmileAntGoal-v0"
+    tiny = replace(config, iterations=1, envs=2, horizon=4, hidden=8, epochs=1, minibatches=1)
+    use(monkeypatch, "expert", name, tiny)
+    path = train_expert(name, tmp_path)
+    assert path == tmp_path / "ant-linear-classification.safetensors"
+    expert = read_expert(path, name)
+    assert expert_metrics(get_family(name), expert, "validation", episodes=1).shape[1] == 1
 
 
 def test_a_base_policy_does_not_see_the_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(expert_training.BASE_TRAININGS, WALKER, tiny_walker)
+    use(monkeypatch, "base", WALKER, tiny_walker("base"))
     path = train_expert(WALKER, tmp_path, kind="base")
     assert path == tmp_path / "walker-dynamics-base.safetensors"
     expert = read_expert(path)
@@ -77,41 +89,55 @@ def test_a_base_policy_does_not_see_the_task(
     assert acted.any()
 
 
-def test_a_shared_policy_is_what_specialists_begin_with(
+def test_a_shared_policy_is_what_per_task_experts_begin_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def tiny(seed: int) -> PPO:
-        config = WALKER_SHARED(seed).config
-        changed = replace(config, iterations=1, rollouts=1, envs=3, horizon=8, minibatches=2)
-        made.append(PPO(changed))
-        return made[-1]
-
-    made: list[PPO] = []
-    monkeypatch.setitem(expert_training.SHARED_TRAININGS, WALKER, tiny)
+    # The networks of the experts have the preset's width.
+    width = KINDS["expert"].presets[WALKER].ppo.hidden  # type: ignore[union-attr]
+    use(monkeypatch, "shared", WALKER, replace(tiny_walker("shared"), iterations=1, hidden=width))
     command = ["experts", "train", WALKER, "--shared", "--seed", "3"]
     assert main([*command, "--directory", str(tmp_path)]) == 0
     path = tmp_path / "walker-dynamics-shared.safetensors"
     assert str(path) in capsys.readouterr().out
-    tensors, state = load_checkpoint(path)
-    for name, tensor in made[0].model.state_dict().items():
-        assert torch.equal(tensors[f"model.{name}"], tensor)
-    recipe = state["recipe"]
-    assert recipe["command"] == f"smile-bench {' '.join(command)}"
-    assert (recipe["algorithm"], recipe["config"]["seed"]) == ("ppo", 3)
+    shared = read_shared(path)
+    assert shared.recipe["command"] == f"smile-bench {' '.join(command)}"
+    assert (shared.recipe["algorithm"], shared.recipe["config"]["seed"]) == ("ppo", 3)
     monkeypatch.setattr(
-        specialist_training, "shared_path", lambda name: tmp_path / f"{name}.safetensors"
+        "smile_bench.experts.training.per_task.weights_path",
+        lambda family, name: tmp_path / f"{name}.safetensors",
     )
-    training = EXPERT_TRAININGS[WALKER](0)
+    training = make_training(WALKER)
     assert isinstance(training, PerTaskTraining)
-    assert training.shared_recipe == recipe
-    began = training.begin(0, 0).model.policy.get_parameter("0.weight")
-    assert torch.equal(began, made[0].model.policy.get_parameter("0.weight"))
+    assert training.shared.recipe == shared.recipe
+    weights = training.begin(0, 0).model.policy.get_parameter("0.weight")
+    assert torch.equal(weights, shared.file.tensors["model.policy.0.weight"])
 
 
 def test_base_and_shared_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["experts", "train", WALKER, "--base", "--shared"])
+    assert main(["experts", "train", WALKER, "--base", "--shared"]) != 0
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_training_has_the_seed_that_was_asked_for() -> None:
+    experts, base, cheetah = (
+        make_training(WALKER, seed=5),
+        make_training(WALKER, seed=5, kind="base"),
+        make_training(CHEETAH, seed=5),
+    )
+    assert isinstance(experts, PerTaskTraining)
+    assert experts.config.ppo.seed == experts.config.later.seed == 5
+    for training in (base, cheetah):
+        assert isinstance(training, PPO | SACExpert)
+        assert training.config.seed == 5
+
+
+def test_the_number_of_threads_is_the_callers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, "base", WALKER, tiny_walker("base"))
+    torch.set_num_threads(2)
+    train_expert(WALKER, tmp_path, kind="base", stop_after=1)
+    assert torch.get_num_threads() == 2
 
 
 def test_what_is_not_trained_is_refused(tmp_path: Path) -> None:
