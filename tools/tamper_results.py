@@ -1,4 +1,4 @@
-"""Alter a result at random, as it lies or sealed anew, and count what verification notices."""
+"""Alter a result at random, with its old seal or a new one, and count what verification notices."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from smile_bench.errors import ProtocolError
 from smile_bench.protocol import Result
 
 Alteration = Callable[[Path, Result, np.random.Generator], bool]
-"""Alters a saved result at random; whether that was noticed."""
+"""Alters a saved result at random, and says whether that was noticed."""
 
 
 def flip_byte(folder: Path, result: Result, rng: np.random.Generator) -> bool:
-    """A byte of either file, as it lies."""
+    """Flip bits of a byte of either file."""
     path = folder / ("result.json", "evidence.h5")[rng.integers(2)]
     content = path.read_bytes()
     changed = bytearray(content)
@@ -37,7 +37,7 @@ def flip_byte(folder: Path, result: Result, rng: np.random.Generator) -> bool:
 
 
 def alter_evidence(folder: Path, result: Result, rng: np.random.Generator) -> bool:
-    """A value of the evidence, with every hash computed anew."""
+    """Alter a value of the evidence and compute every hash again."""
     evidence = result.evidence
     assert evidence is not None
     arrays = evidence.arrays()
@@ -57,7 +57,7 @@ def alter_evidence(folder: Path, result: Result, rng: np.random.Generator) -> bo
 
 
 def forge_episode(folder: Path, result: Result, rng: np.random.Generator) -> bool:
-    """A metric of an episode, with every mean and the score of its task moved along."""
+    """Alter a metric of an episode together with every mean and the score of its task."""
     episodes = {name: values.copy() for name, values in result.episodes.items()}
     name = str(rng.choice(list(episodes)))
     where = int(rng.integers(len(result.tasks)))
@@ -72,7 +72,7 @@ ALTERATIONS: tuple[Alteration, ...] = (flip_byte, alter_evidence, forge_episode)
 
 
 def tamper(family: str, agent: str, number: int) -> None:
-    """Try each kind of alteration that many times and print how many were noticed."""
+    """Try each kind of alteration ``number`` times and print how many were noticed."""
     result = evaluate(load_agent(agent, family), family)
     for alter in ALTERATIONS:
         rng, noticed = np.random.default_rng(0), 0

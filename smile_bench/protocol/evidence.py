@@ -6,12 +6,13 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from smile_bench import deprecated
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.envs import Family
 from smile_bench.envs.simulation import BatchSimulator
@@ -220,3 +221,7 @@ def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
     """Chunks of about a megabyte."""
     row = max(1, array[:1].nbytes)
     return (max(1, min(len(array), (1 << 20) // row)), *array.shape[1:])
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smile_bench import deprecated
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError
@@ -166,3 +167,7 @@ def seal(document: Mapping[str, Any]) -> str:
 def render(document: Mapping[str, Any]) -> str:
     """The text of a result file. Each result has exactly one."""
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

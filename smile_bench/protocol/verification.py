@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from smile_bench import deprecated
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
 from smile_bench.checks import Check
@@ -209,3 +211,7 @@ def _near_metrics(
     difference = abs(float(np.nanmean(replayed)) - result.score)
     detail = f"differs by {difference:.3g} from the replay's (at most {SCORE_TOLERANCE:g})"
     yield Check("score of the replay", difference <= SCORE_TOLERANCE, detail)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

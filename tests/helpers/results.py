@@ -25,7 +25,7 @@ WEIGHTS = "0123456789abcdef" * 4
 
 
 class Wanderer:
-    """Makes in each slot the moves of its first demonstration, whatever happens."""
+    """Repeats in each slot the moves of its first demonstration, whatever it observes."""
 
     name = "wanderer"
 

@@ -14,14 +14,14 @@ from smile_bench.datasets import load_dataset
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError, InputError, UnknownNameError
 from smile_bench.experts.policy import load_expert
-from smile_bench.protocol import evaluation
+from smile_bench.protocol import Result, evaluation
 from smile_bench.protocol.meta_test import load_meta_test
 
 FAMILY = "SmileAntGoal-v0"
 
 
 class Constant:
-    """Answers the same action in every slot, after a change that a test makes."""
+    """Gives the same action in every slot, after a change that the test makes."""
 
     def __init__(self, change: Any = lambda actions: actions) -> None:
         self.change = change
@@ -37,28 +37,35 @@ class Constant:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Episodes of three steps, for tests of what goes on around them."""
+    """Episodes of three steps, for tests of everything around them."""
     frozen = load_meta_test(FAMILY)
     monkeypatch.setattr(evaluation, "load_meta_test", lambda _: frozen)
     dataset = load_dataset(FAMILY)
     monkeypatch.setattr(evaluation, "load_dataset", lambda _: dataset)
-    # The horizon is part of the version, which is therefore held as it was.
+    # The horizon is part of the version, so the version is held.
     monkeypatch.setattr(type(frozen), "version", frozen.version)
     object.__setattr__(get_family(FAMILY), "horizon", 3)
     yield
     object.__setattr__(get_family(FAMILY), "horizon", 100)
 
 
-def test_the_expert_scores_one() -> None:
-    result = smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
+@pytest.fixture(scope="module")
+def of_expert() -> Result:
+    """The expert's result, at full length."""
+    return smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
+
+
+@pytest.mark.slow
+def test_the_expert_scores_one(of_expert: Result) -> None:
+    result = of_expert
     assert result.score == pytest.approx(1.0, abs=0.02)
     assert result.metric < 0.08
     assert result.privileged
 
 
-def test_an_episode_is_what_the_scalar_environment_makes_of_it() -> None:
-    # The protocol's number for an episode, found again by gym.make and nothing else.
-    result = smile_bench.evaluate(smile_bench.load_agent("expert", FAMILY), FAMILY)
+@pytest.mark.slow
+def test_the_scalar_environment_gives_an_episodes_metric(of_expert: Result) -> None:
+    # The protocol's number for an episode, found again with gym.make and nothing else.
     meta_test = load_meta_test(FAMILY)
     expert, episode = load_expert(FAMILY), 37
     task = int(meta_test.tasks[episode])
@@ -70,7 +77,9 @@ def test_an_episode_is_what_the_scalar_environment_makes_of_it() -> None:
         action = expert.act(observation[None], parameters)[0]
         observation, _, _, truncated, info = env.step(action)
     # A network's last bits depend on the size of its batch, and walking amplifies them.
-    assert info["min_distance"] == pytest.approx(result.episodes["min_distance"][episode], abs=0.05)
+    assert info["min_distance"] == pytest.approx(
+        of_expert.episodes["min_distance"][episode], abs=0.05
+    )
 
 
 @pytest.mark.usefixtures("short")
@@ -122,12 +131,12 @@ def with_nan(actions: NDArray[np.float64]) -> NDArray[np.float64]:
         kind=(lambda a: "left", "array of real numbers"),
     ),
 )
-def test_actions_that_can_not_be_applied_are_one_clear_error(change: Any, message: str) -> None:
+def test_actions_that_cannot_be_applied_are_one_clear_error(change: Any, message: str) -> None:
     with pytest.raises(AgentError, match=message):
         smile_bench.evaluate(Constant(change), FAMILY)
 
 
-def test_what_is_no_agent_is_named() -> None:
+def test_an_object_that_is_not_an_agent_is_named() -> None:
     with pytest.raises(AgentError, match="not an object with a method adapt"):
         smile_bench.evaluate(object(), FAMILY)  # type: ignore[arg-type]
 

@@ -22,7 +22,9 @@ from smile_bench.protocol.statistics import (
 from smile_bench.protocol.statistics.intervals import resample
 
 
-def drawn(seeds: int, tasks: int, digits: int, rng: np.random.Generator, at: float) -> FloatArray:
+def sample_scores(
+    seeds: int, tasks: int, digits: int, rng: np.random.Generator, at: float
+) -> FloatArray:
     return rng.normal(at, 0.3, (seeds, tasks)).round(digits)
 
 
@@ -39,8 +41,8 @@ RLIABLE_Z_OVER_W = 0.6507936507936508
 
 def rliable_scores() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     rng = np.random.default_rng(7)
-    x, y = drawn(5, 13, 2, rng, 0.7), drawn(4, 13, 2, rng, 0.6)
-    z, w = drawn(3, 7, 1, rng, 0.7), drawn(3, 7, 1, rng, 0.6)
+    x, y = sample_scores(5, 13, 2, rng, 0.7), sample_scores(4, 13, 2, rng, 0.6)
+    z, w = sample_scores(3, 7, 1, rng, 0.7), sample_scores(3, 7, 1, rng, 0.6)
     w[:, 2] = z[:, 2]
     return x, y, z, w
 
@@ -64,9 +66,9 @@ def test_point_estimates_are_those_of_rliable() -> None:
 def families(seed: int = 0) -> dict[str, FloatArray]:
     rng = np.random.default_rng(seed)
     return {
-        "a": drawn(5, 13, 1, rng, 0.7),
-        "b": drawn(3, 8, 2, rng, 0.2),
-        "c": drawn(1, 5, 2, rng, 1.0),
+        "a": sample_scores(5, 13, 1, rng, 0.7),
+        "b": sample_scores(3, 8, 2, rng, 0.2),
+        "c": sample_scores(1, 5, 2, rng, 1.0),
     }
 
 
@@ -74,8 +76,8 @@ def families(seed: int = 0) -> dict[str, FloatArray]:
 @given(seed=st.integers(0, 2**32 - 1), seeds=st.integers(1, 6), tasks=st.integers(1, 20))
 def test_point_estimates_follow_the_formulas(seed: int, seeds: int, tasks: int) -> None:
     rng = np.random.default_rng(seed)
-    scores = {"a": drawn(seeds, tasks, 2, rng, 0.6), "b": drawn(2, 3, 1, rng, 0.9)}
-    other = {"a": drawn(3, tasks, 2, rng, 0.6), "b": drawn(4, 3, 1, rng, 0.9)}
+    scores = {"a": sample_scores(seeds, tasks, 2, rng, 0.6), "b": sample_scores(2, 3, 1, rng, 0.9)}
+    other = {"a": sample_scores(3, tasks, 2, rng, 0.6), "b": sample_scores(4, 3, 1, rng, 0.9)}
     pooled = np.concatenate([array.ravel() for array in scores.values()])
     assert interquartile_mean(scores) == pytest.approx(trim_mean(pooled, 0.25), abs=1e-12)
     assert mean(scores) == pytest.approx(sum(pooled) / len(pooled), abs=1e-12)
@@ -98,8 +100,8 @@ def test_a_profile_is_the_share_above_each_threshold() -> None:
     np.testing.assert_allclose(profile, [1.0, 0.8, 0.6, 0.2, 0.0])
 
 
-def test_resampled_statistics_are_those_of_the_drawn_scores() -> None:
-    # The bootstrap works on how often each score was drawn; here the draws are written out.
+def test_resampled_statistics_are_those_of_the_resampled_scores() -> None:
+    # The bootstrap counts how often each score comes up; here the scores are written out.
     scores, resamples = families(), 400
     pooled = np.concatenate([array.ravel() for array in scores.values()])
     rng = np.random.default_rng(3)
@@ -122,7 +124,7 @@ def test_resampled_statistics_are_those_of_the_drawn_scores() -> None:
     )
 
 
-def test_seeds_are_drawn_as_rows_tasks_as_columns_families_are_all_there() -> None:
+def test_seeds_are_resampled_as_rows_and_tasks_as_columns_of_every_family() -> None:
     scores = {"a": np.zeros((4, 6)), "b": np.zeros((2, 3))}
     (counts,) = resample(scores, np.random.default_rng(0), 200)
     for row in counts:
@@ -151,8 +153,8 @@ def test_intervals_are_as_wide_as_theory_says() -> None:
     assert improvement.value == pytest.approx(0.5)
 
 
-def test_improvement_draws_tasks_once_for_both() -> None:
-    # X wins on every task by less than tasks differ: no resample of tasks can hide it.
+def test_improvement_resamples_tasks_once_for_both() -> None:
+    # X wins on every task, by less than tasks differ: no resample of tasks can hide it.
     tasks = np.linspace(0.0, 5.0, 11)[None]
     better = estimate_improvement(
         {"a": tasks.repeat(3, 0) + 0.01}, {"a": tasks.repeat(2, 0)}, 0, resamples=500

@@ -31,9 +31,9 @@ from tests.helpers.results import GRID, Wanderer, WandererPolicy, evaluated
 
 ANT = "SmileAntGoal-v0"
 STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
-"""Fields that say something of the agent: they are compared with it when it is run again."""
+"""Fields about the agent: they are compared with it when it is run again."""
 NOTED = ("versions", "hardware", "seconds")
-"""Fields that nothing can be held against."""
+"""Fields that nothing can be compared with."""
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -58,18 +58,18 @@ def load_wanderer(name: str, family: str) -> Wanderer:
 
 
 def failed(found: Verification) -> list[str]:
-    return [finding.name for finding in found.findings if not finding.passed]
+    return [check.name for check in found.findings if not check.passed]
 
 
 def test_a_true_result_is_verified_exactly(saved: Path) -> None:
     found = verify_result(saved.parent)
     assert found.passed
     assert found.exact
-    names = [finding.name for finding in found.findings]
+    names = [check.name for check in found.findings]
     assert names[-3:] == ["replay", "metric episode_return", "scores"]
     again = verify_result(saved.parent, rerun=load_wanderer)
     assert again.passed
-    assert [finding.name for finding in again.findings][-3:] == [
+    assert [check.name for check in again.findings][-3:] == [
         "statements",
         "actions again",
         "4 episodes alone",
@@ -101,10 +101,14 @@ def altered(value: Any) -> Any:
     return 0.5
 
 
+@pytest.mark.slow
 def test_every_field_of_a_result_is_guarded(saved: Path) -> None:
-    """Each value altered, left so and sealed anew; what only a second run can tell is known."""
+    """Alters each value, with the old seal and with a new one.
+
+    It is known which values only a second run of the agent can tell.
+    """
     document = json.loads(saved.read_text())
-    counts = {"altered": 0, "sealed anew": 0, "told by the agent": 0, "only noted": 0}
+    counts = {"altered": 0, "sealed again": 0, "compared with the agent": 0, "only noted": 0}
     for path in leaves(document):
         changed = json.loads(saved.read_text())
         where = changed
@@ -121,32 +125,30 @@ def test_every_field_of_a_result_is_guarded(saved: Path) -> None:
         saved.write_text(render(document))
     print(f"\n{counts}")
     assert counts["altered"] == len(list(leaves(document))) > 600
-    assert counts["sealed anew"] > 590
+    assert counts["sealed again"] > 590
 
 
 def expect_noticed(saved: Path, path: tuple[Any, ...]) -> str:
-    """How an alteration is noticed that was sealed anew."""
+    """How an alteration with a new seal is noticed."""
     passed = verify_result(saved.parent).passed
     if path[0] in NOTED:
         return "only noted"
     if path[0] in STATED:
         assert not verify_result(saved.parent, rerun=load_wanderer).passed, path
-        return "told by the agent"
+        return "compared with the agent"
     assert not passed, path
-    return "sealed anew"
+    return "sealed again"
 
 
 def forged(tmp_path: Path, **changes: Any) -> Path:
-    """A result whose means, hashes and seal all follow from what was altered."""
+    """An altered result whose means, hashes and seal follow from the alteration."""
     replace(evaluated(), **changes).save(tmp_path)
     return tmp_path
 
 
 @QUICK
 @given(data=st.data())
-def test_episodes_and_scores_that_were_made_up_are_noticed(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_made_up_episodes_and_scores_are_noticed(tmp_path: Path, data: st.DataObject) -> None:
     true = evaluated()
     amount = data.draw(st.floats(1e-12, 5.0)) * data.draw(st.sampled_from([-1, 1]))
     kind = data.draw(st.sampled_from(["episode", "score", "both", "tasks", "shots"]))
@@ -176,7 +178,7 @@ def test_episodes_and_scores_that_were_made_up_are_noticed(
 
 @QUICK
 @given(data=st.data())
-def test_evidence_that_was_altered_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
+def test_altered_evidence_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     evidence = evaluated().evidence
     assert evidence is not None
     names = [name for name in evidence.arrays() if name != "actions"]
@@ -196,7 +198,7 @@ def test_evidence_that_was_altered_is_noticed(tmp_path: Path, data: st.DataObjec
 
 @QUICK
 @given(data=st.data())
-def test_a_move_that_was_altered_is_noticed_unless_it_led_to_the_same(
+def test_an_altered_move_is_noticed_unless_it_led_to_the_same(
     tmp_path: Path, data: st.DataObject
 ) -> None:
     evidence, family = evaluated().evidence, get_family(GRID)
@@ -225,9 +227,12 @@ class Steady:
 
 @pytest.fixture
 def ant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
-    """A result on ant goal with episodes of 10 steps, for speed."""
-    frozen, _ = evaluation.load_frozen(get_family(ANT))
-    # The horizon is part of the version, which is therefore held as it was.
+    """A result on ant goal with two episodes a task, each of 10 steps, for speed."""
+    frozen, dataset = evaluation.load_frozen(get_family(ANT))
+    some = frozen.select(np.arange(0, len(frozen.tasks), 8))
+    for module in (evaluation, verification):
+        monkeypatch.setattr(module, "load_frozen", lambda family: (some, dataset))
+    # Horizon and episodes are part of the version, so the version is held.
     monkeypatch.setattr(MetaTest, "version", frozen.version)
     monkeypatch.setattr(MetaTest, "digest", frozen.digest)
     object.__setattr__(get_family(ANT), "horizon", 10)
@@ -237,7 +242,7 @@ def ant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if another MuJoCo had made the result: no state is met to the last bit."""
+    """As if another version of MuJoCo had made the result: no state is met to the last bit."""
     monkeypatch.setattr(verification, "made_here", lambda mujoco, machine: False)
     monkeypatch.setattr(
         Replay, "equal", property(lambda self: np.zeros(self.evidence.state_digests.shape, bool))
@@ -252,7 +257,7 @@ def with_actions(result: Result, change: Callable[[NDArray[np.float32]], None]) 
 
 
 def nudge_one(actions: NDArray[np.float32]) -> None:
-    actions[200, -1, 3] = np.nextafter(actions[200, -1, 3], np.float32(1))
+    actions[25, -1, 3] = np.nextafter(actions[25, -1, 3], np.float32(1))
 
 
 def too_large(actions: NDArray[np.float32]) -> None:
@@ -289,7 +294,7 @@ def test_elsewhere_a_result_is_verified_within_tolerance(
 
 
 class Pooling(Wanderer):
-    """Looks into other slots: each plays the demonstration of the one beside it."""
+    """Uses other slots: each plays the demonstration of its neighbour."""
 
     def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
         policy = super().adapt(contexts)
@@ -307,7 +312,7 @@ def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path
 
 
 class Hoarding(Wanderer):
-    """Keeps the actions of all contexts that it was ever given; every slot plays the first."""
+    """Keeps the actions of all contexts that it has seen; every slot plays the first."""
 
     def __init__(self) -> None:
         self.kept: list[NDArray[np.float32]] = []
@@ -327,7 +332,7 @@ def test_an_agent_that_keeps_other_contexts_is_noticed_when_run_again(tmp_path: 
 
 
 class Moody(Wanderer):
-    """Moves at random, otherwise each time."""
+    """Moves at random, differently each time."""
 
     stochastic = True
     chances = (0.2, 0.2, 0.2, 0.2, 0.2)
@@ -349,13 +354,13 @@ def test_a_stochastic_agent_must_reach_its_score_again(tmp_path: Path) -> None:
     assert "score again" in failed(verify_result(tmp_path, rerun=lambda name, family: Moody()))
 
 
-def test_an_agent_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
+def test_an_unknown_agent_is_a_failed_check(tmp_path: Path) -> None:
     folder = forged(tmp_path, agent="someone")
     found = verify_result(folder, rerun=load_wanderer)
     assert failed(found) == ["agent"]
     assert found.findings[-1].detail == "there is no someone"
 
 
-def test_another_protocol_is_a_finding(tmp_path: Path) -> None:
+def test_another_protocol_is_a_failed_check(tmp_path: Path) -> None:
     folder = forged(tmp_path, protocol_version="v0-0123456789abcdef")
     assert failed(verify_result(folder)) == ["protocol"]

@@ -100,16 +100,16 @@ def summarise(
     ordered = values[order]
     number, cut = len(ordered), int(0.25 * len(ordered))
     columns = np.stack((ordered, np.minimum(ordered, 1.0)), axis=1)
-    draws = []
+    parts = []
     for counts in resample(kept, np.random.default_rng(rng), resamples):
         weights = counts[:, order]
-        # The scores in order, each as often as it was drawn: the ranks cut to n - cut are kept.
+        # The scores in order, each as often as it was resampled: the ranks cut to n - cut are kept.
         middle = np.diff(np.clip(weights.cumsum(axis=1), cut, number - cut), prepend=cut, axis=1)
         trimmed = middle @ ordered / (number - 2 * cut)
-        draws.append(np.column_stack((trimmed, weights @ columns / number)))
-    drawn = np.concatenate(draws)
-    drawn[:, 2] = 1.0 - drawn[:, 2]
-    low, high = _percentiles(drawn, confidence).tolist()
+        parts.append(np.column_stack((trimmed, weights @ columns / number)))
+    resampled = np.concatenate(parts)
+    resampled[:, 2] = 1.0 - resampled[:, 2]
+    low, high = _percentiles(resampled, confidence).tolist()
     return Summary(
         interquartile_mean=Estimate(interquartile_mean(kept), low[0], high[0]),
         mean=Estimate(mean(kept), low[1], high[1]),
@@ -133,8 +133,8 @@ def estimate_profile(
     kept, thresholds = measured(scores), np.asarray(thresholds, np.float64)
     above = (pooled(kept)[:, None] > thresholds).astype(np.float64)
     generator = np.random.default_rng(rng)
-    drawn = np.concatenate([c @ above for c in resample(kept, generator, resamples)])
-    low, high = _percentiles(drawn / len(above), confidence)
+    resampled = np.concatenate([c @ above for c in resample(kept, generator, resamples)])
+    low, high = _percentiles(resampled / len(above), confidence)
     return Profile(thresholds, performance_profile(kept, thresholds), low, high)
 
 
@@ -154,7 +154,7 @@ def estimate_improvement(
     _require_resamples(resamples, confidence)
     won, generator = wins(x, y), np.random.default_rng(rng)
     total = sum(win.shape[2] for win in won.values())
-    draws = []
+    parts = []
     for size in _chunks(resamples):
         summed = np.zeros(size)
         for win in won.values():
@@ -163,8 +163,8 @@ def estimate_improvement(
             pairs = (of_x[:, :, None] * of_y[:, None]).reshape(size, -1)
             chances = pairs @ win.reshape(-1, tasks) / (rows * columns)
             summed += (chances * _multiplicities(generator, size, tasks)).sum(axis=1)
-        draws.append(summed / total)
-    low, high = _percentiles(np.concatenate(draws), confidence)
+        parts.append(summed / total)
+    low, high = _percentiles(np.concatenate(parts), confidence)
     return Estimate(probability_of_improvement(x, y), float(low), float(high))
 
 
@@ -179,9 +179,9 @@ def resample(scores: Scores, rng: np.random.Generator, resamples: int) -> Iterat
 
 
 def _multiplicities(rng: np.random.Generator, size: int, number: int) -> Counts:
-    """How often each of n things comes up in n draws with replacement, (size, n)."""
-    drawn = rng.integers(number, size=(size, number)) + number * np.arange(size)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=size * number)
+    """How often each of n things comes up when n are sampled with replacement, (size, n)."""
+    chosen = rng.integers(number, size=(size, number)) + number * np.arange(size)[:, None]
+    counts = np.bincount(chosen.ravel(), minlength=size * number)
     return counts.reshape(size, number).astype(np.int32)
 
 
@@ -190,10 +190,10 @@ def _chunks(resamples: int) -> Iterator[int]:
         yield min(CHUNK, resamples - start)
 
 
-def _percentiles(drawn: FloatArray, confidence: float) -> FloatArray:
+def _percentiles(resampled: FloatArray, confidence: float) -> FloatArray:
     """Lower and upper ends (2, ...) of resampled values (resamples, ...)."""
     tail = (1.0 - confidence) / 2.0
-    return np.asarray(np.quantile(drawn, (tail, 1.0 - tail), axis=0))
+    return np.asarray(np.quantile(resampled, (tail, 1.0 - tail), axis=0))
 
 
 def _require_resamples(resamples: int, confidence: float) -> None:
