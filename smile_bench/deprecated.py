@@ -12,6 +12,7 @@ end::
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,8 @@ def new_place(module: str, name: str) -> str | None:
         name: what it was called there.
 
     Returns:
-        ``"module:name"``, or None if nothing has moved.
+        ``"module:name"``, or None if nothing has moved. With ``()`` at its end, the old name's
+        value is what the function returns.
     """
     stated = NAMES.get(module, {}).get(name)
     if stated is None:
@@ -123,7 +125,7 @@ def _proxy_getattr(module: str) -> Callable[[str], Any]:
 def _notice(module: str) -> str:
     """What the warning for a module says: its new place, and which of its names changed."""
     moved: Mapping[str, str] = NAMES.get(module, {})
-    places = [f"{name} is {(new_place(module, name) or '').replace(':', '.')}" for name in moved]
+    places = [f"{name} is {_shown(new_place(module, name) or '')}" for name in moved]
     details = f" Some of its names changed: {', '.join(places)}." if places else ""
     return f"{module} is now {MODULES[module]}. The old module will be removed.{details}"
 
@@ -133,9 +135,13 @@ def _refuse_gone(module: str, name: str) -> None:
         raise ImportError(f"{module}.{name} was removed: {advice}", name=module)
 
 
+def _shown(place: str) -> str:
+    return place.replace(":", ".").removesuffix(".fget")
+
+
 def _resolved(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)
+    found = pkgutil.resolve_name(place.removesuffix("()"))
+    return found() if place.endswith("()") else found
 
 
 def _warn(message: str) -> None:
@@ -151,6 +157,6 @@ def _warn(message: str) -> None:
         DeprecationWarning,
         filename=frame.f_code.co_filename,
         lineno=frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
+        module=str(frame.f_globals.get("__name__", "<unknown>")),
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )

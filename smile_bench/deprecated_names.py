@@ -79,6 +79,7 @@ MODULES: Mapping[str, str] = {
 """Old module to new module, for modules that no longer exist under their old name."""
 
 NAMES: Mapping[str, Mapping[str, str]] = {
+    "smile_bench.baselines": {"AGENTS": "smile_bench.baselines.former:agent_loaders()"},
     "smile_bench.baselines.checkpoint": {"CheckpointError": "smile_bench.errors"},
     "smile_bench.baselines.code_bank": {"CodeBank": ":EmbeddingBuffer"},
     "smile_bench.baselines.devices": {"moved": ":to_device", "take": ":index"},
@@ -99,6 +100,11 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.presets": {
         "meta_bc_preset": ":preset",
         "meta_dagger_preset": "smile_bench.baselines.meta_dagger.presets:preset",
+    },
+    "smile_bench.baselines.registry": {
+        "AGENTS": "smile_bench.baselines.former:agent_loaders()",
+        "GRID_AGENTS": "smile_bench.baselines.former:grid_agents()",
+        "TRAINED_AGENTS": "smile_bench.baselines.former:trained_agents()",
     },
     "smile_bench.baselines.runs": {"Runs": ":NStepReturns"},
     "smile_bench.baselines.smile": {"SMILe": "smile_bench.baselines.smile.training"},
@@ -148,8 +154,10 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "is_half": "smile_bench.datasets.calibration:is_medium",
         "load_task_blind": "smile_bench.experts.task_blind",
     },
-    "smile_bench.datasets.verify": {"Check": "smile_bench.checks"},
-    "smile_bench.envs.env": {"OBSERVATION_BOUND": "smile_bench.envs.family"},
+    "smile_bench.envs.env": {
+        "OBSERVATION_BOUND": "smile_bench.envs.family",
+        "observation_space": "smile_bench.envs.family:Family.observation_space.fget",
+    },
     "smile_bench.envs.family": {
         "BatchSimulator": "smile_bench.envs.simulation",
         "ControlStep": "smile_bench.envs.mujoco.family",
@@ -171,6 +179,14 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "Outcome": ":StepResult",
         "ToldPolicy": ":PrivilegedPolicy",
         "draw_starts": ":sample_starts",
+    },
+    "smile_bench.envs.simulator": {
+        "compile_task": "smile_bench.envs.mujoco.family:MujocoFamily.task_model",
+        "draw_start": "smile_bench.envs.mujoco.family:MujocoFamily.sample_start",
+        "require_actions": "smile_bench.envs.mujoco.checks",
+        "require_stable": "smile_bench.envs.mujoco.checks",
+        "require_states": "smile_bench.envs.family:Family.require_states",
+        "split_state": "smile_bench.envs.mujoco.family:MujocoFamily.split_state",
     },
     "smile_bench.leaderboard.card": {"TRACKS": "smile_bench.tracks"},
     "smile_bench.leaderboard.page": {
@@ -194,7 +210,8 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 """Old module to old name to new place, for names that did not move with their module.
 
 A place is ``"module"`` (the same name there), ``":name"`` (another name in the module itself, or in
-the one that it became) or ``"module:name"``.
+the one that it became) or ``"module:name"``. A method in place of a function takes the same
+arguments, the family first; ``"module:function()"`` makes the object.
 """
 
 _ENTRY = "the declaration of an agent says this: smile_bench.baselines.get_agent(name)"
@@ -237,11 +254,6 @@ GONE: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.presets": {
         "members": "the configuration of an agent has its number of members.",
     },
-    "smile_bench.baselines.registry": {
-        "AGENTS": "use smile_bench.baselines.all_agents().",
-        "GRID_AGENTS": f"{_ENTRY}.grid_only.",
-        "TRAINED_AGENTS": f"{_ENTRY}.training.",
-    },
     "smile_bench.baselines.reward": {
         "DiscriminatorReward": "use smile_bench.baselines.smile.reward_learner.RewardLearner."
         "rewards.",
@@ -249,9 +261,6 @@ GONE: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.tabular_smile": {
         "train_tabular_smile": "use smile_bench.baselines.train_agent('tabular-smile', family, "
         "directory).",
-    },
-    "smile_bench.protocol.verification": {
-        "made_here": "use smile_bench.provenance.made_here.",
     },
 }
 """Old module to old name to what to use instead, for names without an equal."""

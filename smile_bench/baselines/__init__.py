@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
+from smile_bench import deprecated
 from smile_bench.baselines.registry import (
     AgentSpec,
     TrainingSpec,
@@ -28,15 +28,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "AGENTS":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(
-        "smile_bench.baselines.AGENTS is now all_agents(), which maps names to declarations.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return {name: spec.make for name, spec in all_agents().items()}
-
-
 follow_link(__name__, "smile_bench.baselines")
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

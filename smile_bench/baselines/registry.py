@@ -10,8 +10,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from smile_bench import deprecated
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.envs import get_family
 from smile_bench.envs.grid.family import GridFamily
@@ -240,3 +241,7 @@ def _resolved(function: Any) -> Callable[..., Any]:
         pkgutil.resolve_name(function) if isinstance(function, str) else function
     )
     return found
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

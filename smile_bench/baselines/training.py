@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smile_bench import deprecated
 from smile_bench.access import Access
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
 from smile_bench.errors import require_known
@@ -134,3 +135,7 @@ def _training(name: str) -> TrainingSpec:
     training = get_agent(name).training
     assert training is not None
     return training
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from smile_bench import deprecated
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import declaration
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
@@ -297,3 +298,7 @@ class Family(ABC):
         if split not in self.tasks:
             raise UnknownNameError(f"unknown split {split!r}. {suggestion(split, SPLITS)}")
         return self.tasks[split]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from smile_bench import deprecated
 from smile_bench.arrays import FloatArray
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.card import Card
@@ -229,3 +231,7 @@ def _at(run: Run, shots: int, *, measured: bool) -> FloatArray:
     family = get_family(run.family)
     values = result.episodes[family.metric.name][kept]
     return task_means(result.tasks[kept], values, len(family.table("test")))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

@@ -1,5 +1,8 @@
 """Meta-BC: behavioural cloning of a context-conditioned policy (SMILe, eq. 2)."""
 
+from typing import TYPE_CHECKING
+
+from smile_bench import deprecated
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
 
 __all__ = ["AGENTS"]
@@ -16,3 +19,7 @@ AGENTS = (
         ),
     ),
 )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from smile_bench import deprecated
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
 
 __all__ = ["AGENTS"]
@@ -42,3 +43,7 @@ AGENTS = (
     _declared("smile-paper", "SMILe as published"),
     _declared("smile-paper-state-only", "SMILe as published, from observations alone"),
 )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)
