@@ -84,7 +84,7 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_tables_are_copied_and_read_only() -> None:
-    tables = {split: table.astype(np.float32) for split, table in TASKS.items()}
+    tables: Any = {split: table.astype(np.float32) for split, table in TASKS.items()}
     family = replace(FAMILY, tasks=tables)
     for split, given in tables.items():
         assert given.flags.writeable

@@ -16,14 +16,14 @@ CONTROL_COST = 0.05
 
 
 class HalfCheetahVelocity(MujocoFamily):
-    """Run at a target velocity v* that only the demonstrations show (SMILe, section 4.1).
+    """Run at a target velocity that only the demonstrations show (SMILe, section 4.1).
 
     ## Description
     Gymnasium's half-cheetah, ``half_cheetah.xml``: a body in a vertical plane with two legs of
     three joints each. A control step is 5 physics steps of 0.01 s.
 
     ## Task
-    The target velocity v* in m/s. The 31 train tasks are 0, 0.1, …, 3.0, the 10 validation tasks
+    The target velocity in m/s. The 31 train tasks are 0, 0.1, …, 3.0, the 10 validation tasks
     0.175, 0.475, …, 2.875 and the 30 test tasks 0.05, 0.15, …, 2.95. A context holds 1 to 4
     demonstrations.
 
@@ -36,8 +36,8 @@ class HalfCheetahVelocity(MujocoFamily):
     angles) and 9 velocities. The x coordinate and the task are left out.
 
     ## Rewards
-    −abs(v − v*) − 0.05 ‖a‖², with v the displacement in x over the duration of the control step.
-    ``info`` has the two terms as ``reward_forward`` and ``reward_ctrl``.
+    −abs(v − target) − 0.05 ‖a‖², with v the displacement in x over the duration of the control
+    step. ``info`` has the two terms as ``reward_forward`` and ``reward_ctrl``.
 
     ## Starting state
     As in Gymnasium's ``HalfCheetah-v5``: uniform noise of ±0.1 on all positions and normal noise of
@@ -47,7 +47,7 @@ class HalfCheetahVelocity(MujocoFamily):
     Never terminates. Truncated after 1000 control steps, 50 s.
 
     ## Metrics
-    ``velocity_error``: mean of abs(v − v*) over the whole episode in m/s, the acceleration from
+    ``velocity_error``: mean of abs(v − target) over the whole episode in m/s, the acceleration from
     standstill included. Lower is better.
 
     ## Version history

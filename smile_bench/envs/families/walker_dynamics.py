@@ -33,9 +33,9 @@ class WalkerDynamics(MujocoFamily):
     unmodified walker. This is the paper's own metric.
 
     ## Task
-    65 multipliers on the walker's numbers: body mass (8), body inertia (24) and geom friction (24)
-    are 1.5^U(−3, 3), joint damping (9) is 1.3^U(−3, 3). There are 50 train, 10 validation and 25
-    test tasks, sampled once. A context holds 1 demonstration.
+    65 multipliers on the walker's numbers. Those of body mass (8), body inertia (24) and geom
+    friction (24) are ``1.5^U(−3, 3)``, those of joint damping (9) ``1.3^U(−3, 3)``. There are 50
+    train, 10 validation and 25 test tasks, sampled once. A context holds 1 demonstration.
 
     ## Action space
     ``Box(-1, 1, (6,), float32)``: normalised torques at thigh, leg and foot of each side.

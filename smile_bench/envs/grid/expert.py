@@ -40,12 +40,7 @@ class GridExpert:
     def policies(self, parameters: FloatArray) -> FloatArray:
         """π_t(a | s), (N, T, S, A), of tasks (N, P)."""
         rows = np.asarray(parameters, np.float64)
-        new = {row.tobytes(): row for row in rows if row.tobytes() not in self._policies}
-        if new:
-            tasks, family = np.stack(list(new.values())), self.family
-            rewards = family.rewards(tasks[:, 1:])
-            solved = soft_values(family.mdp(tasks[:, 0]), rewards, family.horizon)
-            self._policies.update(zip(new, solved.policy, strict=True))
+        self._solve(rows)
         return np.stack([self._policies[row.tobytes()] for row in rows])
 
     def act(
@@ -62,11 +57,20 @@ class GridExpert:
         if rng is None:
             raise InputError("the expert of a grid samples its moves: give it rng, a generator.")
         cells, times = self.family.decode(observations)
-        keys = [row.tobytes() for row in np.asarray(parameters, np.float64)]
-        if any(key not in self._policies for key in keys):
-            self.policies(parameters)
-        triples = zip(keys, times, cells, strict=True)
+        rows = np.asarray(parameters, np.float64)
+        self._solve(rows)
+        triples = zip([row.tobytes() for row in rows], times, cells, strict=True)
         chances = np.stack([self._policies[key][t, s] for key, t, s in triples])
         passed = rng.random(len(chances))[:, None] > chances.cumsum(axis=1)
         moves = np.minimum(passed.sum(axis=1), len(MOVES) - 1)
         return np.asarray(np.eye(len(MOVES), dtype=np.float32)[moves])
+
+    def _solve(self, rows: FloatArray) -> None:
+        """Compute the policies of the tasks that are new."""
+        new = {row.tobytes(): row for row in rows if row.tobytes() not in self._policies}
+        if not new:
+            return
+        tasks, family = np.stack(list(new.values())), self.family
+        rewards = family.rewards(tasks[:, 1:])
+        solved = soft_values(family.mdp(tasks[:, 0]), rewards, family.horizon)
+        self._policies.update(zip(new, solved.policy, strict=True))

@@ -33,7 +33,7 @@ def test_policies_are_soft_optimal_in_any_order_and_company() -> None:
 
 
 def test_moves_are_sampled_from_the_policy() -> None:
-    expert, n, time = GridExpert(FAMILY), 20_000, 4
+    expert, n, time = GridExpert(FAMILY), 4_000, 4
     seen = observations(np.full(n, cell(1, 2)), np.full(n, time))
     rng = np.random.default_rng(0)
     moves = expert.act(seen, np.tile(TASKS[5], (n, 1)), rng)
