@@ -85,7 +85,7 @@ def test_relabelled_transitions_earn_the_reward_of_another_task() -> None:
     training = SACExpert(small(*CHEETAH))
     training.step()
     (batch,) = training._batches(1)
-    # The feature after the 17 observed ones is the target. Half the batch has one of the tasks that were acted in.
+    # The target follows the 17 observed features. Half the batch keeps the task acted in.
     targets = batch.features[:, 17].numpy()
     acted = training.normaliser(np.concatenate((np.zeros((3, 17)), training.tasks), axis=1))[:, 17]
     own = np.isclose(targets[:, None], acted, atol=1e-4).any(axis=1)
