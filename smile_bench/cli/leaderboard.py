@@ -51,7 +51,9 @@ def add_leaderboard_commands(commands: Any) -> None:
     evaluate.add_argument("--shot-curve", action="store_true", help="also every context size")
     kept = evaluate.add_mutually_exclusive_group()
     kept.add_argument(
-        "--keep-evidence", action="store_true", help="also that of the shot curve, if agents ship"
+        "--keep-evidence",
+        action="store_true",
+        help="that of an agent's shot curve, even if it ships",
     )
     kept.add_argument(
         "--evidence", metavar="DIR", help="write evidence into DIR, not into the entry's folder"
@@ -136,7 +138,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     entry = Path(arguments.entry)
     card = read_card(entry / "entry.json")
     name = arguments.agent or card.agent or card.name
-    ships = card.agent == name and not arguments.weights
+    # Anyone can run an agent that ships; its weights are those of one seed.
+    ships = card.agent == name and not arguments.weights and arguments.seed == 0
     for family in map(get_family, arguments.family or card.families):
         print(f"{family.id}\n{table_header(family)}")
         agent = _agent(name, family.id, arguments.weights)
@@ -149,7 +152,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             if arguments.evidence:
                 _move_evidence(entry / place, Path(arguments.evidence) / card.name / place)
             elif ships and shots is not None and not arguments.keep_evidence:
-                # Anyone can make it again.
                 _evidence(entry / place).unlink()
             print(result_row(result), flush=True)
     return 0

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from smile_bench.cli.main import main
-from tests.helpers.made_entries import GRID, write_card
+from tests.helpers.made_entries import GRID, card, move_evidence, write_card
+from tests.helpers.outside_agent import NAME, wanderer
 
 AGENT = "retrieve-and-play"
 
@@ -51,8 +52,8 @@ def test_an_entry_is_evaluated_checked_and_shown(
     assert main(["leaderboard", "check", str(entry)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert "replayed, exact" in lines[0]
-    assert all("rerun to verify" in line for line in lines[1:])
+    assert lines[0].endswith("evidence at hand; replayed, exact")
+    assert all(line.endswith("evidence missing; rerun to verify") for line in lines[1:])
 
     assert main(["leaderboard", "build"]) == 0
     assert "incomplete" in capsys.readouterr().out
@@ -62,6 +63,66 @@ def test_an_entry_is_evaluated_checked_and_shown(
     assert part["status"]["id"] == "exact"
     assert part["shots_status"]["id"] == "rerun"
     assert [point["shots"] for point in part["shots"]] == [1, 2, 4, 8]
+
+
+def test_the_table_is_printed_as_markdown(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry)]) == 0
+    assert main(["leaderboard", "build", "--no-replay"]) == 0
+    capsys.readouterr()
+    assert main(["leaderboard", "table", "--no-replay"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "site" / "leaderboard.md").read_text("utf-8")
+
+
+def test_evidence_of_further_seeds_is_kept_elsewhere(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, outside = tmp_path / "kept", entry.with_name(NAME)
+    write_card(outside, card(NAME, (GRID,), agent=NAME))
+    entry.joinpath("entry.json").unlink()
+    entry.rmdir()
+    with wanderer(seed=0):
+        assert main(["leaderboard", "evaluate", str(outside)]) == 0
+    command = ["leaderboard", "evaluate", str(outside), "--seed", "1", "--evidence", str(kept)]
+    with wanderer(seed=1):
+        assert main(command) == 0
+    first, second = (outside / GRID / f"seed-{seed}" / "primary" for seed in (0, 1))
+    moved = kept / NAME / GRID / "seed-1" / "primary" / "evidence.h5"
+    assert [path.name for path in second.iterdir()] == ["result.json"]
+    assert moved.is_file()
+    capsys.readouterr()
+
+    def checked(*arguments: str) -> list[str]:
+        assert main(["leaderboard", "check", str(outside), *arguments]) == 0
+        return [line.split("  ")[-1] for line in capsys.readouterr().out.splitlines()]
+
+    def refused(*arguments: str) -> str:
+        assert main(["leaderboard", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        return error
+
+    with wanderer(seed=0):
+        at_hand = "evidence at hand; replayed, exact"
+        assert checked() == [at_hand, "evidence missing; no evidence at hand"]
+        assert checked("--evidence", str(kept)) == [
+            at_hand,
+            f"evidence from {kept}; replayed, exact",
+        ]
+        # The first seed's may be kept elsewhere, too, but then it must be given.
+        content = move_evidence(first, kept).read_bytes()
+        error = refused("check", str(outside))
+        assert f"{NAME}: {GRID}/seed-0: primary/evidence.h5 is missing" in error
+        assert main(["leaderboard", "build", "--evidence", str(kept)]) == 0
+        document = json.loads((tmp_path / "site" / "leaderboard.json").read_text())
+        (row,) = document["rows"]
+        assert row["status"] == {"id": "exact", "label": "replayed, exact"}
+        # Another result's evidence is refused, whether or not it is replayed.
+        moved.write_bytes(content)
+        for arguments in (["check", str(outside)], ["build", "--no-replay"]):
+            assert f"{moved} has the SHA-256" in refused(*arguments, "--evidence", str(kept))
+        assert "nowhere is not a folder" in refused("build", "--evidence", "nowhere")
 
 
 def test_evidence_that_was_altered_is_found(

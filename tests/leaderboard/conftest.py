@@ -1,4 +1,4 @@
-"""Fewer resamples: what is tested does not hang on the width of intervals."""
+"""Fewer resamples: no test here depends on the width of intervals."""
 
 from __future__ import annotations
 

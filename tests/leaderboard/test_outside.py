@@ -1,0 +1,60 @@
+"""An agent and a family from outside, from the entry's folder to the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from smile_bench.cli.main import main
+from tests.helpers.frozen_family import frozen_family
+from tests.helpers.made_entries import card, write_card
+from tests.helpers.outside_agent import NAME, wanderer
+from tests.helpers.outside_family import ID
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What the page shows of an entry by the outside agent on the outside family."""
+    folder = tmp_path_factory.mktemp("outside")
+    entry = folder / "entries" / NAME
+    write_card(entry, card(NAME, (ID,), agent=NAME))
+    with pytest.MonkeyPatch.context() as patch, frozen_family(folder / "family"):
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for seed in (0, 1):
+            with wanderer(seed):
+                command = ["leaderboard", "evaluate", str(entry), "--seed", str(seed)]
+                assert main([*command, "--shot-curve"]) == 0
+        with wanderer(seed=0):
+            assert main(["leaderboard", "check", str(entry)]) == 0
+            command = ["leaderboard", "build", "--entries", str(entry.parent)]
+            assert main([*command, "--output", str(folder / "site")]) == 0
+        embedded = (folder / "site" / "index.html").read_text(encoding="utf-8")
+        yield json.loads(embedded.split('id="data">')[1].split("</script>")[0])
+
+
+def test_the_entry_is_replayed_and_ranked_on_its_family(document: dict[str, Any]) -> None:
+    (row,) = document["rows"]
+    assert (row["name"], row["rank"], row["overall"]) == (NAME, None, None)
+    assert row["status"] == {"id": "exact", "label": "replayed, exact"}
+    part = row["families"][ID]
+    assert (part["rank"], part["seeds"]) == (1, [0, 1])
+    assert set(part["metrics"]) == {"min_distance", "final_distance"}
+    assert len(part["per_task"]) == 4
+    assert [point["shots"] for point in part["shots"]] == [1, 2]
+    assert part["cost"] == {"env_steps": 0, "expert_queries": 0, "hours": 0.01}
+    # The evidence of a shot curve is dropped where the agent ships, which is for seed 0 alone.
+    assert part["shots_status"] == {
+        "id": "rerun",
+        "label": "seed 1: replayed, exact; seed 0: rerun to verify",
+    }
+
+
+def test_the_family_is_shown_but_changes_no_overall_rank(document: dict[str, Any]) -> None:
+    families = {family["id"]: family for family in document["families"]}
+    assert not families[ID]["ranked"]
+    assert families[ID]["plot"] == "circle"
+    assert len(families[ID]["positions"]) == 4
+    assert sum(family["ranked"] for family in families.values()) == 4
