@@ -46,7 +46,12 @@ class ExpertAgent:
         self.expert = load_expert(family)
 
     def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> ExpertPolicy:
-        """Act for the true tasks."""
+        """Act for the true tasks.
+
+        Args:
+            parameters: parameters of each slot's task, (slots, P).
+            others: not used.
+        """
         return ExpertPolicy(self.expert, parameters)
 
 
@@ -70,7 +75,12 @@ class TaskBlind:
         self.expert = load_task_blind(family)
 
     def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> ExpertPolicy:
-        """Act for the other tasks."""
+        """Act for the mismatched tasks.
+
+        Args:
+            parameters: not used.
+            others: parameters of a mismatched task for each slot, (slots, P).
+        """
         return ExpertPolicy(self.expert, others)
 
 

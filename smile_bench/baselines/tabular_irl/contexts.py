@@ -188,8 +188,8 @@ class PlannedPolicy:
         if self.rng is None:
             chosen = chances.argmax(axis=1)
         else:
-            drawn = self.rng.random(len(cells))[:, None] > chances.cumsum(axis=1)
-            chosen = np.minimum(drawn.sum(axis=1), len(MOVES) - 1)
+            passed = self.rng.random(len(cells))[:, None] > chances.cumsum(axis=1)
+            chosen = np.minimum(passed.sum(axis=1), len(MOVES) - 1)
         return np.asarray(np.eye(len(MOVES), dtype=np.float32)[chosen])
 
 

@@ -9,8 +9,7 @@ from smile_bench import evaluate, load_agent, load_dataset
 from smile_bench.agents import checked_actions
 from smile_bench.baselines.tabular_irl.contexts import require_grid
 from smile_bench.datasets.verify import verify_dataset
-from smile_bench.errors import AgentError, InputError
-from smile_bench.experts.policy import load_expert
+from smile_bench.errors import AgentError
 from smile_bench.protocol import evaluation
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.testing import check_agent
@@ -78,11 +77,6 @@ def test_contexts_without_actions_or_of_other_families_are_refused() -> None:
     for name in ("maxent-irl", "feature-matching", "gan-irl", "tabular-smile"):
         with pytest.raises(AgentError, match="needs a gridworld family"):
             load_agent(name, "SmileAntGoal-v0")
-
-
-def test_the_expert_needs_a_generator() -> None:
-    with pytest.raises(InputError, match="give it a generator"):
-        load_expert(ID).act(np.zeros((1, 65)), FAMILY.table("test")[:1])
 
 
 def test_actions_may_be_indices_or_one_hot_rows() -> None:

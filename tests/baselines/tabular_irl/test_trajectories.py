@@ -24,10 +24,10 @@ def test_importance_sampled_partition_is_unbiased() -> None:
     weights = np.exp(log_weights(returns, logs))
     # The expectation of the estimate, with no sampling error.
     assert (physics * np.exp(logs) * weights).sum() == pytest.approx(exact, rel=1e-12)
-    # And the sampler draws from those very chances.
-    drawn = sample(mdp, policy, np.array([[1]]), 40_000, np.random.default_rng(0))
-    sums = rewards[0][drawn.states, drawn.actions].sum(axis=-1)
-    estimates = np.exp(log_weights(sums, drawn.log_chances))
+    # And the sampler follows these probabilities.
+    samples = sample(mdp, policy, np.array([[1]]), 40_000, np.random.default_rng(0))
+    sums = rewards[0][samples.states, samples.actions].sum(axis=-1)
+    estimates = np.exp(log_weights(sums, samples.log_chances))
     error = estimates.std() / np.sqrt(estimates.size)
     assert abs(estimates.mean() - exact) < 4 * error
     assert error < 0.02 * exact
@@ -36,9 +36,9 @@ def test_importance_sampled_partition_is_unbiased() -> None:
 def test_the_optimal_proposal_has_no_variance() -> None:
     mdp, start, rewards, *_ = listed(deterministic=True)
     optimal = soft_values(mdp, rewards, T).policy
-    drawn = sample(mdp, optimal, np.array([[1]]), 500, np.random.default_rng(0))
-    returns = rewards[0][drawn.states, drawn.actions].sum(axis=-1)
-    logs = log_weights(returns, drawn.log_chances)
+    samples = sample(mdp, optimal, np.array([[1]]), 500, np.random.default_rng(0))
+    returns = rewards[0][samples.states, samples.actions].sum(axis=-1)
+    logs = log_weights(returns, samples.log_chances)
     assert logs.std() < 1e-12
     assert logs.mean() == pytest.approx(messages(mdp, rewards, start, T).log_partition[0])
     assert np.ptp(importance_shares(logs)) < 1e-12
