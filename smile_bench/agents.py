@@ -1,9 +1,8 @@
-"""The agent interface: an agent sees contexts and returns a policy that acts in their tasks."""
+"""The agent interface: an agent sees contexts and returns a policy, which acts in their tasks."""
 
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +14,7 @@ from smile_bench.arrays import BoolArray, Float32Array, FloatArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.envs import Family
 from smile_bench.errors import AgentError
+from smile_bench.imports import working_directory_importable
 
 __all__ = [
     "Agent",
@@ -31,12 +31,12 @@ __all__ = [
 
 
 TOLERANCE = 1e-6
-"""How far beyond ±1 an action may lie through rounding; it is then clipped."""
+"""How far beyond ±1 rounding may carry an action. Such an action is clipped."""
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """Acts in one environment a context, for one episode. It may keep state."""
+    """Acts in one environment per context, for one episode. It may keep state."""
 
     def act(self, observations: FloatArray) -> NDArray[Any]:
         """Choose actions.
@@ -45,7 +45,7 @@ class Policy(Protocol):
             observations: (slots, observation_size), as the environments give them.
 
         Returns:
-            Actions (slots, nu) in [-1, 1]; where the family's actions are discrete, indices
+            Actions (slots, action_size) in [-1, 1]. If the family's actions are discrete, indices
             (slots,) or one-hot rows (slots, n).
         """
 
@@ -54,25 +54,25 @@ class Policy(Protocol):
 class Agent(Protocol):
     """An imitator.
 
-    Slots are independent: what it does in one must follow from that slot's context and
-    observations alone, though it is given many at once. It may have an attribute ``state_only``:
-    its contexts then have no actions.
+    It is given many slots at once, but slots are independent: its actions in a slot must follow
+    from that slot's context and observations alone. With an attribute ``state_only = True`` it gets
+    contexts without actions.
     """
 
     def adapt(self, contexts: Sequence[Context]) -> Policy:
-        """Return a policy for one environment slot a context."""
+        """Return a policy that acts in one environment slot per context."""
 
 
 @runtime_checkable
 class PrivilegedAgent(Protocol):
-    """A reference that is told the task; it is never ranked among imitators."""
+    """A reference that sees the task. It is never ranked among imitators."""
 
-    def adapt_to_tasks(self, parameters: FloatArray, others: FloatArray) -> Policy:
-        """Return a policy for one slot a task.
+    def adapt_to_tasks(self, parameters: FloatArray, mismatched_tasks: FloatArray, /) -> Policy:
+        """Return a policy that acts in one slot per task.
 
         Args:
-            parameters: the true task of each slot (slots, P).
-            others: another task of the family for each slot (slots, P).
+            parameters: parameters of each slot's task, (slots, P).
+            mismatched_tasks: parameters of another task for each slot, (slots, P).
         """
 
 
@@ -84,22 +84,30 @@ def is_state_only(agent: object) -> bool:
 def require_family(contexts: Sequence[Context], family: str) -> None:
     """Refuse contexts of another family.
 
+    Args:
+        contexts: what ``adapt`` was given.
+        family: id of the agent's family.
+
     Raises:
-        AgentError: naming the families of the contexts and the agent's.
+        AgentError: a context is of another family. The message names both.
     """
     found = {context.family for context in contexts}
     if found - {family}:
         raise AgentError(
-            f"this agent was made for {family}, but was given contexts of "
-            f"{', '.join(sorted(found))}. Load or train one for that family."
+            f"this agent was made for {family}, but it was given contexts of "
+            f"{', '.join(sorted(found))}. Load or train an agent for that family."
         )
 
 
 def checked_policy(agent: Agent, policy: object) -> Policy:
     """Make sure that ``adapt`` returned a policy.
 
+    Args:
+        agent: the agent, for the message.
+        policy: what its ``adapt`` returned.
+
     Raises:
-        AgentError: what it returned has no ``act``.
+        AgentError: the returned object has no ``act``.
     """
     if not isinstance(policy, Policy):
         raise AgentError(
@@ -113,21 +121,21 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
     """Make sure that a policy's actions can be applied.
 
     Args:
-        family: whose environments they are for.
+        family: the family of the environments.
         actions: what ``act`` returned.
-        slots: how many environments there are.
+        slots: number of environments.
         step: control step, for the message.
 
     Returns:
-        The actions, (slots, nu), float32, in [-1, 1].
+        The actions (slots, action_size) as float32, in [-1, 1].
 
     Raises:
-        AgentError: another shape, not numbers, not finite or out of range.
+        AgentError: the actions have another shape, are not numbers, not finite or out of range.
     """
     if hasattr(actions, "detach"):
         raise AgentError(
-            "act returned a torch tensor; return a NumPy array, as "
-            "actions.detach().cpu().numpy() gives."
+            "act returned a PyTorch tensor; return a NumPy array, such as "
+            "actions.detach().cpu().numpy()."
         )
     try:
         given = np.asarray(actions)
@@ -160,7 +168,7 @@ def checked_actions(family: Family, actions: object, slots: int, step: int) -> F
 
 
 def _checked_choices(family: Family, array: FloatArray, slots: int, step: int) -> Float32Array:
-    """Choices among n actions as one-hot rows (slots, n), from indices (slots,) or such rows."""
+    """Discrete actions as one-hot rows (slots, n), from indices (slots,) or one-hot rows."""
     n = family.action_size
     eye = np.eye(n, dtype=np.float32)
     if array.shape == (slots,):
@@ -187,16 +195,20 @@ def _checked_choices(family: Family, array: FloatArray, slots: int, step: int) -
 
 
 def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, BoolArray]:
-    """Stack contexts of differing shots into one with the leading axis of slots.
+    """Stack contexts with different numbers of demonstrations.
+
+    Args:
+        contexts: one per slot.
 
     Returns:
-        The stacked context, missing demonstrations zero, and a mask (slots, K) of those present.
+        One context with the leading axis of slots, in which missing demonstrations are zero, and a
+        mask (slots, K) of the demonstrations that are present.
 
     Raises:
-        AgentError: there are none, or only some have actions.
+        AgentError: there are no contexts, or only some of them have actions.
     """
     if not contexts:
-        raise AgentError("adapt was given no contexts; give one for each environment slot.")
+        raise AgentError("adapt was given no contexts; give one per environment slot.")
     most = max(context.shots for context in contexts)
     present = np.array([[k < context.shots for k in range(most)] for context in contexts])
 
@@ -208,7 +220,7 @@ def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, BoolArray]:
 
     actions = [context.actions for context in contexts if context.actions is not None]
     if 0 < len(actions) < len(contexts):
-        raise AgentError("some contexts have actions and some have none; give all or none.")
+        raise AgentError("some contexts have actions and some do not; give all or none.")
     return (
         Context(
             family=contexts[0].family,
@@ -221,38 +233,47 @@ def pad_contexts(contexts: Sequence[Context]) -> tuple[Context, BoolArray]:
 
 
 def import_agent(path: str, family: str) -> Agent:
-    """An agent from an import path that the user names.
+    """Import an agent that the user names.
+
+    Modules of the working directory are found while this function runs. Modules that the agent
+    imports later, in ``adapt`` or ``act``, must be importable by themselves.
 
     Args:
-        path: ``"package.module:name"``; the name is an agent, or is called with the family's id to
-            make one. Modules of the working directory are found, too.
+        path: ``"package.module:name"``. The name is an agent, or a function that makes one from the
+            family's id.
         family: the family's id.
 
     Raises:
-        AgentError: the path is not of that form, can not be imported, or gives no agent.
+        AgentError: the path does not have this form, cannot be imported, or does not give an agent.
     """
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise AgentError(
             f"{path!r} is not an import path of an agent; give it as package.module:make_agent."
         )
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise AgentError(f"can not import {path!r}: {error}.") from error
-    if isinstance(found, Agent) and not isinstance(found, type):
-        return found
-    try:
-        agent = found(family)
-    except Exception as error:
-        raise AgentError(
-            f"{path!r} could not be called with the family's id to make an agent: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    with working_directory_importable():
+        try:
+            found = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise AgentError(f"cannot import {path!r}: {error}.") from error
+        agent = found if _is_instance(found) else _made(path, found, family)
     if not isinstance(agent, Agent):
         raise AgentError(
             f"{path!r} gives {type(agent).__name__}, which has no method adapt(contexts) -> policy."
         )
     return agent
+
+
+def _is_instance(found: object) -> bool:
+    """Whether this is an agent already; the class of one has the same methods."""
+    return isinstance(found, Agent) and not isinstance(found, type)
+
+
+def _made(path: str, make: Any, family: str) -> object:
+    try:
+        return make(family)
+    except Exception as error:
+        raise AgentError(
+            f"{path!r} could not be called with the family's id to make an agent: "
+            f"{type(error).__name__}: {error}"
+        ) from error

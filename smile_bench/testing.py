@@ -1,4 +1,4 @@
-"""A conformance check for agents, in the manner of Gymnasium's ``check_env``."""
+"""A conformance check for agents, like Gymnasium's ``check_env`` for environments."""
 
 from __future__ import annotations
 
@@ -20,34 +20,39 @@ from smile_bench.agents import (
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
+from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import AgentError
 
 __all__ = ["check_agent"]
 
 STEPS = 5
+"""Control steps that a policy is asked for."""
+SAME = 1e-3
+"""Largest difference between actions that count as the same; batches of another size round
+differently."""
 
 
 def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None = None) -> None:
-    """Check that an agent keeps to the interface; it uses meta-train data only.
+    """Check that an agent keeps to the interface. Only meta-train data is used.
 
-    Rules, in the order in which they are checked:
+    These rules are checked, in this order:
 
-    1. ``adapt`` takes a sequence of contexts, one a slot, and returns an object with ``act``.
-    2. It takes every number of demonstrations of the family, mixed in one call.
-    3. ``act`` returns finite actions of shape (slots, nu) in [-1, 1], step after step.
-    4. Neither contexts nor observations are changed.
-    5. A slot's actions do not depend on the other slots or their order, nor on earlier calls of
-       ``adapt``. An agent with the attribute ``stochastic`` set is let off this one.
-    6. Contexts of another family are refused with an error.
+    1. ``adapt`` takes a sequence of contexts, one per slot, and returns an object with ``act``.
+    2. It takes contexts of every size that the family has, mixed in one call.
+    3. ``act`` returns finite actions of shape (slots, action_size) in [-1, 1] at every step.
+    4. It does not change contexts or observations.
+    5. A slot's actions do not depend on other slots, on their order or on earlier calls of
+       ``adapt``. This rule does not apply to an agent with the attribute ``stochastic = True``.
+    6. It refuses contexts of another family with an error.
 
     Args:
-        agent: what to check.
+        agent: the agent.
         family: the family that the agent is for.
-        dataset: by default the one that ships with the family.
+        dataset: demonstrations, by default the family's canonical dataset.
 
     Raises:
-        AgentError: the first rule that is broken, and what to do.
+        AgentError: a rule is broken. The message says which, and what to do.
     """
     family = get_family(family)
     dataset = dataset or load_dataset(family)
@@ -60,7 +65,7 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
     contexts = _contexts(agent, family, dataset)
     copies = [_frozen_copy(context) for context in contexts]
     observations = _observations(family, len(contexts))
-    # First of all, while the agent can not have kept anything of other slots.
+    # Before anything else, while the agent cannot have kept anything from other slots.
     alone = _run(agent, family, contexts[-1:], observations[:, -1:])
     actions = _run(agent, family, contexts, observations)
     for number, (context, copy) in enumerate(zip(contexts, copies, strict=True)):
@@ -82,7 +87,7 @@ def _check_independence(
     observations: FloatArray,
     actions: Float32Array,
 ) -> None:
-    """Slots in reverse order, and every second one, must act as they did together."""
+    """Slots in reverse order, and every second slot, must act as they did together."""
     slots = len(contexts)
     for how, chosen in (
         ("in reverse order", np.arange(slots)[::-1]),
@@ -94,17 +99,17 @@ def _check_independence(
 
 def _require_same(how: str, again: Float32Array, actions: Float32Array) -> None:
     worst = float(np.abs(again - actions).max())
-    if worst > 1e-3:
+    if worst > SAME:
         raise AgentError(
             f"with the slots {how} the actions differ by up to {worst:.3g} (rule 5): a slot's "
             "action must follow from its own context and observations alone, not from other slots "
-            "or earlier calls of adapt. If the policy draws random numbers, set the agent's "
+            "or earlier calls of adapt. If the policy samples its actions, set the agent's "
             "attribute stochastic = True."
         )
 
 
 def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
-    """Contexts of meta-train tasks: every size twice, mixed."""
+    """Contexts of meta-train tasks: each size twice, mixed."""
     train, rng = dataset.train, np.random.default_rng(0)
     contexts = []
     for size in (*family.context_sizes, *family.context_sizes):
@@ -115,22 +120,20 @@ def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
 
 
 def _observations(family: Family, slots: int) -> FloatArray:
-    """Observations (STEPS, slots, O) of random actions on meta-train tasks."""
+    """Observations (STEPS, slots, observation_size) under random actions in meta-train tasks."""
     rng = np.random.default_rng(0)
     simulator = family.make_simulator(slots, threads=1)
     table = family.table("train")
     simulator.set_tasks(table[np.arange(slots) % len(table)])
     simulator.reset(sample_starts(simulator, rng, simulator.parameters))
-    observations = []
-    for _ in range(STEPS):
-        observations.append(simulator.observe())
-        simulator.step(family.random_actions(rng, slots))
-    return np.stack(observations)
+    steps = rollout(simulator, lambda _: family.random_actions(rng, slots), STEPS)
+    return np.stack([step.observations for step in steps])
 
 
 def _run(
     agent: Agent, family: Family, contexts: Sequence[Context], observations: FloatArray
 ) -> Float32Array:
+    """Actions (STEPS, slots, action_size) of the agent for observations of as many slots."""
     try:
         policy: Policy = checked_policy(agent, agent.adapt(contexts))
     except AgentError:

@@ -73,7 +73,7 @@ def test_meta_test_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(type(FAMILY), "table", guarded)
     for refused in (given.tasks, given.demonstrations):
-        with pytest.raises(InputError, match="can not reach 'test'"):
+        with pytest.raises(InputError, match="cannot reach 'test'"):
             refused("test")
     for tasks in ([len(train)], [0, -1], []):
         with pytest.raises(InputError, match=f"meta-train tasks 0 to {len(train) - 1}"):
@@ -287,7 +287,7 @@ def test_without_a_subset_everything_is_there() -> None:
     [
         ({"tasks": 0}, "has 32 meta-train tasks, not 0"),
         ({"tasks": 33}, "Give 1 to 32"),
-        ({"tasks": 2}, "this dataset only 3"),
+        ({"tasks": 2}, "this dataset has 3"),
         ({"demonstrations": 5}, "Give 1 to 4"),
     ],
 )

@@ -91,7 +91,7 @@ def test_agents_come_from_import_paths_of_the_working_directory(module: str) -> 
     [
         ("an_agent_of_mine", "package.module:make_agent"),
         ("an_agent_of_mine:", "package.module:make_agent"),
-        ("an_agent_of_mine:missing", "can not import.*missing"),
+        ("an_agent_of_mine:missing", "cannot import.*missing"),
         ("no_such_module:x", "no_such_module"),
         ("an_agent_of_mine:make_nothing", "gives int"),
     ],

@@ -6,9 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NoReturn
 
 from smile_bench import __version__
@@ -19,6 +17,7 @@ from smile_bench.cli.leaderboard import add_leaderboard_commands
 from smile_bench.cli.listing import add_listing_commands
 from smile_bench.cli.training import add_training_command
 from smile_bench.errors import InputError, SmileError
+from smile_bench.imports import working_directory_importable
 
 __all__ = ["build_parser", "main"]
 
@@ -83,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = build_parser().parse_args(argv)
-        with _working_directory_importable():
+        with working_directory_importable():
             for module in arguments.modules:
                 _import(module)
             status = int(arguments.run(arguments))
@@ -110,17 +109,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(message: str) -> int:
     print("smile-bench:", " ".join(message.split()), file=sys.stderr)
     return 2
-
-
-@contextmanager
-def _working_directory_importable() -> Iterator[None]:
-    """Let the user's modules be imported; last, so that they hide no installed one."""
-    here = str(Path.cwd())
-    sys.path.append(here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def _import(module: str) -> None:

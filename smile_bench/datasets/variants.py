@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gymnasium import spaces
 
+from smile_bench import deprecated
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, require_known
 
@@ -19,15 +19,6 @@ EXPERT, NOISY, MEDIUM = VARIANTS = ("expert", "noisy", "medium")
 
 FORMER_NAMES = {"half": MEDIUM}
 """Former name of a variant to its name. Stored recipes keep the name that they were built with."""
-
-FORMER_ATTRIBUTES = {
-    "HALF": "smile_bench.datasets.variants:MEDIUM",
-    "Calibration": "smile_bench.datasets.calibration:Calibration",
-    "SCORE_RANGE": "smile_bench.datasets.calibration:SCORE_RANGE",
-    "calibrate": "smile_bench.datasets.calibration:calibrate",
-    "is_half": "smile_bench.datasets.calibration:is_medium",
-}
-"""What this module used to hold, and where it is now."""
 
 
 def current_variant(name: str, *, stacklevel: int | None = None) -> str:
@@ -78,10 +69,5 @@ def require_noise(family: Family, variant: str, noise: float | None) -> float | 
     return noise
 
 
-def __getattr__(name: str) -> Any:
-    if name not in FORMER_ATTRIBUTES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    current = FORMER_ATTRIBUTES[name]
-    message = f"{__name__}.{name} is now {current.replace(':', '.')}."
-    warnings.warn(message, DeprecationWarning, stacklevel=2)
-    return pkgutil.resolve_name(current)
+if not TYPE_CHECKING:
+    __getattr__ = deprecated.getattr_for(__name__)

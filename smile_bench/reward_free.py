@@ -1,0 +1,103 @@
+"""Reward-free environments, in which a learner acts without seeing rewards or task parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from smile_bench.agents import checked_actions
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from smile_bench.envs import Family
+from smile_bench.envs.simulation import sample_starts
+from smile_bench.errors import InputError
+
+__all__ = ["Environments"]
+
+
+class Environments:
+    """Reward-free environments of meta-train tasks, stepped together.
+
+    They are made by :meth:`smile_bench.access.Access.environments`. Neither task parameters nor
+    rewards can be read from them.
+
+    Args:
+        family: the family.
+        tasks: meta-train task of each slot, (slots,).
+        parameters: parameters of these tasks, (slots, P).
+        count: called with the number of control steps after each step of all slots.
+        threads: native threads, by default one per available processor.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        tasks: IntArray,
+        parameters: FloatArray,
+        count: Callable[[int], None],
+        *,
+        threads: int | None = None,
+    ) -> None:
+        self.family = family
+        self.tasks = tasks
+        self._parameters, self._count = parameters, count
+        self._simulator = self.family.make_simulator(len(tasks), threads=threads)
+        self._simulator.set_tasks(parameters)
+        self._left = np.zeros(len(tasks), np.int64)
+
+    @property
+    def ended(self) -> BoolArray:
+        """Which slots have reached the horizon and must be reset, (slots,)."""
+        ended: BoolArray = self._left == 0
+        return ended
+
+    def observe(self) -> FloatArray:
+        """Observations (slots, observation_size), a new array."""
+        return self._simulator.observe()
+
+    def reset(self, rng: np.random.Generator, ids: IntArray | None = None) -> None:
+        """Begin a new episode in some slots, whether the current one has ended or not.
+
+        Args:
+            rng: source of randomness of the initial states.
+            ids: the slots, by default all.
+        """
+        where = np.arange(len(self.tasks)) if ids is None else ids
+        if len(where):
+            starts = sample_starts(self._simulator, rng, self._parameters[where])
+            self._simulator.reset(starts, where)
+            self._left[where] = self.family.horizon
+
+    def step(self, actions: Float32Array) -> FloatArray:
+        """Take one control step in every slot, without a reward.
+
+        Args:
+            actions: (slots, action_size), in [-1, 1].
+
+        Returns:
+            The next observations (slots, observation_size).
+
+        Raises:
+            AgentError: the actions cannot be applied.
+            InputError: an episode has ended and was not reset.
+        """
+        if self.ended.any():
+            raise InputError(
+                f"the episodes of slots {np.flatnonzero(self.ended).tolist()} have not begun or "
+                "have reached their horizon; reset them."
+            )
+        slots = len(self.tasks)
+        step = int(self.family.horizon - self._left.min())
+        self._simulator.step(checked_actions(self.family, actions, slots, step))
+        self._left -= 1
+        self._count(slots)
+        return self._simulator.observe()
+
+    def suspend(self) -> tuple[FloatArray, IntArray]:
+        """Snapshots of the episodes (slots, Z) and their remaining steps (slots,)."""
+        return self._simulator.snapshot(), self._left.copy()
+
+    def resume(self, states: FloatArray, left: IntArray) -> None:
+        """Continue from what :meth:`suspend` returned. The solver's warm start is not kept."""
+        self._simulator.restore(states)
+        self._left = left.copy()
