@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.agents import Context, require_family
-from smile_bench.protocol import Result, evaluate
+from smile_bench.errors import AgentError
+from smile_bench.protocol import Result, Verification, evaluate
 
 GRID = "SmileGridGoal-v0"
 RECIPE: dict[str, Any] = {
@@ -52,3 +55,21 @@ class WandererPolicy:
 def evaluated() -> Result:
     """The wanderer's result on the grid."""
     return evaluate(Wanderer(), GRID)
+
+
+def load_wanderer(name: str, family: str) -> Wanderer:
+    """Knows the wanderer and no other agent."""
+    if name != "wanderer":
+        raise AgentError(f"there is no {name}")
+    return Wanderer()
+
+
+def failed(found: Verification) -> list[str]:
+    """The names of the checks that failed."""
+    return [check.name for check in found.findings if not check.passed]
+
+
+def forged(folder: Path, **changes: Any) -> Path:
+    """An altered result whose means, hashes and seal follow from the alteration."""
+    replace(evaluated(), **changes).save(folder)
+    return folder

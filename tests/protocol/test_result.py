@@ -42,26 +42,6 @@ def test_the_seal_is_of_everything_else_and_the_evidence_is_hashed(tmp_path: Pat
     assert stated == hashlib.sha256(canonical.encode()).hexdigest() == seal(document)
 
 
-def test_evidence_is_what_was_done(tmp_path: Path) -> None:
-    made = evaluated()
-    evidence, meta_test = made.evidence, load_meta_test(GRID)
-    assert evidence is not None
-    assert evidence.actions.shape == (192, 20, 5)
-    assert (evidence.actions.sum(axis=2) == 1).all()
-    for episode in (0, 100, 191):
-        size = evidence.shots[episode]
-        row = evidence.demonstrations[episode]
-        np.testing.assert_array_equal(row[:size], meta_test.demonstrations[episode, :size])
-        assert (row[size:] == -1).all()
-    assert evidence.steps.tolist() == [10, 20]
-    made.save(tmp_path)
-    again = read_result(tmp_path, evidence=True).evidence
-    assert again is not None
-    for name, array in evidence.arrays().items():
-        assert array.dtype == again.arrays()[name].dtype
-        np.testing.assert_array_equal(array, again.arrays()[name])
-
-
 def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
     made = evaluated()
     path = made.save(tmp_path / "one")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,8 @@ from numpy.typing import NDArray
 
 from smile_bench.agents import Context
 from smile_bench.envs import get_family
-from smile_bench.errors import AgentError
 from smile_bench.protocol import (
     Result,
-    Verification,
     evaluate,
     evaluation,
     verification,
@@ -27,7 +24,9 @@ from smile_bench.protocol import (
 from smile_bench.protocol.meta_test import MetaTest, load_meta_test
 from smile_bench.protocol.replay import Replay, replay
 from smile_bench.protocol.result import render, seal
-from tests.helpers.results import GRID, Wanderer, WandererPolicy, evaluated
+from tests.helpers.results import GRID, evaluated, failed, forged, load_wanderer
+
+pytestmark = pytest.mark.usefixtures("frozen_once")
 
 ANT = "SmileAntGoal-v0"
 STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
@@ -37,28 +36,6 @@ NOTED = ("versions", "hardware", "seconds")
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-@pytest.fixture(autouse=True)
-def _frozen_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    load = cache(evaluation.load_frozen)
-    monkeypatch.setattr(verification, "load_frozen", load)
-    monkeypatch.setattr(evaluation, "load_frozen", load)
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
-    return evaluated().save(tmp_path)
-
-
-def load_wanderer(name: str, family: str) -> Wanderer:
-    if name != "wanderer":
-        raise AgentError(f"there is no {name}")
-    return Wanderer()
-
-
-def failed(found: Verification) -> list[str]:
-    return [check.name for check in found.findings if not check.passed]
 
 
 def test_a_true_result_is_verified_exactly(saved: Path) -> None:
@@ -138,12 +115,6 @@ def expect_noticed(saved: Path, path: tuple[Any, ...]) -> str:
         return "compared with the agent"
     assert not passed, path
     return "sealed again"
-
-
-def forged(tmp_path: Path, **changes: Any) -> Path:
-    """An altered result whose means, hashes and seal follow from the alteration."""
-    replace(evaluated(), **changes).save(tmp_path)
-    return tmp_path
 
 
 @QUICK
@@ -291,74 +262,6 @@ def test_elsewhere_a_result_is_verified_within_tolerance(
     assert failed(verify_result(tmp_path)) == ["metric min_distance", "scores"]
     replace(ant, scores=ant.scores + 0.005).save(tmp_path)
     assert failed(verify_result(tmp_path)) == ["scores"]
-
-
-class Pooling(Wanderer):
-    """Uses other slots: each plays the demonstration of its neighbour."""
-
-    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
-        policy = super().adapt(contexts)
-        policy.actions = np.roll(policy.actions, 1, axis=0)
-        return policy
-
-
-def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path) -> None:
-    evaluate(Pooling(), GRID).save(tmp_path)
-    assert verify_result(tmp_path).passed
-    found = verify_result(tmp_path, rerun=lambda name, family: Pooling())
-    assert failed(found) == ["4 episodes alone"]
-    # Another agent's actions are not the named one's.
-    assert "actions again" in failed(verify_result(tmp_path, rerun=load_wanderer))
-
-
-class Hoarding(Wanderer):
-    """Keeps the actions of all contexts that it has seen; every slot plays the first."""
-
-    def __init__(self) -> None:
-        self.kept: list[NDArray[np.float32]] = []
-
-    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
-        policy = super().adapt(contexts)
-        self.kept += list(policy.actions)
-        policy.actions = np.stack([self.kept[0]] * len(contexts))
-        return policy
-
-
-def test_an_agent_that_keeps_other_contexts_is_noticed_when_run_again(tmp_path: Path) -> None:
-    evaluate(Hoarding(), GRID).save(tmp_path)
-    agent = Hoarding()
-    found = verify_result(tmp_path, rerun=lambda name, family: agent)
-    assert "4 episodes alone" in failed(found)
-
-
-class Moody(Wanderer):
-    """Moves at random, differently each time."""
-
-    stochastic = True
-    chances = (0.2, 0.2, 0.2, 0.2, 0.2)
-
-    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
-        policy = super().adapt(contexts)
-        rng = np.random.default_rng()
-        moves = rng.choice(5, size=policy.actions.shape[:2], p=self.chances)
-        policy.actions = np.eye(5, dtype=np.float32)[moves]
-        return policy
-
-
-def test_a_stochastic_agent_must_reach_its_score_again(tmp_path: Path) -> None:
-    evaluate(Moody(), GRID).save(tmp_path)
-    found = verify_result(tmp_path, rerun=lambda name, family: Moody())
-    assert found.passed
-    assert found.findings[-1].name == "score again"
-    replace(evaluate(Wanderer(), GRID), agent="lucky").save(tmp_path)
-    assert "score again" in failed(verify_result(tmp_path, rerun=lambda name, family: Moody()))
-
-
-def test_an_unknown_agent_is_a_failed_check(tmp_path: Path) -> None:
-    folder = forged(tmp_path, agent="someone")
-    found = verify_result(folder, rerun=load_wanderer)
-    assert failed(found) == ["agent"]
-    assert found.findings[-1].detail == "there is no someone"
 
 
 def test_another_protocol_is_a_failed_check(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from smile_bench.agents import Context
+from smile_bench.protocol import evaluate, verify_result
+from tests.helpers.results import (
+    GRID,
+    Wanderer,
+    WandererPolicy,
+    failed,
+    forged,
+    load_wanderer,
+)
+
+pytestmark = pytest.mark.usefixtures("frozen_once")
+
+
+class Pooling(Wanderer):
+    """Uses other slots: each plays the demonstration of its neighbour."""
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        policy.actions = np.roll(policy.actions, 1, axis=0)
+        return policy
+
+
+def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path) -> None:
+    evaluate(Pooling(), GRID).save(tmp_path)
+    assert verify_result(tmp_path).passed
+    found = verify_result(tmp_path, rerun=lambda name, family: Pooling())
+    assert failed(found) == ["4 episodes alone"]
+    # Another agent's actions are not the named one's.
+    assert "actions again" in failed(verify_result(tmp_path, rerun=load_wanderer))
+
+
+class Hoarding(Wanderer):
+    """Keeps the actions of all contexts that it has seen; every slot plays the first."""
+
+    def __init__(self) -> None:
+        self.kept: list[NDArray[np.float32]] = []
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        self.kept += list(policy.actions)
+        policy.actions = np.stack([self.kept[0]] * len(contexts))
+        return policy
+
+
+def test_an_agent_that_keeps_other_contexts_is_noticed_when_run_again(tmp_path: Path) -> None:
+    evaluate(Hoarding(), GRID).save(tmp_path)
+    agent = Hoarding()
+    found = verify_result(tmp_path, rerun=lambda name, family: agent)
+    assert "4 episodes alone" in failed(found)
+
+
+class Moody(Wanderer):
+    """Moves at random, differently each time."""
+
+    stochastic = True
+    chances = (0.2, 0.2, 0.2, 0.2, 0.2)
+
+    def adapt(self, contexts: Sequence[Context]) -> WandererPolicy:
+        policy = super().adapt(contexts)
+        rng = np.random.default_rng()
+        moves = rng.choice(5, size=policy.actions.shape[:2], p=self.chances)
+        policy.actions = np.eye(5, dtype=np.float32)[moves]
+        return policy
+
+
+def test_a_stochastic_agent_must_reach_its_score_again(tmp_path: Path) -> None:
+    evaluate(Moody(), GRID).save(tmp_path)
+    found = verify_result(tmp_path, rerun=lambda name, family: Moody())
+    assert found.passed
+    assert found.findings[-1].name == "score again"
+    replace(evaluate(Wanderer(), GRID), agent="lucky").save(tmp_path)
+    assert "score again" in failed(verify_result(tmp_path, rerun=lambda name, family: Moody()))
+
+
+def test_an_unknown_agent_is_a_failed_check(tmp_path: Path) -> None:
+    folder = forged(tmp_path, agent="someone")
+    found = verify_result(folder, rerun=load_wanderer)
+    assert failed(found) == ["agent"]
+    assert found.findings[-1].detail == "there is no someone"
