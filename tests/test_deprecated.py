@@ -155,6 +155,15 @@ def test_entry_point_strings_of_gymnasium_still_work() -> None:
             assert load_env_creator(old) is load_env_creator(new)
 
 
+def test_the_former_module_of_the_command_still_runs_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "smile_bench.cli", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "leaderboard" in done.stdout
+    assert done.stderr.count("DeprecationWarning: `python -m smile_bench.cli` is now") == 1
+
+
 def run(script: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True
