@@ -1,0 +1,108 @@
+"""What pages state as facts follows from the code and the entries."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smile_bench.envs import all_families
+from smile_bench.envs.mujoco.env import SmileEnv
+from smile_bench.envs.vector import SmileVectorEnv
+from smile_bench.tracks import TRACKS
+from tests.helpers.pages import blocks
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def rows(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the tables below a heading, without the lines of headers."""
+    _, found, section = page.read_text(encoding="utf-8").partition(f"\n{heading}\n")
+    assert found, f"{page.name} has no {heading}"
+    section = re.split(r"^##? ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
+
+
+@pytest.mark.parametrize(("page", "heading"), [("concepts", "## Track"), ("protocol", "## Tracks")])
+def test_tracks(page: str, heading: str) -> None:
+    stated = {row[0]: row[1:] for row in rows(DOCS / f"{page}.md", heading)}
+    assert stated == {
+        f"`{name}`": ["yes", "yes" * track.environments, "yes" * track.labels]
+        for name, track in TRACKS.items()
+    }
+
+
+def test_extras() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = text.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    extras = set(re.findall(r"^(\w+) = \[", section, re.MULTILINE)) - {"dev", "bench"}
+    assert {row[0].strip("`") for row in rows(DOCS / "start.md", "## Install")} == extras
+
+
+@pytest.mark.parametrize(
+    ("heading", "made"), [("## Make one", SmileEnv), ("## Many at once", SmileVectorEnv)]
+)
+def test_arguments_of_environments(heading: str, made: type) -> None:
+    parameters = inspect.signature(made).parameters
+    for names, default, *_ in rows(DOCS / "families" / "index.md", heading):
+        for name, value in zip(
+            re.findall(r"`(\w+)`", names), default.replace("`", "").split(", "), strict=False
+        ):
+            assert name in parameters or name in ("max_episode_steps", "width", "height")
+            stated = parameters[name].default if name in parameters else None
+            if isinstance(stated, str):
+                assert value == f'"{stated}"'
+
+
+def test_the_readme_is_current() -> None:
+    pytest.importorskip("torch")
+    from tools.docs.readme import README, current
+
+    text = README.read_text(encoding="utf-8")
+    assert current(text) == text, "run `python -m tools.docs.readme`"
+
+
+def test_what_make_demo_prints(readme: str = "README.md") -> None:
+    from tools.docs.board import document
+
+    found = {row["name"]: row["families"]["SmileAntGoal-v0"] for row in document()["rows"]}
+    table = next(text for *_, text in blocks(ROOT / readme) if text.startswith("agent "))
+    lines = [line.split() for line in table.splitlines()[1:]]
+    assert len(lines) == 5
+    for name, score, metric, worst, _ in lines:
+        part = found[name]
+        stated = [float(score), float(metric), float(worst)]
+        values = [part["score"]["mean"][0], part["metrics"]["min_distance"][0], part["worst"]]
+        assert stated == pytest.approx(values, rel=1e-3, abs=5e-4)
+
+
+def test_links_of_the_readme() -> None:
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
+        text = page.read_text(encoding="utf-8")
+        links = re.findall(r"\]\((?!http)([^)#]+)", text) + re.findall(r'src="(?!http)([^"]+)"', text)
+        assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_falls_on_walker_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = DOCS / "walker_dynamics.md"
+    names: dict[str, Any] = {}
+    (text,) = (text for language, _, text in blocks(page) if language == "python")
+    exec(text, names)  # noqa: S102 (our own page)
+    table = [row for row in rows(page, "## What is hard") if len(row) == 4]
+    assert len(table) == 5
+    for agent, share, fallen, upright in table:
+        numbers = names["falls"](agent.strip("`"))
+        stated = (share.strip("* %"), fallen, upright)
+        assert stated == (f"{100 * numbers[0]:.1f}", f"{numbers[1]:.0f}", f"{numbers[2]:.0f}")
+
+
+def test_every_picture_is_small() -> None:
+    for family in all_families():
+        picture = DOCS / "images" / f"{family}.png"
+        assert 2_000 < picture.stat().st_size < 150_000
