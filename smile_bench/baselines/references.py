@@ -59,8 +59,8 @@ class TaskBlind:
     """The lower reference, score 0: the family's expert acting for another task.
 
     It moves like an expert but knows nothing about the true task. What an imitator scores above it
-    is what it learned from the demonstrations. A family with ``blind_is_base_policy`` uses a policy
-    trained on the unmodified dynamics instead, as in the paper's metric for walker dynamics.
+    is what it learned from the demonstrations. Where tasks differ in dynamics alone, it is the base
+    policy, which was trained on the unmodified dynamics, as in the paper's metric for walkers.
 
     Args:
         family: the family's id.
