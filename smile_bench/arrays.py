@@ -1,4 +1,4 @@
-"""The array types of the suite, named once."""
+"""The array types of the suite."""
 
 from __future__ import annotations
 

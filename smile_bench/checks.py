@@ -1,4 +1,4 @@
-"""The outcome of a check, for everything that verifies something."""
+"""The result of a check, for everything that verifies something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that users meet: each says what was given, what was expected and what to do."""
+"""Errors that users meet. A message says what was given, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -28,59 +28,59 @@ class SmileError(Exception):
 
 
 class ConvergenceWarning(UserWarning):
-    """An iterative method stopped short of its tolerance; the message states the residual."""
+    """An iterative method stopped before it reached its tolerance; the message has the residual."""
 
 
 class UnknownNameError(SmileError, ValueError):
-    """A family, split, task or agent that does not exist."""
+    """There is no family, split, task or agent of this name."""
 
 
 class InputError(SmileError, ValueError):
-    """An argument of another type, shape or range than what takes it can use."""
+    """An argument has a type, shape or value that cannot be used."""
 
 
 class SimulationError(SmileError, RuntimeError):
-    """The physics left the range in which its state means anything."""
+    """The simulation diverged."""
 
 
 class DatasetError(SmileError, ValueError):
-    """A dataset file that is damaged, incomplete or of another format."""
+    """A dataset is missing, damaged or of another format, or cannot be built."""
 
 
 class ExpertError(SmileError, ValueError):
-    """Expert weights that are missing, damaged or of another family."""
+    """Expert weights are missing, damaged or of another family."""
 
 
 class AgentError(SmileError, ValueError):
-    """An agent that breaks the agent interface."""
+    """An agent breaks the agent interface, or its weights are missing or damaged."""
 
 
 class LeaderboardError(SmileError, ValueError):
-    """A leaderboard entry that is damaged, incomplete or contradicts itself or another."""
+    """A leaderboard entry is damaged or incomplete, or contradicts itself or another entry."""
 
 
 class ProtocolError(SmileError, ValueError):
-    """Protocol data that is missing, damaged or does not fit the dataset."""
+    """Protocol data or a result is missing or damaged, or does not fit the dataset."""
 
 
 class CheckpointError(SmileError, ValueError):
-    """A checkpoint that is damaged or belongs to another training."""
+    """A checkpoint is damaged or belongs to another training."""
 
 
 class DivergedError(SmileError, ArithmeticError):
-    """A training met a number that is not finite."""
+    """A training has produced a number that is not finite."""
 
 
 def require_known(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse names that do not exist.
 
     Args:
-        kind: what they name, for the message.
-        given: what was given.
+        kind: what the names stand for, for the message.
+        given: the names that were given.
         known: the names that exist.
 
     Raises:
-        UnknownNameError: the first unknown name, with a suggestion.
+        UnknownNameError: a name is unknown. The message suggests a known one.
     """
     names = list(known)
     for name in given:
@@ -89,14 +89,14 @@ def require_known(kind: str, given: Iterable[str], known: Iterable[str]) -> None
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """The end of an error message: the closest known name, then all of them.
+    """Make the end of an error message: the closest known name, then all of them.
 
     Args:
-        name: what was given.
+        name: the name that was given.
         known: the names that exist.
 
     Returns:
-        ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if nothing is close.
+        ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if no name is close.
     """
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)

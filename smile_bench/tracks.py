@@ -1,4 +1,4 @@
-"""The tracks: what a learner may use, the least first."""
+"""The tracks: what a learner may use besides the meta-train demonstrations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["TRACKS", "Track", "require_track"]
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """What a learner may use beside the meta-train demonstrations."""
+    """What a learner may use besides the meta-train demonstrations."""
 
     rule: str
-    """One sentence for the leaderboard."""
+    """The rule in one sentence, for the leaderboard."""
     environments: bool
-    """Whether it may act in reward-free meta-train environments."""
+    """Whether the learner may act in reward-free meta-train environments."""
     labels: bool
-    """Whether it may ask the experts what they would do."""
+    """Whether the learner may ask the experts for their actions."""
 
 
 TRACKS: Mapping[str, Track] = MappingProxyType(
@@ -42,14 +42,14 @@ TRACKS: Mapping[str, Track] = MappingProxyType(
         ),
     }
 )
-"""By name, the least first."""
+"""All tracks by name; the one that allows least comes first."""
 
 
 def require_track(name: str) -> Track:
-    """A track by its name.
+    """Look a track up.
 
     Raises:
-        UnknownNameError: no such track.
+        UnknownNameError: there is no such track.
     """
     if name not in TRACKS:
         raise UnknownNameError(f"unknown track {name!r}. {suggestion(name, TRACKS)}")

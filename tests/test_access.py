@@ -15,7 +15,7 @@ from smile_bench.agents import Context
 from smile_bench.datasets import Dataset, Demonstrations
 from smile_bench.datasets.subsets import task_order
 from smile_bench.envs import get_family
-from smile_bench.errors import AgentError, InputError, UnknownNameError
+from smile_bench.errors import InputError, UnknownNameError
 from smile_bench.experts.policy import load_expert
 from smile_bench.tracks import TRACKS
 from tests.helpers import synthetic
@@ -120,17 +120,6 @@ def test_counts_are_exact() -> None:
     assert resumed.counts == expected
 
 
-def test_failed_steps_are_not_counted() -> None:
-    given = access()
-    environments = given.environments(np.array([0]))
-    with pytest.raises(InputError, match="have not begun"):
-        environments.step(np.zeros((1, ACTIONS), np.float32))
-    environments.reset(np.random.default_rng(0))
-    with pytest.raises(AgentError, match="NaN"):
-        environments.step(np.full((1, ACTIONS), np.nan, np.float32))
-    assert given.counts.env_steps == 0
-
-
 def test_nothing_handed_out_holds_rewards_or_task_parameters() -> None:
     given = access()
     names = {field.name for field in fields(given.demonstrations())}
@@ -146,43 +135,6 @@ def test_nothing_handed_out_holds_rewards_or_task_parameters() -> None:
     for _ in range(5):
         one, other = environments.step(actions)
         np.testing.assert_array_equal(one, other)
-
-
-def test_environments_are_the_family_s() -> None:
-    environments = access().environments(np.array([4]))
-    environments.reset(np.random.default_rng(3))
-    simulator = FAMILY.make_simulator(1, threads=1)
-    row = FAMILY.table("train")[4]
-    simulator.set_tasks(row[None])
-    simulator.reset(simulator.sample_start(np.random.default_rng(3), row)[None])
-    rng = np.random.default_rng(4)
-    for step in range(HORIZON):
-        np.testing.assert_array_equal(environments.observe(), simulator.observe())
-        assert environments.ended.tolist() == [False]
-        action = rng.uniform(-1.0, 1.0, (1, ACTIONS)).astype(np.float32)
-        seen = environments.step(action)
-        simulator.step(action)
-        np.testing.assert_array_equal(seen, simulator.observe())
-        assert environments.ended.tolist() == [step == HORIZON - 1]
-    with pytest.raises(InputError, match="reset"):
-        environments.step(action)
-
-
-def test_suspended_episodes_go_on_with_their_clocks() -> None:
-    environments = access().environments(np.array([0, 1]))
-    environments.reset(np.random.default_rng(0))
-    actions = np.full((2, ACTIONS), 0.5, np.float32)
-    for _ in range(3):
-        environments.step(actions)
-    environments.reset(np.random.default_rng(1), np.array([1]))
-    states, left = environments.suspend()
-    assert left.tolist() == [HORIZON - 3, HORIZON]
-    other = access().environments(np.array([0, 1]))
-    other.resume(states, left)
-    environments.resume(states, left)
-    for _ in range(4):
-        np.testing.assert_array_equal(environments.step(actions), other.step(actions))
-    assert other.suspend()[1].tolist() == [HORIZON - 7, HORIZON - 4]
 
 
 @pytest.mark.parametrize("agent_state_only", [False, True])
@@ -208,10 +160,10 @@ def test_a_state_only_agent_is_validated_without_actions_on_any_access() -> None
 
 def test_tracks_give_what_they_say() -> None:
     offline, interactive, queries = (access(track) for track in TRACKS)
-    with pytest.raises(InputError, match="offline track has no environments"):
+    with pytest.raises(InputError, match=r"offline track has no environments.*'interactive'"):
         offline.environments(np.array([0]))
     for given in (offline, interactive):
-        with pytest.raises(InputError, match="has no expert labels"):
+        with pytest.raises(InputError, match=r"has no expert labels; .*: 'expert-queries'"):
             given.expert_actions(np.array([0]), np.zeros((1, OBSERVED)))
     for given in (interactive, queries):
         given.environments(np.array([0]))
@@ -293,4 +245,4 @@ def test_without_a_subset_everything_is_there() -> None:
 )
 def test_a_subset_that_there_is_not_is_refused(subset: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Access(FAMILY, dataset=synthetic.dataset(), **subset)
+        Access(FAMILY, dataset=synthetic.dataset(), **subset)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ class Agent:
         return 0
 ready = Agent()
 def make_agent(family):
+    import a_module_beside_it
     return Agent(family)
 def make_nothing(family):
     return 3
@@ -64,7 +65,7 @@ def test_rounding_beyond_the_range_is_clipped_and_more_is_refused() -> None:
         checked_actions(family, np.full((2, 8), -1.001), 2, 0)
 
 
-def test_a_torch_tensor_is_told_what_to_do() -> None:
+def test_the_error_for_a_torch_tensor_says_what_to_do() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(AgentError, match="numpy"):
         checked_actions(get_family(FAMILY), torch.zeros(2, 8), 2, 0)
@@ -73,17 +74,21 @@ def test_a_torch_tensor_is_told_what_to_do() -> None:
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "an_agent_of_mine.py").write_text(MODULE)
+    (tmp_path / "a_module_beside_it.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
-    monkeypatch.delitem(sys.modules, "an_agent_of_mine", raising=False)
+    for name in ("an_agent_of_mine", "a_module_beside_it"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return "an_agent_of_mine"
 
 
 def test_agents_come_from_import_paths_of_the_working_directory(module: str) -> None:
+    before = list(sys.path)
     assert import_agent(f"{module}:ready", FAMILY).family is None  # type: ignore[attr-defined]
     assert import_agent(f"{module}:Agent", FAMILY).family == FAMILY  # type: ignore[attr-defined]
     made = import_agent(f"{module}:make_agent", FAMILY)
     assert made.family == FAMILY  # type: ignore[attr-defined]
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from smile_bench import errors
+from smile_bench.errors import SmileError, UnknownNameError, require_known, suggestion
+
+
+def test_an_unknown_name_is_an_error_with_the_closest_known() -> None:
+    require_known("metric", ["b", "a"], ["a", "b"])
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'rate'\. Did you mean 'rates'\?"):
+        require_known("metric", ["rates", "rate"], ["rates", "b"])
+
+
+def test_a_suggestion_lists_what_there_is() -> None:
+    assert suggestion("traim", ("validation", "train")) == (
+        "Did you mean 'train'? Known: 'train', 'validation'."
+    )
+    assert suggestion(3, ("validation", "train")) == "Known: 'train', 'validation'."
+
+
+def test_every_error_can_be_caught_in_one_place() -> None:
+    named = [name for name in errors.__all__ if name.endswith("Error")]
+    assert len(named) > 5
+    for name in named:
+        error = getattr(errors, name)
+        assert issubclass(error, SmileError)
+        # Code that expects the built-in errors of bad input goes on to work.
+        builtin = (ValueError, RuntimeError, ArithmeticError)
+        assert error is SmileError or issubclass(error, builtin)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from smile_bench import access
+from smile_bench.errors import UnknownNameError
+from smile_bench.tracks import TRACKS, require_track
+
+
+def test_each_track_allows_what_the_one_before_it_allows() -> None:
+    for less, more in pairwise(TRACKS.values()):
+        assert (less.environments, less.labels) < (more.environments, more.labels)
+        assert less.rule != more.rule
+
+
+def test_a_track_is_found_by_its_name() -> None:
+    assert require_track("offline") is TRACKS["offline"]
+    with pytest.raises(UnknownNameError, match=r"unknown track 'ofline'\. Did you mean 'offline'"):
+        require_track("ofline")
+
+
+def test_tracks_cannot_be_changed_and_are_also_in_access() -> None:
+    assert access.TRACKS is TRACKS
+    writable: Any = TRACKS
+    with pytest.raises(TypeError):
+        writable["offline"] = TRACKS["interactive"]
