@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from smile_bench import load_dataset
+from smile_bench.datasets.loading import shipped_families
 from tests.helpers.browser import ARGUMENTS, chromium
 
 RESOURCES = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src"}
@@ -74,9 +76,17 @@ def test_it_asks_the_network_for_nothing(site: Path) -> None:
     assert not asked
 
 
-def test_no_docstring_markup_is_left(site: Path) -> None:
-    left = [path.name for path in pages(site) if re.search(r":(class|func|meth|data|mod):", path.read_text("utf-8"))]
+def test_no_markup_of_docstrings_is_left(site: Path) -> None:
+    role = re.compile(r":(class|func|meth|data|mod|attr):")
+    left = [path.name for path in pages(site) if role.search(path.read_text(encoding="utf-8"))]
     assert not left
+
+
+def test_family_pages_have_their_dataset(site: Path) -> None:
+    for family in shipped_families():
+        text = (site / "families" / f"{family}.html").read_text(encoding="utf-8")
+        assert load_dataset(family).digest() in text
+        assert f'src="{family}-demonstrations.png"' in text
 
 
 def test_it_works_from_disk(site: Path) -> None:
