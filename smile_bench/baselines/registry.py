@@ -126,7 +126,8 @@ class AgentSpec:
             if error.name != "torch":
                 raise
             raise AgentError(
-                f"{self.name} needs PyTorch: install it with `pip install 'smile-bench[baselines]'`."
+                f"{self.name} needs PyTorch. Install it with "
+                "`pip install 'smile-bench[baselines]'`."
             ) from error
 
     def _read(self, family: str) -> AnyAgent:
@@ -145,7 +146,7 @@ class AgentSpec:
             AgentError: the agent has no weights files, or the file is of another agent or family.
         """
         if self.read is None:
-            raise AgentError(f"{self.name} does not read weights; load it without a file.")
+            raise AgentError(f"{self.name} has no weights files; use it without one.")
         agent: Any = _resolved(self.read)(path)
         if (agent.name, agent.config.family) != (self.name, family):
             raise AgentError(
@@ -222,7 +223,7 @@ def weights_path(name: str, family: str) -> Path:
 
 @cache
 def _shipped() -> Mapping[str, AgentSpec]:
-    """The ``AGENTS`` of every module and package beside this one; importing them needs no PyTorch."""
+    """The ``AGENTS`` of every module beside this one; importing them needs no PyTorch."""
     package = importlib.import_module(__package__)
     found: dict[str, AgentSpec] = {}
     for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):

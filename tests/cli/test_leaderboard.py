@@ -167,3 +167,10 @@ def test_errors_are_one_line(entry: Path, capsys: pytest.CaptureFixture[str]) ->
         assert error.startswith("smile-bench: ")
         assert f"no results on {GRID}" in error
         assert error.count("\n") == 1
+
+
+def test_weights_for_an_agent_without_weights_are_refused(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry), "--weights", "mine.safetensors"]) == 2
+    assert f"{AGENT} has no weights files; use it without one" in capsys.readouterr().err

@@ -21,7 +21,7 @@ CHEETAH = "SmileHalfCheetahVelocity-v0"
 WALKER = "SmileWalkerDynamics-v0"
 GRID = "SmileGridGoal-v0"
 FAMILIES = (ANT, CLASSIFICATION, CHEETAH, WALKER)
-"""Those that the overall rank is over."""
+"""The families that the overall rank is over."""
 
 VERSIONS = {
     "smile-bench": "0.1.0",
@@ -33,15 +33,15 @@ VERSIONS = {
 
 
 def training(seed: int, **facts: Any) -> dict[str, Any]:
-    """What a result says of an offline training."""
-    said = {
+    """What a result states of an offline training."""
+    stated = {
         "seed": seed,
         "command": "none",
         "seconds": 1800.0,
         "track": "offline",
         "access": {"demonstrations": 512, "env_steps": 0, "expert_queries": 0},
     }
-    return {**said, **facts}
+    return {**stated, **facts}
 
 
 def result(
@@ -57,13 +57,13 @@ def result(
     """A result in which every episode of a task scores ``level``, give or take ``spread``.
 
     Args:
-        family: its family.
-        agent: its agent.
+        family: the family's id.
+        agent: the agent's name.
         level: normalised score.
         spread: standard deviation of scores over tasks.
         seed: of the training and of the spread.
-        shots: of a shot curve.
-        facts: fields that differ.
+        shots: context size, for an evaluation of a shot curve.
+        facts: fields of the result that differ.
     """
     meta_test = load_meta_test(family)
     rng = np.random.default_rng([seed, len(family)])
@@ -96,7 +96,7 @@ def result(
 
 
 def write_result(folder: Path, made: Result, *, evidence: bytes | None = None) -> None:
-    """Write a result with bytes in the place of its evidence, by default its folder's name."""
+    """Write a result, and bytes in place of its evidence: by default the folder's name."""
     folder.mkdir(parents=True)
     content = str(folder).encode() if evidence is None else evidence
     digest = hashlib.sha256(content).hexdigest()
@@ -153,13 +153,13 @@ def write_entry(
 
     Args:
         root: the folder of entries.
-        name: the entry's.
-        families: what it was evaluated on.
-        seeds: its trainings.
+        name: the entry's name.
+        families: the families it was evaluated on.
+        seeds: the seeds of its trainings.
         level: its normalised score.
-        spread: over tasks.
-        facts: of its results.
-        about: of its ``entry.json``.
+        spread: standard deviation of scores over tasks.
+        facts: fields of its results that differ.
+        about: keys of its ``entry.json`` that differ.
     """
     folder = root / name
     write_card(folder, card(name, families, **about))

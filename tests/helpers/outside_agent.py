@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench.arrays import Float32Array
+from smile_bench.arrays import FloatArray
 from smile_bench.baselines import registry
 from smile_bench.baselines.registry import AgentSpec, register_agent
 from smile_bench.datasets import Context
@@ -31,7 +31,7 @@ class Wanderer:
     def adapt(self, contexts: Sequence[Context]) -> Wanderer:
         return self
 
-    def act(self, observations: Float32Array) -> NDArray[Any]:
+    def act(self, observations: FloatArray) -> NDArray[Any]:
         slots = len(observations)
         if isinstance(self.family.action_space, spaces.Discrete):
             return self.rng.integers(self.family.action_size, size=slots)

@@ -70,8 +70,8 @@ def plot_kind(family: Family) -> str:
     """How a plot lays out a family's tasks.
 
     ``"line"``: over the task's only parameter. ``"circle"``: by angle, where tasks are points on a
-    circle around the origin and the metric is an error. ``"scatter"``: against the expert, where the expert's results
-    differ between tasks. ``"shots"``: otherwise; each entry's tasks are then sorted.
+    circle around the origin and the metric is an error. ``"scatter"``: against the expert, where
+    the expert's results differ between tasks. ``"shots"``: otherwise; tasks are sorted.
     """
     table = family.table("test")
     if table.shape[1] == 1:

@@ -42,8 +42,8 @@ def test_rows_say_what_was_measured(document: dict[str, Any]) -> None:
     assert partial["overall"] is None
     assert partial["rank"] is None
     assert partial["families"][ANT]["rank"] == 2
-    told = document["rows"][-1]
-    assert (told["kind"], told["rank"]) == ("reference", None)
+    reference = document["rows"][-1]
+    assert (reference["kind"], reference["rank"]) == ("reference", None)
 
 
 def test_positions_are_the_tasks(document: dict[str, Any]) -> None:
