@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -72,6 +73,20 @@ class MetaTest:
     """Digest of the dataset that holds the demonstrations."""
     references: References
     """The metrics that normalise scores."""
+
+    @property
+    def others(self) -> IntArray:
+        """The former name of :attr:`mismatched_tasks`.
+
+        Warns:
+            DeprecationWarning: always.
+        """
+        warnings.warn(
+            "MetaTest.others is now MetaTest.mismatched_tasks. The old name will be removed.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.mismatched_tasks
 
     @property
     def version(self) -> str:

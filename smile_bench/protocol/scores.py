@@ -14,16 +14,16 @@ from smile_bench.scores import normalised_score
 __all__ = ["normalised_scores", "scores_of_means", "task_means"]
 
 
-def task_means(tasks: IntArray, values: FloatArray, number: int) -> FloatArray:
+def task_means(tasks: IntArray, values: FloatArray, number: int = 0) -> FloatArray:
     """Mean of values (E,) over the episodes of each task.
 
     Args:
         tasks: task of each episode, (E,).
         values: (E,).
-        number: how many tasks there are.
+        number: number of tasks, if there may be more than the episodes show.
 
     Returns:
-        (number,); NaN for a task without episodes.
+        (number of tasks,); NaN for a task without episodes.
     """
     counts = np.bincount(tasks, minlength=number)
     sums = np.bincount(tasks, values, minlength=number)

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench import deprecated
+from smile_bench import deprecated, provenance
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
 from smile_bench.checks import Check
@@ -31,9 +31,8 @@ from smile_bench.protocol.rerun import rerun_agent
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.protocol.scores import normalised_scores
-from smile_bench.provenance import made_here
 
-__all__ = ["AgentLoader", "Verification", "verify_result"]
+__all__ = ["AgentLoader", "Verification", "made_here", "verify_result"]
 
 AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
 """Loads an agent, given its name and a family's id, as :func:`smile_bench.load_agent` does."""
@@ -107,6 +106,11 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
     return Verification(directory, exact, tuple(findings))
 
 
+def made_here(result: Result) -> bool:
+    """Whether this machine type and MuJoCo version are those of the result."""
+    return provenance.made_here(result.versions["mujoco"], result.hardware["machine"])
+
+
 def _facts(
     family: Family, result: Result, evidence: Evidence, meta_test: MetaTest
 ) -> Iterator[Check]:
@@ -153,7 +157,7 @@ def _replayed(
     """Whether the replay is exact, and the checks of states, metrics and scores."""
     found = replay(family, meta_test, evidence)
     exact = bool(found.equal.all())
-    here = made_here(result.versions["mujoco"], result.hardware["machine"])
+    here = made_here(result)
     if exact or here:
         met = int(found.equal.sum())
         detail = f"{met} of {found.equal.size} states met to the last bit"

@@ -115,6 +115,12 @@ def test_what_was_read_is_written_again(family: str, tmp_path: Path) -> None:
     assert (again.version, again.dataset) == (VERSIONS[family], load_meta_test(family).dataset)
 
 
+def test_the_former_name_of_mismatched_tasks_warns() -> None:
+    meta_test = load_meta_test(FAMILY)
+    with pytest.warns(DeprecationWarning, match="now MetaTest.mismatched_tasks"):
+        assert meta_test.others is meta_test.mismatched_tasks
+
+
 def test_truncated_files_are_one_clear_error(copied: Path) -> None:
     path = copied / f"{FAMILY}.safetensors"
     path.write_bytes(path.read_bytes()[:-100])

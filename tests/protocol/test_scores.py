@@ -45,6 +45,8 @@ def test_the_references_score_one_and_zero_on_every_measurable_task(family: str)
 def test_task_means_weigh_the_episodes_of_a_task_evenly() -> None:
     means = task_means(np.array([0, 1, 1, 1, 3]), np.array([4.0, 1.0, 2.0, 3.0, 5.0]), 5)
     np.testing.assert_allclose(means, [4.0, 2.0, np.nan, 5.0, np.nan])
+    means = task_means(np.array([0, 1, 1]), np.array([4.0, 1.0, 3.0]))
+    np.testing.assert_allclose(means, [4.0, 2.0])
 
 
 @given(seed=st.integers(0, 2**32 - 1))

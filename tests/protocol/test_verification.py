@@ -214,7 +214,7 @@ def ant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if another version of MuJoCo had made the result: no state is met to the last bit."""
-    monkeypatch.setattr(verification, "made_here", lambda mujoco, machine: False)
+    monkeypatch.setattr(verification, "made_here", lambda result: False)
     monkeypatch.setattr(
         Replay, "equal", property(lambda self: np.zeros(self.evidence.state_digests.shape, bool))
     )
