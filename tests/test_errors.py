@@ -25,6 +25,6 @@ def test_every_error_can_be_caught_in_one_place() -> None:
     for name in named:
         error = getattr(errors, name)
         assert issubclass(error, SmileError)
-        # Code that expects the built-in errors of bad input goes on to work.
+        # Code that catches the built-in errors of bad input catches these, too.
         builtin = (ValueError, RuntimeError, ArithmeticError)
         assert error is SmileError or issubclass(error, builtin)

@@ -1,4 +1,4 @@
-"""Exporting a dataset to Minari and reading it back, every array kept."""
+"""Exporting a dataset to Minari and reading it back, without losing an array."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["from_minari", "to_minari"]
 
 PER_STEP = ("next_observations", "timesteps")
-"""Arrays that Minari has no place for; they ride in an episode's infos."""
+"""Arrays that Minari has no field for. They are stored in an episode's infos."""
 
 
 def to_minari(dataset: Dataset, dataset_id: str) -> MinariDataset:
-    """Write a dataset into the local Minari storage, one episode a demonstration.
+    """Write a dataset into the local Minari storage, one episode per demonstration.
 
     A Minari episode of T transitions has T + 1 observations: those of the transitions and the next
-    observation of the last. Where transitions are subsampled they are not adjacent, so every
-    transition's own next observation is kept in ``infos["next_observations"]``.
+    observation of the last one. Subsampled transitions are not adjacent, so
+    ``infos["next_observations"]`` holds the next observation of every transition.
 
     Args:
-        dataset: what to export.
-        dataset_id: Minari's name for it, such as ``"smile/ant-goal-v0"``.
+        dataset: the dataset.
+        dataset_id: its name in Minari, such as ``"smile/ant-goal-v0"``.
 
     Raises:
         DatasetError: Minari is not installed.
@@ -78,10 +78,10 @@ def to_minari(dataset: Dataset, dataset_id: str) -> MinariDataset:
 
 
 def from_minari(exported: MinariDataset) -> Dataset:
-    """Read back what :func:`to_minari` wrote.
+    """Read a dataset that :func:`to_minari` wrote.
 
     Raises:
-        DatasetError: the Minari dataset is not a smile-bench export.
+        DatasetError: the Minari dataset was not exported by smile-bench.
     """
     metadata = exported.storage.metadata
     if "smile_bench_family" not in metadata:
@@ -134,7 +134,7 @@ def _episode(minari: Any, part: Demonstrations, task: int, d: int, number: int) 
     length = part.actions.shape[2]
     following = part.next_observations[where]
     infos = {
-        # Minari's infos have an entry for the reset, too.
+        # Minari's infos also have an entry for the reset.
         "next_observations": np.concatenate((np.zeros_like(following[:1]), following)),
         "timesteps": np.concatenate(([-1], part.timesteps[where])).astype(np.int32),
     }
@@ -157,6 +157,6 @@ def _import_minari() -> Any:
         import minari.data_collector
     except ModuleNotFoundError as error:
         raise DatasetError(
-            "exporting to Minari needs it: install it with `pip install 'smile-bench[minari]'`."
+            "an export to Minari needs Minari: `pip install 'smile-bench[minari]'`."
         ) from error
     return minari

@@ -14,16 +14,17 @@ from smile_bench.errors import InputError
 __all__ = ["first_tasks", "select", "task_order"]
 
 DECIMALS = 9
-"""Distances that agree to so many decimals are ties, so that rounding never decides the order."""
+"""Squared distances that agree to this many decimals are ties, so that rounding never decides the
+order."""
 
 
 def task_order(family: Family) -> IntArray:
     """The order in which a family's meta-train tasks join a subset.
 
-    It begins with task 0. Each next task is the one whose parameters are farthest from the nearest
-    task before it (Gonzalez 1985), so that a few tasks already span the family. Each parameter is
-    divided by its range; ties go to the lower index. The order follows from the frozen task table
-    alone.
+    It begins with task 0. The next task is always the one that is farthest from the nearest task
+    before it (Gonzalez 1985), so that a few tasks span the family. Distances are Euclidean, with
+    each parameter divided by its range. Ties go to the lower index. The order follows from the
+    frozen task table alone.
 
     Returns:
         Every meta-train task once, (N,).
@@ -41,13 +42,15 @@ def task_order(family: Family) -> IntArray:
 
 
 def first_tasks(family: Family, number: int) -> IntArray:
-    """The first ``number`` tasks of :func:`task_order`, by ascending index.
+    """The first ``number`` tasks of :func:`task_order`, in ascending order of their index.
 
-    Those of a smaller number are among those of a larger one, and all of them are the table as it
-    stands.
+    Subsets are nested: a smaller number gives a subset of those of a larger number.
+
+    Returns:
+        Task indices (number,).
 
     Raises:
-        InputError: fewer than one task, or more than the family has.
+        InputError: ``number`` is below 1 or above the number of tasks.
     """
     total = len(family.table("train"))
     if not 1 <= number <= total:
@@ -58,15 +61,15 @@ def first_tasks(family: Family, number: int) -> IntArray:
 
 
 def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demonstrations:
-    """Some tasks of a split, and the first demonstrations of each.
+    """Select tasks of a split, and the first demonstrations of each.
 
     Args:
         part: the split.
         tasks: indices of the tasks, (n,).
-        demonstrations: how many of each task.
+        demonstrations: number of demonstrations per task.
 
     Raises:
-        InputError: fewer than one demonstration, or more than a task has.
+        InputError: ``demonstrations`` is below 1 or above what a task has.
     """
     if not 1 <= demonstrations <= part.demonstrations:
         raise InputError(
@@ -94,6 +97,6 @@ def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demons
 
 
 def _squared_distances(points: FloatArray, index: int) -> FloatArray:
-    """From one point to all of them, rounded so that ties are ties, (N,)."""
+    """Squared distances from one point to all, (N,), rounded so that ties are equal."""
     distances: FloatArray = np.round(((points - points[index]) ** 2).sum(axis=1), DECIMALS)
     return distances
