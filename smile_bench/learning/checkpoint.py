@@ -40,8 +40,9 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         TypeError: the state holds something else.
     """
     leaves: Leaves = {}
-    tree = _flatten(state, leaves)
-    write_atomically(path, save(leaves, {"format": FORMAT, "state": json.dumps(tree)}))
+    document = {"format": FORMAT, "tree": _flatten(state, leaves)}
+    # One entry of metadata, because safetensors writes several in any order.
+    write_atomically(path, save(leaves, {"state": json.dumps(document)}))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -52,13 +53,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     what = "a checkpoint"
     file = read_tensors(path, what, CheckpointError, framework="pt", remedy=REMEDY)
-    if file.metadata.get("format") != FORMAT:
+    document = file.document("state")
+    if document.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is a checkpoint of another version of smile-bench. Continue it with that "
             "version, or remove the file to start from scratch."
         )
     with file.understanding():
-        state: dict[str, Any] = _unflatten(file.document("state"), file)
+        state: dict[str, Any] = _unflatten(document["tree"], file)
     return state
 
 

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from smile_bench.baselines import all_agents
 from smile_bench.baselines.imitation.imitator import Imitator
-from smile_bench.baselines.meta_bc.presets import members, meta_bc_preset, meta_dagger_preset
-from smile_bench.baselines.registry import TRAINED_AGENTS, weights_path
-from smile_bench.baselines.smile.presets import PRESETS, preset
+from smile_bench.baselines.registry import weights_path
 from smile_bench.envs import all_families
+from smile_bench.former_names import FORMER_SETTINGS, current_name, renamed_settings
 
+AGENTS = [
+    name for name, spec in all_agents().items() if spec.read is not None and not spec.grid_only
+]
 RELEASED = [
     (name, family)
-    for name in TRAINED_AGENTS
+    for name in AGENTS
     for family in all_families()
     if weights_path(name, family).exists()
 ]
 # Logged at other intervals since; the updates are the same.
 OLDER_FORM = {("meta-bc", "SmileGridGoal-v0"): {"updates_per_iteration"}}
+CONSTANT = {
+    "capacity": (40_000, 20_000),
+    "codes_per_task": (8,),
+    "context_sizes": ([],),
+    "density_form": (False,),
+    "discriminator_hidden": ([256, 256], 256),
+    "early_noise": (0.0,),
+    "early_steps": (1,),
+    "imitated": (256, 128),
+    "imitation_begins": (0,),
+    "outcomes_per_task": (16,),
+    "projection": (False,),
+    "random_iterations": (1,),
+    "refresh": (20,),
+    "reward": ("airl",),
+    "sac.entropy_weight_floor": (0.0,),
+    "snapshot_every": (50,),
+    "snapshots": (0,),
+    "threads": (1,),
+}
+"""Settings that are gone, and what they were in every released training. A replay of 40 000 or
+20 000 transitions a task held every transition, and as many were cloned as a batch has."""
 
 
-def configured(name: str, family: str) -> Any:
-    if name in PRESETS:
-        return preset(name, family)
-    return (meta_bc_preset if name == "meta-bc" else meta_dagger_preset)(family, 0)
-
-
-def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+def flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Nested settings by dotted names; a pair of equal widths is one number."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
@@ -44,18 +62,29 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def as_stored(config: Any) -> dict[str, Any]:
+    return flat(json.loads(json.dumps(asdict(config))))
+
+
 @pytest.mark.parametrize(("name", "family"), RELEASED)
 def test_released_weights_have_the_settings_of_their_preset(name: str, family: str) -> None:
-    config = configured(name, family)
-    now = flat(json.loads(json.dumps(asdict(config))))
-    plain = flat(json.loads(json.dumps(asdict(type(config)(family=family)))))
+    training = all_agents()[name].training
+    assert training is not None
+    config = training.make_preset(family, 0)
+    now = as_stored(config)
     agent = Imitator.load(weights_path(name, family))
-    assert len(agent.members) == members(name, family)
+    assert len(agent.members) == config.members
     recipe = agent.recipe
-    then = flat(recipe["settings"])
-    # A setting that there was not yet is at its default.
-    differing = {key for key, value in now.items() if then.get(key, plain[key]) != value}
+    stored = flat(recipe["settings"])
+    # Former trainings always overwrote this one with the widths of the policy.
+    stored.pop("sac.hidden", None)
+    then = renamed_settings(stored, now)
+    differing = {key for key in then if key in now and now[key] != then[key]}
     assert differing == OLDER_FORM.get((name, family), set())
+    gone = {key for key in stored if current_name(key, now) is None}
+    assert gone <= set(FORMER_SETTINGS)
+    for key in gone & set(CONSTANT):
+        assert stored[key] in CONSTANT[key], key
     assert f"--agent {name} --family {family} --seed 0" in recipe["command"]
 
 

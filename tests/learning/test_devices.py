@@ -3,127 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from smile_bench.access import Access
-from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.imitation.ensemble import ensemble
+from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
-from smile_bench.baselines.meta_dagger.training import MetaDAgger, MetaDAggerConfig
-from smile_bench.baselines.smile.config import SMILeConfig
-from smile_bench.baselines.smile.training import SMILe
+from smile_bench.baselines.smile.config import DemonstrationConfig, DiscriminatorConfig
+from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.errors import InputError
+from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from smile_bench.learning.devices import CPU, describe, find_device, index, to_device
 from smile_bench.learning.sac import SACConfig
 from tests.helpers import synthetic
 from tests.helpers.stand_in import ELSEWHERE, stand_in_device
+from tests.helpers.tiny import CONFIG, META_BC, META_DAGGER, STATE_ONLY, shrink, trainer
 
-SMALL: dict[str, Any] = {
-    "family": synthetic.FAMILY,
-    "tasks_per_batch": 3,
-    "context_timesteps": 3,
-    "hidden": (16, 16),
-    "episode_noise": 0.5,
-    "episode_vectors": 2,
-    "encoder": EncoderConfig(hidden=16, pooled=8, code=4),
-    "validate_every": 2,
-}
-ADVERSARIAL: dict[str, Any] = {
-    **SMALL,
-    "iterations": 3,
-    "steps": 40,
-    "updates": 3,
-    "capacity": 20,
-    "transitions_per_task": 4,
-    "codes_per_task": 2,
-    "refresh": 1,
-    "discriminator_hidden": (16, 16),
-}
-CLONING: dict[str, Any] = {**SMALL, "updates": 9, "updates_per_iteration": 3, "states_per_task": 8}
+AUGMENTED = AugmentationConfig(constant_feature_noise=0.5, permuted_width=2)
 
 
-def smile(device: torch.device, **settings: Any) -> SMILe:
-    config = SMILeConfig(**ADVERSARIAL, **settings)
-    access = Access(
-        config.family, state_only=config.state_only, dataset=synthetic.showing_dataset()
+def every_part(device: torch.device) -> ImitatorTrainer:
+    config = replace(
+        CONFIG,
+        iterations=3,
+        reward_clip=0.05,
+        stall_limit=3,
+        augmentation=AUGMENTED,
+        demonstrations=DemonstrationConfig(bc_weight=5.0, bc_first_states=2),
+        discriminator=DiscriminatorConfig(final_state_weight=1.0),
+        sac=SACConfig(hidden=(16, 16), policy_every=2, target_entropy=-4.0, n_step=3),
     )
-    return SMILe(config, access, device)
+    return trainer("smile", config, device, synthetic.showing_dataset())
 
 
-def every_part(device: torch.device) -> SMILe:
-    tuned = SACConfig(policy_every=2, target_entropy=-4.0, entropy_weight_floor=0.5)
-    return smile(
-        device,
-        imitation=5.0,
-        imitated_first=2,
-        outcome=1.0,
-        projection=True,
-        sac=tuned,
-        clamp=0.05,
-        patience=3,
+def state_only(device: torch.device) -> ImitatorTrainer:
+    config = replace(
+        STATE_ONLY,
+        iterations=3,
+        augmentation=AUGMENTED,
+        demonstrations=DemonstrationConfig(bc_weight=5.0),
+        inverse_dynamics=InverseDynamicsConfig(sees_task=True),
+        reward_scale=3.0,
     )
+    return trainer("smile-state-only", config, device, synthetic.showing_dataset())
 
 
-def state_only(device: torch.device) -> SMILe:
-    layered = SACConfig(layer_norm=True)
-    return smile(device, state_only=True, imitation=5.0, outcome=1.0, sac=layered)
+def meta_bc(device: torch.device) -> ImitatorTrainer:
+    config = replace(META_BC, augmentation=AUGMENTED, first_state_fraction=0.5)
+    return trainer("meta-bc", config, device, synthetic.showing_dataset())
 
 
-def density(device: torch.device) -> SMILe:
-    return smile(device, density_form=True, reward_scale=3.0)
-
-
-def meta_bc(device: torch.device) -> MetaBC:
-    config = MetaBCConfig(**CLONING, early_states=0.5, early_steps=2, early_noise=0.4)
-    return MetaBC(
-        config, Access(config.family, track="offline", dataset=synthetic.showing_dataset()), device
-    )
-
-
-def meta_dagger(device: torch.device) -> MetaDAgger:
-    config = MetaDAggerConfig(**CLONING, warm_up=1)
-    access = Access(config.family, track="expert-queries", dataset=synthetic.showing_dataset())
-    return MetaDAgger(config, access, device)
+def meta_dagger(device: torch.device) -> ImitatorTrainer:
+    config = replace(META_DAGGER, augmentation=AUGMENTED)
+    return trainer("meta-dagger", config, device, synthetic.showing_dataset())
 
 
 def several(device: torch.device) -> ImitatorTrainer:
-    config = MetaDAggerConfig(**CLONING, warm_up=1)
-    access = Access(config.family, track="expert-queries", dataset=synthetic.showing_dataset())
-    return ensemble(config, 2, lambda each: MetaDAgger(each, access, device), access)
+    config = replace(META_DAGGER, members=2)
+    return trainer("meta-dagger", config, device, synthetic.showing_dataset())
 
 
-TRAININGS = [every_part, state_only, density, meta_bc, meta_dagger, several]
+TRAININGS = [every_part, state_only, meta_bc, meta_dagger, several]
 Make = Callable[[torch.device], ImitatorTrainer]
 
 
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
+
+
+@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("make", TRAININGS)
 def test_on_another_device_a_training_gives_the_same_numbers(make: Make, tmp_path: Path) -> None:
-    torch.set_num_threads(1)
     here = make(CPU)
     logs = [here.step() for _ in range(3)]
-    here.save(tmp_path / "here")
+    save_checkpoint(tmp_path / "here", here.state_dict())
     with stand_in_device() as elsewhere:
         there = make(elsewhere)
         assert [there.step() for _ in range(3)] == logs
-        there.save(tmp_path / "there")
+        save_checkpoint(tmp_path / "there", there.state_dict())
         acting = [network for member in there.agent({}).members for network in member]
         assert {p.device for network in acting for p in network.parameters()} == {ELSEWHERE}
     assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
     assert "device" not in there.settings
 
 
+@pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("make", [every_part, meta_dagger, several])
 @pytest.mark.parametrize("away_first", [True, False])
-def test_a_checkpoint_goes_on_on_another_device(
+def test_a_checkpoint_continues_on_another_device(
     make: Make, away_first: bool, tmp_path: Path
 ) -> None:
-    torch.set_num_threads(1)
     whole = make(CPU)
     logs = [whole.step() for _ in range(3)]
     with stand_in_device() as elsewhere:
@@ -131,9 +104,9 @@ def test_a_checkpoint_goes_on_on_another_device(
         cut = make(first)
         for _ in range(2):
             cut.step()
-        cut.save(tmp_path / "cut")
+        save_checkpoint(tmp_path / "cut", cut.state_dict())
         resumed = make(second)
-        resumed.load(tmp_path / "cut")
+        resumed.load_state_dict(load_checkpoint(tmp_path / "cut"))
         assert resumed.step() == logs[2]
 
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from smile_bench.learning.checkpoint import pack_module, unpack_module
-from smile_bench.learning.optimizers import VectorAdam, as_vector
+from smile_bench.learning.optimizers import AdamConfig, VectorAdam, as_vector
 
 
 def networks() -> list[nn.Module]:
@@ -30,20 +29,21 @@ def loss_of(modules: list[nn.Module], inputs: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.99)])
-def test_it_steps_as_adam_on_every_parameter_does(decay: float, betas: tuple[float, float]) -> None:
+@pytest.mark.parametrize("beta1", [0.9, 0.0])
+def test_it_steps_as_adam_on_every_parameter_does(decay: float, beta1: float) -> None:
     ours, theirs = networks(), networks()
-    adam = VectorAdam(ours, 0.01, betas=betas, weight_decay=decay)
+    config = AdamConfig(learning_rate=0.01, beta1=beta1, weight_decay=decay)
+    adam = VectorAdam(ours, config)
     reference = torch.optim.AdamW(
         [p for module in theirs for p in module.parameters()],
         lr=0.01,
-        betas=betas,
+        betas=(beta1, 0.999),
         weight_decay=decay,
     )
     generator = torch.Generator().manual_seed(0)
     for count in range(20):
         if count == 10:
-            adam.set_rate(0.05)
+            adam.scale_learning_rate(5.0)
             reference.param_groups[0]["lr"] = 0.05
         inputs = torch.randn((8, 3), generator=generator)
         adam.step(loss_of(ours, inputs))
@@ -63,10 +63,10 @@ def test_parameters_are_views_of_the_vector() -> None:
     expected = [p.detach().flatten() for module in plain for p in module.parameters()]
     assert torch.equal(vector, torch.cat(expected))
     vector += 1.0
-    weights = pack_module("x", plain[0])
-    assert torch.equal(made[0].get_parameter("0.weight"), weights["x.0.weight"] + 1.0)
+    weights = plain[0].state_dict()
+    assert torch.equal(made[0].get_parameter("0.weight"), weights["0.weight"] + 1.0)
     # What is put back into the networks is put back into the vector.
-    unpack_module("x", made[0], weights)
+    made[0].load_state_dict(weights)
     number = sum(p.numel() for p in made[0].parameters())
     assert torch.equal(vector[:number], torch.cat(expected)[:number])
     assert torch.equal(vector[number:], torch.cat(expected)[number:] + 1.0)
@@ -80,7 +80,7 @@ def test_networks_that_need_no_gradient_still_need_none() -> None:
 
 def test_only_its_parameters_get_a_gradient() -> None:
     made = networks()
-    adam = VectorAdam([made[0]], 0.01)
+    adam = VectorAdam([made[0]], AdamConfig())
     adam.step(loss_of(made, torch.ones(4, 3)))
     assert adam.vector.grad is not None
     assert all(parameter.grad is None for parameter in made[1].parameters())
@@ -88,7 +88,7 @@ def test_only_its_parameters_get_a_gradient() -> None:
 
 def test_a_network_without_a_part_in_the_loss_is_an_error() -> None:
     made = networks()
-    adam = VectorAdam(made, 0.01)
+    adam = VectorAdam(made, AdamConfig())
     with pytest.raises(RuntimeError, match="not have been used in the graph"):
         adam.step(made[0](torch.ones(4, 3)).square().mean())
     assert torch.equal(adam.vector, as_vector(networks()))

@@ -265,11 +265,8 @@ def _read_filter(tensors: Tensors) -> OutlierFilter | None:
     taken = _taken(FILTER, tensors)
     if not taken:
         return None
-    return OutlierFilter(
-        location=taken.pop("location").numpy(),
-        precision=taken.pop("precision").numpy(),
-        bound=float(taken.pop("bound")),
-    )
+    values = {name: value.numpy() for name, value in taken.items()}
+    return OutlierFilter(**{**values, "bound": float(values["bound"])})
 
 
 def _require_empty(file: TensorFile, tensors: Tensors) -> None:

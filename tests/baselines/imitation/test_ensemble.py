@@ -13,59 +13,29 @@ import torch
 from safetensors.torch import load_file
 
 from smile_bench.access import Access
-from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.imitation.ensemble import Ensemble, ensemble
+from smile_bench.baselines.imitation.ensemble import Ensemble
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
-from smile_bench.baselines.meta_dagger.training import MetaDAgger, MetaDAggerConfig
-from smile_bench.baselines.smile.presets import preset
-from smile_bench.baselines.smile.training import SMILe
-from smile_bench.baselines.training import smile_members
+from smile_bench.baselines.smile.config import SMILeConfig
+from smile_bench.baselines.smile.training import SMILe, make_trainer
 from smile_bench.envs import get_family
 from smile_bench.errors import CheckpointError, InputError
-from smile_bench.learning.checkpoint import load_checkpoint
+from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from smile_bench.learning.loop import run
 from tests.helpers import synthetic
+from tests.helpers.tiny import access_for, config_for, shrink, trainer
 
-SMALL: dict[str, Any] = {
-    "hidden": (8, 8),
-    "encoder": EncoderConfig(hidden=8, pooled=8, code=4),
-    "tasks_per_batch": 2,
-    "validate_every": 2,
-}
-CLONING: dict[str, Any] = {**SMALL, "updates": 6, "updates_per_iteration": 2, "states_per_task": 4}
+KINDS = ("smile", "meta-bc", "meta-dagger")
 
 
-def smile_config(seed: int) -> Any:
-    small = {"iterations": 3, "updates": 2, "steps": 2, "discriminator_hidden": (8, 8)}
-    config = preset("smile", synthetic.FAMILY, seed)
-    return replace(config, **{**SMALL, **small, "encoder": EncoderConfig(hidden=8, pooled=8)})
-
-
-Made = tuple[Callable[[int], Any], Callable[[Any, Access], ImitatorTrainer], str]
-KINDS: dict[str, Made] = {
-    "smile": (smile_config, SMILe, "interactive"),
-    "meta-bc": (
-        lambda seed: MetaBCConfig(family=synthetic.FAMILY, seed=seed, **CLONING),
-        MetaBC,
-        "offline",
-    ),
-    "meta-dagger": (
-        lambda seed: MetaDAggerConfig(family=synthetic.FAMILY, seed=seed, warm_up=1, **CLONING),
-        MetaDAgger,
-        "expert-queries",
-    ),
-}
-
-
-def access_for(kind: str) -> Access:
-    return Access(synthetic.FAMILY, track=KINDS[kind][2], dataset=synthetic.dataset())
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
 
 
 def training(kind: str, *, seed: int = 0, members: int = 2) -> ImitatorTrainer:
-    configured, make, _ = KINDS[kind]
-    access = access_for(kind)
-    return ensemble(configured(seed), members, lambda each: make(each, access), access)
+    config = replace(config_for(kind, seed=seed), members=members)
+    longer = {"iterations": 3} if kind == "smile" else {"total_updates": 6}
+    return trainer(kind, replace(config, **longer))
 
 
 def weights(made: ImitatorTrainer, path: Path) -> dict[str, torch.Tensor]:
@@ -73,18 +43,22 @@ def weights(made: ImitatorTrainer, path: Path) -> dict[str, torch.Tensor]:
     return load_file(path)
 
 
+def finish(made: ImitatorTrainer) -> dict[str, float]:
+    """Train to the end; the last log."""
+    while made.iteration < made.iterations:
+        log = made.step()
+    return log
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> None:
     whole = training(kind, seed=3)
     assert isinstance(whole, Ensemble)
-    while whole.iteration < whole.iterations:
-        whole.step()
-    configured, make, _ = KINDS[kind]
+    finish(whole)
     stored = weights(whole, tmp_path / "whole")
     for member, seed in enumerate((6, 7)):
-        alone = make(configured(seed), access_for(kind))
-        while alone.iteration < alone.iterations:
-            alone.step()
+        alone = training(kind, seed=seed, members=1)
+        finish(alone)
         start = f"{member}." if member else ""
         for name, tensor in weights(alone, tmp_path / "alone").items():
             where = name if name.startswith("normaliser") else start + name
@@ -92,36 +66,30 @@ def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> Non
     assert not torch.equal(stored["1.policy.layers.0.weight"], stored["policy.layers.0.weight"])
 
 
-def stored_after_cuts(make: Callable[[], ImitatorTrainer], path: Path) -> dict[str, torch.Tensor]:
-    """What a training leaves in its checkpoint, which must be the same if it is stopped between."""
+def states_after_cuts(make: Callable[[], ImitatorTrainer], path: Path) -> dict[str, Any]:
+    """The last checkpoint, which must be the same whether the training was interrupted or not."""
     for name, stops in (("whole", [None]), ("cut", [1, 2, None])):
         for stop in stops:
             made = make()
             run(made, path / name, stop_after=stop)
         weights(made, path / f"{name}.safetensors")
-    whole, cut = (load_file(path / f"{name}.safetensors") for name in ("whole", "cut"))
-    assert whole.keys() == cut.keys()
-    assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
-    tensors, state = load_checkpoint(path / "whole" / "checkpoint.safetensors")
-    again, same = load_checkpoint(path / "cut" / "checkpoint.safetensors")
-    assert state == same
-    assert tensors.keys() == again.keys()
-    assert all(torch.equal(tensor, again[name]) for name, tensor in tensors.items())
-    return tensors
+        save_checkpoint(path / f"{name}.state", made.state_dict())
+    for name in ("{}.safetensors", "{}.state"):
+        tensors = (path / name.format(which) for which in ("whole", "cut"))
+        first, second = (load_file(file) for file in tensors)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
+    return load_checkpoint(path / "whole" / "checkpoint.safetensors")["training"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_goes_on_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
-    assert stored_after_cuts(lambda: training(kind), tmp_path)
+def test_it_continues_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
+    assert len(states_after_cuts(lambda: training(kind), tmp_path)["members"]) == 2
 
 
-def test_what_all_members_use_is_counted() -> None:
+def test_the_use_of_all_members_is_counted() -> None:
     whole, alone = training("meta-dagger", members=3), training("meta-dagger", members=1)
-    logs = []
-    for made in (whole, alone):
-        while made.iteration < made.iterations:
-            log = made.step()
-        logs.append(log)
+    logs = [finish(made) for made in (whole, alone)]
     for name in ("charts/env_steps", "charts/expert_queries"):
         assert logs[0][name] == 3 * logs[1][name] > 0.0
     used = whole.agent({}).recipe["access"]
@@ -157,10 +125,13 @@ def test_losses_on_held_out_demonstrations_are_means_too() -> None:
 
 
 def sharing(state_only: bool = False) -> Ensemble:
-    name = "smile-state-only" if state_only else "smile"
-    config = replace(smile_config(0), name=name, state_only=state_only, shared=True)
-    access = Access(synthetic.FAMILY, state_only=state_only, dataset=synthetic.dataset())
-    made = smile_members(config, 3, access)
+    config = replace(
+        config_for("smile-state-only" if state_only else "smile"),
+        members=3,
+        shared_replay=True,
+        iterations=3,
+    )
+    made = make_trainer(config, access_for("smile-state-only" if state_only else "smile"))
     assert isinstance(made, Ensemble)
     return made
 
@@ -175,9 +146,9 @@ def test_members_that_share_learn_from_what_all_do() -> None:
         whole.step()
         # Two control steps of each of the three, one member's after another's.
         assert first.replay.added == count * 3 * 2
-        moved = any(not torch.equal(*pair) for pair in zip(before, learnt, strict=True))
+        changed = any(not torch.equal(*pair) for pair in zip(before, learnt, strict=True))
         # No update in the first iteration, whose actions are random.
-        assert moved is (count > 1)
+        assert changed is (count > 1)
     for other in others:
         assert isinstance(other, SMILe)
         assert other.replay is first.replay
@@ -187,24 +158,26 @@ def test_members_that_share_learn_from_what_all_do() -> None:
 
 
 @pytest.mark.parametrize("state_only", [False, True])
-def test_what_is_shared_is_stored_once_and_goes_on_exactly(
+def test_a_shared_replay_is_stored_once_and_continues_exactly(
     state_only: bool, tmp_path: Path
 ) -> None:
-    tensors = stored_after_cuts(lambda: sharing(state_only), tmp_path)
-    assert [name for name in tensors if name.endswith("replay")] == ["0.replay"]
-    assert {name[0] for name in tensors if ".inverse." in name} == {"0"}
+    members = states_after_cuts(lambda: sharing(state_only), tmp_path)["members"]
+    assert ["replay" in member for member in members] == [True, False, False]
+    assert ["inverse_dynamics" in member for member in members] == [True, False, False]
 
 
-def test_trainings_that_differ_in_more_than_their_seed_can_not_share() -> None:
-    access, config = access_for("smile"), smile_config(0)
+def test_trainings_that_differ_in_more_than_their_seed_cannot_share() -> None:
+    access: Access = access_for("smile")
+    config: SMILeConfig = config_for("smile")
     first = SMILe(config, access)
-    with pytest.raises(InputError, match=r"differ in capacity, inverse_told\."):
-        SMILe(replace(config, capacity=9, inverse_told=True), access, beside=first)
-    assert SMILe(replace(config, seed=1), access, beside=first).replay is first.replay
+    other = replace(config, stall_limit=9, reward_clip=1.0)
+    with pytest.raises(InputError, match=r"differ in stall_limit, reward_clip\."):
+        SMILe(other, access, shares_with=first)
+    assert SMILe(replace(config, seed=1), access, shares_with=first).replay is first.replay
 
 
 def test_no_members_are_refused() -> None:
-    with pytest.raises(InputError, match="can not have 0 members"):
+    with pytest.raises(InputError, match="cannot have 0 members"):
         training("meta-bc", members=0)
 
 

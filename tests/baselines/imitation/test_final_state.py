@@ -1,61 +1,96 @@
-"""FinalStateSampler are the ends of other demonstrations; predicting them trains the encoder."""
+"""Final-state prediction: what is predicted, what counts, and what it trains."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from smile_bench.access import Access
+from smile_bench.baselines.imitation import final_state
 from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, SignedPermutations
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
-from smile_bench.baselines.imitation.final_state import FinalStatePredictor, FinalStateSampler
-from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
-from tests.helpers import synthetic
+from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig
+from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_loss
+
+TASKS, HELD_OUT = np.array([7, 3]), np.array([[1, 4], [9, 0]])
 
 
-@pytest.mark.parametrize("length", [0, 4])
-def test_first_and_last_states_are_of_the_remaining_demonstrations(
-    demonstrations: TaskDemonstrations, length: int
+class Oracle(FinalStatePredictor):
+    """Knows the last state of every demonstration by its first one, and adds an error."""
+
+    def __init__(self, data: TaskDemonstrations, error: Tensor) -> None:
+        super().__init__(data.states.shape[-1], 3, 0)
+        self.data, self.error, self.asked = data, error, 0
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        last = torch.empty_like(states)
+        for b, task in enumerate(TASKS):
+            firsts = self.data.states[task, HELD_OUT[b], 0]
+            ends = self.data.next_states[task, HELD_OUT[b], -1]
+            # The coordinates that no permutation touches tell which demonstration it is.
+            near = states[b][:, None, self.data.varying] == firsts[None, :, self.data.varying]
+            which = near.all(-1)
+            assert (which.sum(1) == 1).all()
+            self.asked += len(which.any(0).nonzero())
+            last[b] = ends[which.int().argmax(1)]
+        return last + self.error
+
+
+@pytest.mark.parametrize("width", [0, 4])
+def test_last_states_of_held_out_demonstrations_are_predicted(
+    demonstrations: TaskDemonstrations, width: int
 ) -> None:
-    symmetry = SignedPermutations(demonstrations, length)
-    outcomes = FinalStateSampler(symmetry, ConstantFeatureNoise(demonstrations, 0.0), 40)
-    tasks, rest = np.array([7, 3]), np.array([[1, 4], [9, 0]])
+    permutations = SignedPermutations(demonstrations, width)
+    noise = ConstantFeatureNoise(demonstrations, 0.0)
+    size = demonstrations.states.shape[-1]
+
+    def loss(error: Tensor) -> float:
+        oracle = Oracle(demonstrations, error)
+        rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+        matrices = permutations.sample(rng, 2)
+        value = final_state_loss(
+            oracle,
+            torch.zeros(2, 3),
+            permutations,
+            noise,
+            rng,
+            generator,
+            TASKS,
+            HELD_OUT,
+            matrices,
+        )
+        # Both demonstrations of both tasks.
+        assert oracle.asked == 4
+        return float(value)
+
+    assert loss(torch.zeros(size)) == 0.0
+    constant, varying = int(demonstrations.constant[0]), int(demonstrations.varying[0])
+    # An error in a coordinate that stays constant in an episode does not count.
+    assert loss(torch.eye(size)[constant]) == 0.0
+    assert loss(torch.eye(size)[varying]) == pytest.approx(1.0 / len(demonstrations.varying))
+
+
+def test_it_trains_the_encoder(demonstrations: TaskDemonstrations) -> None:
+    config = EncoderConfig(hidden=8, pooled=8, embedding=3)
+    encoder = ContextEncoder(demonstrations.features.shape[-1], config, torch.Generator())
+    predictor = FinalStatePredictor(demonstrations.states.shape[-1], 3, 0)
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    view = symmetry.sample(rng, 2)
-    first, last = outcomes.sample(rng, generator, tasks, rest, view)
-    for b, task in enumerate(tasks):
-        begun = symmetry(demonstrations.states[task, rest[b], 0], view[[b, b]])
-        ended = demonstrations.next_states[task, rest[b], -1]
-        which = (last[b][:, None] == ended[None]).all(-1)
-        assert (which.sum(1) == 1).all()
-        assert which.any(0).all()
-        torch.testing.assert_close(first[b], begun[which.int().argmax(1)])
-
-
-@torch.no_grad()
-def test_only_coordinates_that_move_count() -> None:
-    predictor = FinalStatePredictor(4, 3, torch.Generator().manual_seed(0))
-    states, codes, moving = torch.rand(2, 5, 4), torch.rand(2, 3), torch.tensor([0, 2])
-    last = predictor(states, codes[:, None].expand(-1, 5, -1))
-    assert float(predictor.loss(codes, states, last, moving)) == 0.0
-    assert float(predictor.loss(codes, states, last + torch.eye(4)[1], moving)) == 0.0
-    # An error of 1 in one of the two that count.
-    wrong = predictor.loss(codes, states, last + torch.eye(4)[2], moving)
-    assert float(wrong) == pytest.approx(0.5)
-
-
-def test_it_trains_the_encoder_of_meta_bc_and_leaves_the_policy() -> None:
-    config = MetaBCConfig(family=synthetic.FAMILY, outcome=1.0, states_per_task=4)
-    training = MetaBC(
-        config, Access(synthetic.FAMILY, track="offline", dataset=synthetic.dataset())
+    features, held_out = demonstrations.sample_contexts(rng, TASKS, 2, 3)
+    permutations = SignedPermutations(demonstrations, 0)
+    loss = final_state_loss(
+        predictor,
+        encoder(features),
+        permutations,
+        ConstantFeatureNoise(demonstrations, 0.1),
+        rng,
+        generator,
+        TASKS,
+        held_out,
+        permutations.sample(rng, 2),
     )
-    rng, tasks = np.random.default_rng(0), np.arange(3)
-    features, rest = training.train.sample_contexts(rng, tasks, 1, 3)
-    view = training.symmetry.sample(rng, 3)
-    first, last = training.outcomes.sample(rng, training.generator, tasks, rest, view)
-    codes = training.encoder(features)
-    loss = training.outcome.loss(codes, first, last, training.train.moving)
     loss.backward()  # type: ignore[no-untyped-call]
-    assert all(p.grad is not None and p.grad.any() for p in training.encoder.context.parameters())
-    assert all(p.grad is None for p in training.policy.parameters())
+    for parameter in (*encoder.context.parameters(), *predictor.parameters()):
+        assert parameter.grad is not None
+        assert parameter.grad.any()
+    assert final_state.DEMONSTRATIONS == 16

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from smile_bench.agents import Context
 from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, make_networks
+from smile_bench.baselines.imitation.imitator import (
+    Imitator,
+    ImitatorConfig,
+    Member,
+    make_encoder,
+    make_policy,
+)
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
 from smile_bench.errors import AgentError
 from smile_bench.learning.normaliser import Normaliser
@@ -22,20 +34,23 @@ from tests.helpers.stand_in import stand_in_device
 CONFIG = ImitatorConfig(
     family=synthetic.FAMILY,
     hidden=(16, 8),
-    encoder=EncoderConfig(hidden=16, pooled=8, code=4, changes=True),
+    encoder=EncoderConfig(hidden=16, pooled=8, embedding=4, sees_changes=True),
 )
 
 
-def agent(*, state_only: bool = False, members: int = 1, trimmed: bool = False) -> Imitator:
-    config = replace(CONFIG, state_only=state_only, members=members)
+def agent(*, state_only: bool = False, members: int = 1, filtered: bool = False) -> Imitator:
+    config = replace(CONFIG, state_only=state_only)
     generator = torch.Generator().manual_seed(0)
-    acting = [make_networks(config, generator) for _ in range(members)]
+    acting = [
+        Member(make_encoder(config, generator), make_policy(config, generator))
+        for _ in range(members)
+    ]
     for encoder, _ in acting:
         encoder.change_scale.uniform_(0.1, 1.0, generator=generator)
     shown = synthetic.demonstrations("train").observations
-    trimming = OutlierFilter(np.zeros(29), np.eye(29), 100.0) if trimmed else None
+    outlier_filter = OutlierFilter(np.zeros(29), np.eye(29), 100.0) if filtered else None
     normaliser = Normaliser.of(shown)
-    return Imitator("smile", config, acting, normaliser, {"command": "none"}, trimming)
+    return Imitator("smile", config, acting, normaliser, {"command": "none"}, outlier_filter)
 
 
 def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
@@ -43,13 +58,13 @@ def act(made: Imitator, contexts: list[Context]) -> np.ndarray:
     return made.adapt(contexts).act(observations)
 
 
-@pytest.mark.parametrize("trimmed", [False, True])
-def test_the_order_of_demonstrations_and_timesteps_does_not_matter(trimmed: bool) -> None:
-    test, made = synthetic.demonstrations("test"), agent(trimmed=trimmed)
+@pytest.mark.parametrize("filtered", [False, True])
+def test_the_order_of_demonstrations_and_timesteps_does_not_matter(filtered: bool) -> None:
+    test, made = synthetic.demonstrations("test"), agent(filtered=filtered)
     whole = test.context(0, [0, 1, 2])
-    if made.trimming is not None:
+    if made.outlier_filter is not None:
         whole.observations[1, 3] = 9.0
-        assert made.trimming.kept(whole.observations).sum() == 14
+        assert made.outlier_filter.kept(whole.observations).sum() == 14
 
     def permuted(demonstrations: list[int], timesteps: list[int]) -> Context:
         where = np.ix_(demonstrations, timesteps)
@@ -93,9 +108,11 @@ def test_a_state_only_agent_never_reads_actions() -> None:
 def test_what_is_left_out_of_a_context_changes_nothing() -> None:
     context = synthetic.demonstrations("test").context(0, [0, 1])
     context.observations[:, 2] = 9.0
-    made, whole = agent(trimmed=True), agent()
-    assert made.trimming is not None
-    np.testing.assert_array_equal(~made.trimming.kept(context.observations), [[0, 0, 1, 0, 0]] * 2)
+    made, whole = agent(filtered=True), agent()
+    assert made.outlier_filter is not None
+    np.testing.assert_array_equal(
+        ~made.outlier_filter.kept(context.observations), [[0, 0, 1, 0, 0]] * 2
+    )
     expected, before = act(made, [context]), act(whole, [context])
     assert context.actions is not None
     context.actions[:, 2], context.next_observations[:, 2] = -0.5, -3.0
@@ -111,24 +128,25 @@ def test_what_is_left_out_of_a_context_changes_nothing() -> None:
     np.testing.assert_allclose(act(whole, [alone]), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize("filtered", [False, True])
 @pytest.mark.parametrize("members", [1, 3])
-def test_weights_survive_saving(members: int, trimmed: bool, tmp_path: Path) -> None:
-    made = agent(members=members, trimmed=trimmed)
+def test_weights_survive_saving(members: int, filtered: bool, tmp_path: Path) -> None:
+    made = agent(members=members, filtered=filtered)
     path = tmp_path / "agent.safetensors"
     made.save(path)
     loaded = Imitator.load(path)
     contexts = [synthetic.demonstrations("test").context(0, [0])]
     contexts[0].observations[:, 1] = 9.0
-    assert (loaded.trimming is not None) is trimmed
+    assert (loaded.outlier_filter is not None) is filtered
     np.testing.assert_array_equal(act(loaded, contexts), act(made, contexts))
-    assert (loaded.name, loaded.config) == ("smile", replace(CONFIG, members=members))
+    assert (loaded.name, loaded.config) == ("smile", CONFIG)
+    assert len(loaded.members) == members
     assert loaded.recipe == {"command": "none"}
     assert loaded.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert made.weights_sha256 is None
 
 
-def test_several_members_do_the_mean_of_what_each_would() -> None:
+def test_several_members_act_by_the_mean_of_their_actions() -> None:
     contexts = [synthetic.demonstrations("test").context(task, [0, 1]) for task in (0, 1)]
     whole, parts = agent(members=3), []
     for acting in whole.members:
@@ -138,21 +156,77 @@ def test_several_members_do_the_mean_of_what_each_would() -> None:
     assert np.ptp(parts, axis=0).max() > 1e-3
 
 
-@pytest.mark.parametrize("said", [-1, 0, 1, 3, 2.0])
-def test_a_file_that_says_another_number_of_members_is_damaged(said: float, tmp_path: Path) -> None:
-    made, path = agent(members=2), tmp_path / "agent.safetensors"
-    made.config = replace(CONFIG, members=said)  # type: ignore[arg-type]
-    made.save(path)
-    with pytest.raises(AgentError, match="cannot read an imitator's weights"):
-        Imitator.load(path)
+def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, Tensor]], None]) -> None:
+    """Change the metadata and tensors of a file of two members."""
+    agent(members=2, filtered=True).save(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    document = {**metadata, "config": json.loads(metadata["config"])}
+    change(document, tensors)
+    path.write_bytes(save(tensors, {**document, "config": json.dumps(document["config"])}))
 
 
-def test_it_has_the_members_that_its_configuration_says() -> None:
-    made = agent(members=2)
-    for number in (0, 1, 3):
-        config = replace(CONFIG, members=number)
-        with pytest.raises(AgentError, match=f"2 pairs .* says {number}"):
-            Imitator("smile", config, made.members, made.normaliser, {})
+def as_before(document: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """The former format: other names of settings and of the filter, and the number of members."""
+    document["format"] = "smile-bench-imitator-1"
+    names = {"embedding": "code", "pooling": "across", "sees_changes": "changes"}
+    config = document["config"]
+    config["encoder"] = {names.get(name, name): v for name, v in config["encoder"].items()}
+    config["members"] = 2
+    for name in [name for name in tensors if name.startswith("outlier_filter.")]:
+        tensors[name.replace("outlier_filter", "trimming")] = tensors.pop(name)
+
+
+def test_files_of_the_former_format_are_read(tmp_path: Path) -> None:
+    path, contexts = tmp_path / "agent", [synthetic.demonstrations("test").context(0, [0])]
+    rewritten(path, as_before)
+    loaded = Imitator.load(path)
+    assert loaded.config == CONFIG
+    assert loaded.outlier_filter is not None
+    expected = act(agent(members=2, filtered=True), contexts)
+    np.testing.assert_array_equal(act(loaded, contexts), expected)
+
+
+@pytest.mark.parametrize("said", [-1, 0, 1, 3, "two"])
+def test_a_file_that_states_another_number_of_members_is_damaged(
+    said: object, tmp_path: Path
+) -> None:
+    def change(document: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        as_before(document, tensors)
+        document["config"]["members"] = said
+
+    rewritten(tmp_path / "agent", change)
+    with pytest.raises(AgentError, match=f"states {said} members and holds 2"):
+        Imitator.load(tmp_path / "agent")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document, tensors: tensors.pop("1.policy.layers.0.weight"),
+        lambda document, tensors: tensors.pop("normaliser.mean"),
+        lambda document, tensors: tensors.pop("outlier_filter.bound"),
+        lambda document, tensors: tensors.update({"more": torch.zeros(1)}),
+        lambda document, tensors: tensors.update({"outlier_filter.more": torch.zeros(1)}),
+        lambda document, tensors: document["config"]["encoder"].update(depth=3),
+        lambda document, tensors: document["config"].update(depth=3),
+        lambda document, tensors: document["config"].pop("family"),
+        lambda document, tensors: document.update(format="smile-bench-imitator-9"),
+    ],
+)
+def test_a_file_that_does_not_fit_together_is_one_clear_error(
+    change: Callable[[dict[str, Any], dict[str, Tensor]], None], tmp_path: Path
+) -> None:
+    rewritten(tmp_path / "agent", change)
+    with pytest.raises(AgentError, match="imitator's weights"):
+        Imitator.load(tmp_path / "agent")
+
+
+def test_an_agent_without_members_is_refused() -> None:
+    made = agent()
+    with pytest.raises(AgentError, match="give at least one pair"):
+        Imitator("smile", CONFIG, [], made.normaliser, {})
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights at all", b"\x10" + b"\x00" * 40])
@@ -181,7 +255,7 @@ def test_on_another_device_it_acts_and_is_stored_as_on_the_cpu(
     np.testing.assert_array_equal(act(loaded, contexts), expected)
 
 
-def test_it_refuses_contexts_that_it_can_not_use() -> None:
+def test_it_refuses_contexts_that_it_cannot_use() -> None:
     made = agent()
     with pytest.raises(AgentError, match="smile needs the demonstrations' actions"):
         made.adapt([synthetic.demonstrations("test").context(0, [0]).state_only()])

@@ -8,23 +8,25 @@ import pytest
 import torch
 
 from smile_bench.access import Access
+from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.meta_bc.presets import meta_bc_preset
+from smile_bench.baselines.meta_bc.presets import preset
 from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
 from smile_bench.datasets import Dataset, Demonstrations
 from smile_bench.errors import CheckpointError, DivergedError, InputError
+from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 from tests.helpers import synthetic
 
 CONFIG = MetaBCConfig(
     family=synthetic.FAMILY,
-    updates=60,
+    total_updates=60,
     updates_per_iteration=10,
     tasks_per_batch=4,
     states_per_task=8,
     context_timesteps=3,
     hidden=(32, 32),
-    episode_noise=0.5,
+    augmentation=AugmentationConfig(constant_feature_noise=0.5),
     validate_every=2,
 )
 
@@ -48,8 +50,8 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None
     run(training(), tmp_path / "cut", stop_after=3)
     resumed = training()
     run(resumed, tmp_path / "cut")
-    whole.save(tmp_path / "a")
-    resumed.save(tmp_path / "b")
+    save_checkpoint(tmp_path / "a", whole.state_dict())
+    save_checkpoint(tmp_path / "b", resumed.state_dict())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     rows = (tmp_path / "cut" / "progress.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
@@ -58,7 +60,7 @@ def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None
 
 
 def test_the_encoder_measures_changes_on_the_demonstrations() -> None:
-    made = training(replace(CONFIG, encoder=EncoderConfig(changes=True)))
+    made = training(replace(CONFIG, encoder=EncoderConfig(sees_changes=True)))
     changes = (made.train.next_states - made.train.states).flatten(0, 2)
     torch.testing.assert_close(made.encoder.change_scale, changes.std(0).clamp(min=1e-3))
 
@@ -110,7 +112,7 @@ def test_it_learns_what_only_the_context_tells() -> None:
     dataset = task_dataset()
     config = MetaBCConfig(
         family=synthetic.FAMILY,
-        updates=600,
+        total_updates=600,
         updates_per_iteration=300,
         tasks_per_batch=8,
         validate_every=0,
@@ -128,30 +130,30 @@ def test_it_learns_what_only_the_context_tells() -> None:
     assert error < 0.25 * ignorant
 
 
-def test_what_is_regressed_is_the_action_that_acts() -> None:
+def test_the_regression_target_is_the_applied_action() -> None:
     trained = training()
     rng = np.random.default_rng(0)
     tasks = np.array([0, 2])
-    features, rest = trained.train.sample_contexts(rng, tasks, 1, 3)
-    drawn = trained.train.sample_from(rng, tasks, rest, 4)
-    assert drawn.actions is not None
-    codes = trained.encoder(features)[:, None].expand(-1, 4, -1)
-    acted = trained.policy.act(torch.cat((drawn.states, codes), -1))
-    expected = (acted - drawn.actions).square().mean()
-    loss = trained._loss(trained.encoder(features), drawn.states, drawn.actions)
+    features, held_out = trained.train.sample_contexts(rng, tasks, 1, 3)
+    sampled = trained.train.sample_from(rng, tasks, held_out, 4)
+    assert sampled.actions is not None
+    embeddings = trained.encoder(features)[:, None].expand(-1, 4, -1)
+    acted = trained.policy.act(torch.cat((sampled.states, embeddings), -1))
+    expected = (acted - sampled.actions).square().mean()
+    loss = trained._loss(trained.encoder(features), sampled.states, sampled.actions)
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_states_to_imitate_are_not_of_the_context() -> None:
+def test_cloned_states_are_not_of_the_context() -> None:
     trained = training()
     rng = np.random.default_rng(0)
     tasks = np.arange(3)
-    _, rest = trained.train.sample_contexts(rng, tasks, 1, 3)
-    drawn = trained.train.sample_from(rng, tasks, rest, 200, early=50)
-    in_context = [({*range(4)} - {*row.tolist()}).pop() for row in rest]
+    _, held_out = trained.train.sample_contexts(rng, tasks, 1, 3)
+    sampled = trained.train.sample_from(rng, tasks, held_out, 200, first_states=50)
+    in_context = [({*range(4)} - {*row.tolist()}).pop() for row in held_out]
     for row, (task, held) in enumerate(zip(tasks, in_context, strict=True)):
         known = trained.train.states[task]
-        found = (drawn.states[row][:, None, None] == known).all(-1).nonzero()
+        found = (sampled.states[row][:, None, None] == known).all(-1).nonzero()
         assert held not in found[:, 1]
         assert {*found[:, 1].tolist()} == {0, 1, 2, 3} - {held}
         assert (found[found[:, 0] >= 150][:, 2] == 0).all()
@@ -159,9 +161,9 @@ def test_states_to_imitate_are_not_of_the_context() -> None:
 
 
 def test_it_refuses_an_access_that_does_not_fit() -> None:
-    with pytest.raises(InputError, match="imitates actions"):
+    with pytest.raises(InputError, match="clones actions"):
         MetaBC(CONFIG, Access(synthetic.FAMILY, state_only=True))
-    with pytest.raises(InputError, match="do not fit an access to SmileAntLinear"):
+    with pytest.raises(InputError, match="the access is to SmileAntLinear"):
         MetaBC(CONFIG, Access("SmileAntLinearClassification-v0"))
 
 
@@ -169,9 +171,7 @@ def test_it_refuses_an_access_that_does_not_fit() -> None:
     "family", ["SmileAntGoal-v0", "SmileGridGoal-v0", "SmileAntLinearClassification-v0"]
 )
 def test_presets_fit_their_families(family: str) -> None:
-    config = replace(
-        meta_bc_preset(family, 3), updates=2, updates_per_iteration=1, validate_every=2
-    )
+    config = replace(preset(family, 3), total_updates=2, updates_per_iteration=1, validate_every=2)
     assert config.seed == 3
     trained = MetaBC(config, Access(family, track="offline"))
     logs = [trained.step(), trained.step()]

@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.imitator import ImitatorPolicy
-from smile_bench.baselines.meta_bc.presets import meta_dagger_preset
+from smile_bench.baselines.meta_dagger.presets import preset
 from smile_bench.baselines.meta_dagger.training import MetaDAgger, MetaDAggerConfig
 from smile_bench.envs import get_family
 from smile_bench.errors import InputError
 from smile_bench.experts.policy import load_expert
+from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 from tests.helpers import synthetic
 
 FAMILY = get_family(synthetic.FAMILY)
 CONFIG = MetaDAggerConfig(
     family=synthetic.FAMILY,
-    updates=12,
+    total_updates=12,
     updates_per_iteration=3,
-    warm_up=1,
+    warm_up_iterations=1,
     tasks_per_batch=4,
     states_per_task=8,
     context_timesteps=3,
@@ -35,7 +36,6 @@ CONFIG = MetaDAggerConfig(
 
 
 def training(config: MetaDAggerConfig = CONFIG) -> MetaDAgger:
-    torch.set_num_threads(1)
     access = Access(FAMILY, track="expert-queries", dataset=synthetic.dataset())
     return MetaDAgger(config, access)
 
@@ -63,7 +63,7 @@ def test_labels_belong_to_the_states_in_which_the_learner_acted() -> None:
     expert, rows = load_expert(FAMILY), FAMILY.table("train")[:3]
     for k, (observations, actions) in enumerate(acted):
         states, labels = trained.states[:, k].numpy(), trained.labels[:, k].numpy()
-        np.testing.assert_array_equal(states, trained.normaliser(observations))
+        np.testing.assert_array_equal(states, trained.data.normaliser(observations))
         np.testing.assert_allclose(labels, expert.act(observations, rows), atol=1e-6)
         # The learner acts alone: its deterministic action, not the expert's.
         np.testing.assert_array_equal(actions, policies[0].act(observations))
@@ -71,11 +71,11 @@ def test_labels_belong_to_the_states_in_which_the_learner_acted() -> None:
     assert np.abs(labels[0] - labels[1]).max() > 0.05
 
 
-def test_it_acts_under_codes_of_each_task_s_own_demonstrations() -> None:
+def test_it_acts_under_embeddings_of_each_task_s_own_demonstrations() -> None:
     trained = training()
-    _, codes = trained._acting().members[0]
+    _, embeddings = trained._acting().members[0]
     possible = trained.encoder(trained.train.features.flatten(0, 1)[:, None]).view(3, 4, -1)
-    near = (codes[:, None, None] - possible).abs().amax(-1) < 1e-5
+    near = (embeddings[:, None, None] - possible).abs().amax(-1) < 1e-5
     assert near.any(-1).tolist() == torch.eye(3, dtype=torch.bool).tolist()
 
 
@@ -89,9 +89,9 @@ def test_everything_gathered_is_kept_and_counted() -> None:
     assert counts.env_steps == counts.expert_queries == 3 * 3 * FAMILY.horizon
     assert log["charts/expert_queries"] == counts.expert_queries
     assert not (trained.states == 0.0).all(-1).any()
-    # Episodes begin anew: each third begins at a start, whose velocities are small.
+    # Each third begins with an episode's start, whose velocities are small.
     starts = trained.states[:, :: FAMILY.horizon]
-    again = trained.normaliser.mean + trained.normaliser.scale * starts.numpy()
+    again = trained.data.normaliser.mean + trained.data.normaliser.scale * starts.numpy()
     assert np.abs(again[..., 15:]).max() < 1.0
 
 
@@ -101,8 +101,8 @@ def test_batches_hold_visited_and_demonstrated_states() -> None:
     trained.step()
     rng = np.random.default_rng(0)
     tasks = np.array([2, 0])
-    _, rest = trained.train.sample_contexts(rng, tasks, 1, 3)
-    states, labels = trained._labelled(tasks, rest)
+    _, held_out = trained.train.sample_contexts(rng, tasks, 1, 3)
+    states, labels = trained._labelled(tasks, held_out)
     assert states.shape == (2, 8, 29)
     for row, task in enumerate(tasks.tolist()):
         known = torch.cat((trained.states[task, : trained.gathered], trained.labels[task, :100]), 1)
@@ -120,8 +120,8 @@ def test_resuming_gives_the_numbers_of_the_uninterrupted_training(tmp_path: Path
         run(training(), tmp_path / "cut", stop_after=stop)
     resumed = training()
     run(resumed, tmp_path / "cut")
-    whole.save(tmp_path / "a")
-    resumed.save(tmp_path / "b")
+    save_checkpoint(tmp_path / "a", whole.state_dict())
+    save_checkpoint(tmp_path / "b", resumed.state_dict())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert resumed.access.counts == whole.access.counts
 
@@ -136,10 +136,10 @@ def test_only_the_track_with_labels_will_do() -> None:
 @pytest.mark.parametrize("family", ["SmileGridGoal-v0", "SmileAntLinearClassification-v0"])
 def test_presets_fit_their_families(family: str) -> None:
     config = replace(
-        meta_dagger_preset(family, 3),
-        updates=2,
+        preset(family, 3),
+        total_updates=2,
         updates_per_iteration=1,
-        warm_up=1,
+        warm_up_iterations=1,
         validate_every=0,
     )
     trained = MetaDAgger(config, Access(family, track="expert-queries"))

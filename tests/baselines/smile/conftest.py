@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.small_smile import shrink
+from tests.helpers.tiny import shrink
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from smile_bench.baselines.smile.config import (
 )
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.errors import InputError
-from tests.helpers.small_smile import CONFIG, STATE_ONLY, access
+from tests.helpers.tiny import CONFIG, STATE_ONLY, access
 
 
 def test_there_are_at_most_thirty_settings() -> None:

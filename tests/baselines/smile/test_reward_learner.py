@@ -12,7 +12,7 @@ from torch import Tensor
 from smile_bench.baselines.smile.config import DiscriminatorConfig, SMILeConfig
 from smile_bench.baselines.smile.training import SMILe
 from smile_bench.learning.replay import Transitions
-from tests.helpers.small_smile import CONFIG, STATE_ONLY, access, stepped
+from tests.helpers.tiny import CONFIG, STATE_ONLY, access, stepped
 
 ROWS = np.array([0, 1, 2, 2])
 

@@ -18,7 +18,7 @@ from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.baselines.smile.training import SMILe
 from smile_bench.learning.replay import Transitions
 from tests.helpers import synthetic
-from tests.helpers.small_smile import CONFIG, STATE_ONLY, stepped
+from tests.helpers.tiny import CONFIG, STATE_ONLY, stepped
 
 CLONING = DemonstrationConfig(bc_weight=5.0)
 

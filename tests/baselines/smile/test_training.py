@@ -27,7 +27,7 @@ from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 from smile_bench.learning.replay import Transitions
 from tests.helpers import synthetic
-from tests.helpers.small_smile import CONFIG, ENCODER, STATE_ONLY, access, stepped
+from tests.helpers.tiny import CONFIG, ENCODER, STATE_ONLY, access, stepped
 
 CLONING = DemonstrationConfig(bc_weight=5.0)
 
