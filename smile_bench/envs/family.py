@@ -81,11 +81,8 @@ class DatasetRecipe:
     space it is the probability that an action is replaced by a random one."""
 
     def __post_init__(self) -> None:
-        declaration.require_counts(
-            f"the dataset of {self.expert!r}",
-            demonstrations=self.demonstrations,
-            subsample=self.subsample,
-        )
+        counts = {"demonstrations": self.demonstrations, "subsample": self.subsample}
+        declaration.require_counts(f"the dataset of {self.expert!r}", **counts)
         if not (np.isfinite(self.noise) and self.noise >= 0.0):
             raise InputError(
                 f"the noise of a dataset is a scale, finite and at least 0, got {self.noise!r}."
@@ -150,9 +147,8 @@ class Family(ABC):
         declaration.require_attributes(self.id, self, entry_points)
         declaration.require_names(self.id, "parameter_names", self.parameter_names)
         declaration.require_names(self.id, "metrics", [metric.name for metric in self.metrics])
-        declaration.require_counts(
-            self.id, horizon=self.horizon, evaluation_episodes=self.evaluation_episodes
-        )
+        counts = {"horizon": self.horizon, "evaluation_episodes": self.evaluation_episodes}
+        declaration.require_counts(self.id, **counts)
         declaration.require_context_sizes(
             self.id, self.context_sizes, self.dataset_recipe.demonstrations
         )
@@ -172,8 +168,8 @@ class Family(ABC):
     @property
     def observation_space(self) -> spaces.Box:
         """The observation space of one environment, ``Box((observation_size,), float64)``."""
-        shape = (self.observation_size,)
-        return spaces.Box(-OBSERVATION_BOUND, OBSERVATION_BOUND, shape, np.float64)
+        bound = OBSERVATION_BOUND
+        return spaces.Box(-bound, bound, (self.observation_size,), np.float64)
 
     @property
     @abstractmethod
