@@ -1,6 +1,7 @@
 # make demo: install and score the reference agents.
 # make check: install, then lint, types, imports and the fast tests. For while you work.
 # make test: the same with every test. For before you share.
+# make docs: build the documentation site, to be read from disk.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 FAMILY ?= SmileAntGoal-v0
 AGENTS ?= expert task-blind retrieve-and-play meta-bc smile
 
-.PHONY: demo lint check test benchmark clean
+.PHONY: demo lint check test docs benchmark clean
 
 demo: $(VENV)/installed
 	$(BIN)/smile-bench evaluate --family $(FAMILY) --agent $(AGENTS)
@@ -25,6 +26,9 @@ check: lint
 
 test: lint
 	$(BIN)/pytest -n auto
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m tools.docs.build
 
 benchmark: $(VENV)/installed-dev
 	$(PIP) --editable ".[bench]"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.helpers.pages import blocks
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WRITTEN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]

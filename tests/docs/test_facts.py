@@ -67,11 +67,11 @@ def test_the_readme_is_current() -> None:
     assert current(text) == text, "run `python -m tools.docs.readme`"
 
 
-def test_what_make_demo_prints(readme: str = "README.md") -> None:
+def test_what_make_demo_prints() -> None:
     from tools.docs.board import document
 
     found = {row["name"]: row["families"]["SmileAntGoal-v0"] for row in document()["rows"]}
-    table = next(text for *_, text in blocks(ROOT / readme) if text.startswith("agent "))
+    table = next(text for *_, text in blocks(ROOT / "README.md") if text.startswith("agent "))
     lines = [line.split() for line in table.splitlines()[1:]]
     assert len(lines) == 5
     for name, score, metric, worst, _ in lines:
@@ -84,7 +84,8 @@ def test_what_make_demo_prints(readme: str = "README.md") -> None:
 def test_links_of_the_readme() -> None:
     for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
         text = page.read_text(encoding="utf-8")
-        links = re.findall(r"\]\((?!http)([^)#]+)", text) + re.findall(r'src="(?!http)([^"]+)"', text)
+        links = re.findall(r"\]\((?!http)([^)#]+)", text)
+        links += re.findall(r'src="(?!http)([^"]+)"', text)
         assert [link for link in links if not (ROOT / link).exists()] == []
 
 

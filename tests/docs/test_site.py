@@ -14,6 +14,7 @@ from smile_bench import load_dataset
 from smile_bench.datasets.loading import shipped_families
 from tests.helpers.browser import ARGUMENTS, chromium
 
+pytestmark = pytest.mark.slow
 RESOURCES = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src"}
 
 
@@ -45,6 +46,10 @@ def pages(site: Path) -> list[Path]:
     return [page for page in sorted(site.rglob("*.html")) if page.name != "404.html"]
 
 
+def has_anchor(page: Path, fragment: str) -> bool:
+    return not fragment or page.suffix != ".html" or unquote(fragment) in read(page).anchors
+
+
 def test_every_link_and_anchor_resolves(site: Path) -> None:
     broken = []
     for path in pages(site):
@@ -57,9 +62,8 @@ def test_every_link_and_anchor_resolves(site: Path) -> None:
                 target /= "index.html"
             if not target.is_file():
                 broken.append(f"{path.relative_to(site)}: {link}")
-            elif parts.fragment and target.suffix == ".html":
-                if unquote(parts.fragment) not in read(target).anchors:
-                    broken.append(f"{path.relative_to(site)}: {link} (no such anchor)")
+            elif not has_anchor(target, parts.fragment):
+                broken.append(f"{path.relative_to(site)}: {link} (no such anchor)")
     assert not broken
     assert len(pages(site)) > 40
 
@@ -113,4 +117,5 @@ def test_it_works_from_disk(site: Path) -> None:
         browser.close()
     assert not problems
     assert found
-    assert not [url for url in asked if urlsplit(url).scheme not in ("file", "data", "blob", "about")]
+    local = ("file", "data", "blob", "about")
+    assert not [url for url in asked if urlsplit(url).scheme not in local]

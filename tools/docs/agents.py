@@ -86,7 +86,8 @@ def _page(spec: AgentSpec) -> str:
 
 
 def _facts(spec: AgentSpec, module: str) -> list[tuple[str, str]]:
-    families = ", ".join(f"[{title}](../families/{id}.md)" for id, title in _families(spec).items())
+    links = (f"[{title}](../families/{name}.md)" for name, title in _families(spec).items())
+    families = ", ".join(links)
     return [
         ("track", _track(spec)),
         ("ready for", families or "no family: no weights ship, train it"),

@@ -1,4 +1,4 @@
-"""What the leaderboard says of an agent or a family, from the entries in ``leaderboard/entries``."""
+"""What the leaderboard says of an agent or a family, from ``leaderboard/entries``."""
 
 from __future__ import annotations
 

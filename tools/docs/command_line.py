@@ -72,7 +72,11 @@ def _row(action: argparse.Action) -> tuple[str, str, str]:
         name = f"{', '.join(action.option_strings)} {value}"
     if action.required and action.option_strings:
         default = "required"
-    elif action.default in (None, argparse.SUPPRESS) or action.nargs == 0 or not action.option_strings:
+    elif (
+        action.default in (None, argparse.SUPPRESS)
+        or action.nargs == 0
+        or not action.option_strings
+    ):
         default = ""
     elif isinstance(action.default, (list, tuple)):
         default = code(" ".join(map(str, action.default))) if action.default else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from tools.docs.board import document
+from tools.docs.board import Json, document
 
 __all__ = ["learning_curves"]
 
@@ -21,7 +22,8 @@ def learning_curves() -> bytes:
         axes = figure.add_subplot((len(families) + 1) // 2, 2, number)
         for row in rows:
             for curve in _curves(row, family["id"])[:1]:
-                minutes, color = [s / 60.0 for s in curve["seconds"]], f"C{names.index(row['name'])}"
+                minutes = [seconds / 60.0 for seconds in curve["seconds"]]
+                color = f"C{names.index(row['name'])}"
                 axes.plot(minutes, curve["values"], label=row["name"], linewidth=1.2, color=color)
         axes.set_title(family["title"], fontsize=9)
         axes.set_xlabel("minutes", fontsize=8)
@@ -33,5 +35,6 @@ def learning_curves() -> bytes:
     return buffer.getvalue()
 
 
-def _curves(row: dict, family: str) -> list:
-    return row["families"].get(family, {}).get("curves", [])
+def _curves(row: Json, family: str) -> Sequence[Json]:
+    curves: Sequence[Json] = row["families"].get(family, {}).get("curves", ())
+    return curves

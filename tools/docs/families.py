@@ -108,9 +108,8 @@ def _facts(family: Family) -> str:
     ]
     protocol = load_meta_test(family)
     name = family.metric.name
-    expert, blind = (
-        reference[name].mean() for reference in (protocol.references.expert, protocol.references.blind)
-    )
+    expert = protocol.references.expert[name].mean()
+    blind = protocol.references.blind[name].mean()
     rows += [
         ("expert, score 1", f"mean {name} {expert:.4g}"),
         ("task-blind expert, score 0", f"mean {name} {blind:.4g}"),

@@ -1,4 +1,4 @@
-"""What pages and the README show of the suite's facts: ``<!-- generated: NAME -->`` in their text."""
+"""What stands for the marks ``<!-- generated: NAME -->`` on the pages."""
 
 from __future__ import annotations
 

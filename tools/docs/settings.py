@@ -91,9 +91,10 @@ def field_docs(group: type) -> Mapping[str, str]:
 def settings_table(training: TrainingSpec) -> str:
     """Every setting with its default, its meaning and what the presets of families change."""
     configs = presets(training)
-    rows = []
-    for setting in settings(next(iter(configs.values()))):
-        rows.append((code(setting.name), _shown(setting.default), setting.doc, _changes(setting, configs)))
+    rows = [
+        (code(one.name), _shown(one.default), one.doc, _changes(one, configs))
+        for one in settings(next(iter(configs.values())))
+    ]
     return table(("setting", "default", "what it is", "presets"), rows)
 
 
@@ -106,7 +107,9 @@ def _changes(setting: Setting, configs: Mapping[str, Any]) -> str:
             groups.setdefault(value, []).append(all_families()[family].title)
     if len(groups) == 1 and len(values) > 1 and len(*groups.values()) == len(values):
         return f"{_shown(*groups)} on every family"
-    return "; ".join(f"{_shown(value)} on {', '.join(titles).lower()}" for value, titles in groups.items())
+    return "; ".join(
+        f"{_shown(value)} on {', '.join(titles).lower()}" for value, titles in groups.items()
+    )
 
 
 def _shown(value: Any) -> str:
