@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smile_bench.datasets import build, load_dataset
+from smile_bench.datasets import build, calibration, load_dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
 from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
@@ -29,12 +29,12 @@ SMALL = BuildConfig(family=FAMILY, demonstrations=1, subsample=20)
 BUILD = """
 import sys
 from pathlib import Path
-from smile_bench.datasets.build import BuildConfig, build_dataset
-import smile_bench.datasets.build as build
+from smile_bench.datasets import build
 build.BLOCK_EPISODES = 4
-config = BuildConfig(family="SmileAntGoal-v0", demonstrations=1, subsample=20)
-build_dataset(config, Path(sys.argv[1]))
+config = build.BuildConfig(family="SmileAntGoal-v0", demonstrations=1, subsample=20)
+build.build_dataset(config, Path(sys.argv[1]))
 """
+"""The same as building ``SMALL`` in smaller blocks, so that it can be killed between two."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,10 @@ def test_subsampling_keeps_every_twentieth_transition_from_a_random_start(built:
     assert train.timesteps.max() < 100
 
 
-def test_a_killed_build_continues_to_the_same_arrays(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_killed_build_continues_to_the_same_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "killed.h5"
     parts = tmp_path / "killed.h5.parts"
     process = subprocess.Popen([sys.executable, "-c", BUILD, str(path)])
@@ -77,10 +80,19 @@ def test_a_killed_build_continues_to_the_same_arrays(tmp_path: Path) -> None:
     process.wait()
     assert not path.exists()
     finished = {p.name: p.stat().st_mtime_ns for p in parts.glob("*.safetensors")}
-    subprocess.run([sys.executable, "-c", BUILD, str(path)], check=True)
     assert len(finished) >= 3
-    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / "whole.h5")], check=True)
-    assert read_dataset(path).digest() == read_dataset(tmp_path / "whole.h5").digest()
+    written = []
+
+    def watch(file: Path, content: bytes | str) -> None:
+        written.append(file.name)
+        write_atomically(file, content)
+
+    monkeypatch.setattr(build, "BLOCK_EPISODES", 4)
+    monkeypatch.setattr(build, "write_atomically", watch)
+    resumed = build_dataset(SMALL, path)
+    assert "validation-000-004.safetensors" in written
+    assert not set(finished) & set(written)
+    assert resumed.digest() == build_dataset(SMALL, tmp_path / "whole.h5").digest()
     assert not parts.exists()
 
 
@@ -88,15 +100,15 @@ def test_a_damaged_part_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.M
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    config = BuildConfig(family=FAMILY, demonstrations=2, subsample=50)
+    config = BuildConfig.canonical(GRID, 2)
     with monkeypatch.context() as patched:
-        patched.setattr("smile_bench.datasets.build.write_dataset", interrupt)
+        patched.setattr(build, "write_dataset", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            build_dataset(config, tmp_path / "ant.h5")
-    part = sorted((tmp_path / "ant.h5.parts").glob("*.safetensors"))[0]
+            build_dataset(config, tmp_path / "grid.h5")
+    part = sorted((tmp_path / "grid.h5.parts").glob("*.safetensors"))[0]
     part.write_bytes(part.read_bytes()[:-10])
     with pytest.raises(DatasetError, match=f"{part.name}.*Remove it and build again"):
-        build_dataset(config, tmp_path / "ant.h5")
+        build_dataset(config, tmp_path / "grid.h5")
 
 
 def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
@@ -110,6 +122,7 @@ def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
 
 
 def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "CALIBRATION_STEPS", 0)
     config = BuildConfig.canonical(GRID, 2, variant="medium")
     whole = build_dataset(config, tmp_path / "whole.h5")
 

@@ -12,7 +12,7 @@ from smile_bench.datasets.loading import shipped_families
 from smile_bench.datasets.verify import verify_dataset
 from smile_bench.envs import get_family
 
-FAMILY = "SmileAntGoal-v0"
+FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,13 @@ def changed(dataset: Dataset, split: str, **arrays: object) -> Dataset:
     return replace(dataset, splits={**dataset.splits, split: part})
 
 
-@pytest.mark.parametrize("family", shipped_families())
+LONG = {"SmileWalkerDynamics-v0": [pytest.mark.slow]}
+"""Families whose replays take several seconds."""
+
+
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=LONG.get(name, [])) for name in shipped_families()]
+)
 def test_what_ships_verifies(family: str) -> None:
     assert failures(load_dataset(family)) == []
 
@@ -67,7 +73,7 @@ def test_tasks_of_another_split_are_found() -> None:
 
 
 def test_actions_out_of_range_are_found() -> None:
-    dataset = load_dataset(FAMILY)
+    dataset = load_dataset(GRID)
     actions = dataset.train.actions.copy()
     # Not of a first demonstration, so that no replay shows it.
     actions[0, 5, 3, 2] = 1.5
@@ -75,7 +81,7 @@ def test_actions_out_of_range_are_found() -> None:
 
 
 def test_another_expert_is_found() -> None:
-    dataset = load_dataset(FAMILY)
+    dataset = load_dataset(GRID)
     attributes = {**dataset.attributes, "expert_sha256": "0" * 64}
     assert failures(replace(dataset, attributes=attributes)) == ["provenance"]
 
