@@ -265,8 +265,9 @@ def _read_filter(tensors: Tensors) -> OutlierFilter | None:
     taken = _taken(FILTER, tensors)
     if not taken:
         return None
-    values = {name: value.numpy() for name, value in taken.items()}
-    return OutlierFilter(**{**values, "bound": float(values["bound"])})
+    values: dict[str, Any] = {name: value.numpy() for name, value in taken.items()}
+    values["bound"] = float(values["bound"])
+    return OutlierFilter(**values)
 
 
 def _require_empty(file: TensorFile, tensors: Tensors) -> None:

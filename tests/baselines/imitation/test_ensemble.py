@@ -79,7 +79,8 @@ def states_after_cuts(make: Callable[[], ImitatorTrainer], path: Path) -> dict[s
         first, second = (load_file(file) for file in tensors)
         assert first.keys() == second.keys()
         assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
-    return load_checkpoint(path / "whole" / "checkpoint.safetensors")["training"]
+    state: dict[str, Any] = load_checkpoint(path / "whole" / "checkpoint.safetensors")["training"]
+    return state
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -31,7 +31,8 @@ def starts(made: Collector, steps: int) -> np.ndarray:
     """Where a transition does not continue the one before, (N, steps - 1)."""
     rows = made.replay.state_dict()["rows"][:, :steps]
     width = (rows.shape[-1] - act(rows[:, 0]).shape[-1]) // 2
-    return (rows[:, 1:, :width] != rows[:, :-1, -width:]).any(-1).numpy()
+    breaks: np.ndarray = (rows[:, 1:, :width] != rows[:, :-1, -width:]).any(-1).numpy()
+    return breaks
 
 
 def test_without_a_stall_limit_episodes_last_to_their_horizon() -> None:
