@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from smile_bench import deprecated
+from smile_bench.compat import deprecated
 from smile_bench.envs import all_families, get_family, register_families, register_family
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from smile_bench.compat.settings import FORMER_SETTINGS, current_name
 from smile_bench.errors import InputError, UnknownNameError, suggestion
-from smile_bench.former_names import FORMER_SETTINGS, current_name
 
 __all__ = ["as_text", "flatten", "replaced"]
 

@@ -159,7 +159,7 @@ def test_a_wrong_name_gets_the_closest_one(name: str, expected: str) -> None:
 
 def test_a_former_name_gets_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     former = {"length": ("epochs", "iterations"), "gone": ()}
-    monkeypatch.setattr("smile_bench.former_names.FORMER_SETTINGS", former)
+    monkeypatch.setattr("smile_bench.compat.settings.FORMER_SETTINGS", former)
     monkeypatch.setattr(settings, "FORMER_SETTINGS", former)
     with pytest.raises(UnknownNameError, match="'length' is now called 'iterations'"):
         replaced(CONFIG, {"length": "1"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smile_bench import deprecated
 from smile_bench.baselines.registry import (
     AgentSpec,
     TrainingSpec,
@@ -14,7 +13,8 @@ from smile_bench.baselines.registry import (
     register_agent,
 )
 from smile_bench.baselines.training import train, train_agent
-from smile_bench.links import follow_link
+from smile_bench.compat import deprecated
+from smile_bench.compat.links import follow_link
 
 __all__ = [
     "AgentSpec",

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from smile_bench import deprecated
 from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.errors import AgentError, InputError, UnknownNameError, suggestion

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench import deprecated
 from smile_bench.access import Access
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
+from smile_bench.compat import deprecated
 from smile_bench.errors import require_known
 from smile_bench.provenance import training_recipe
 

@@ -1,9 +1,9 @@
 """Demonstrations: the file format, loading, contexts, building them from experts."""
 
+from smile_bench.compat.links import follow_link
 from smile_bench.datasets.contexts import Context
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.loading import load_dataset
-from smile_bench.links import follow_link
 
 __all__ = ["Context", "Dataset", "Demonstrations", "load_dataset"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gymnasium import spaces
 
-from smile_bench import deprecated
+from smile_bench.compat import deprecated
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, require_known
 

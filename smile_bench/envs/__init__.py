@@ -1,5 +1,6 @@
 """Families of tasks, their environments and the batched simulator below them."""
 
+from smile_bench.compat.links import follow_link
 from smile_bench.envs.family import SPLITS, DatasetRecipe, Family, Metric, Task
 from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.envs.registry import (
@@ -9,7 +10,6 @@ from smile_bench.envs.registry import (
     register_families,
     register_family,
 )
-from smile_bench.links import follow_link
 
 __all__ = [
     "SPLITS",

@@ -13,8 +13,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench import deprecated
 from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.compat import deprecated
 from smile_bench.envs import declaration
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.errors import InputError, UnknownNameError, suggestion

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from smile_bench import deprecated
+from smile_bench.compat import deprecated
 from smile_bench.envs import all_families
 from smile_bench.errors import LeaderboardError, require_known
 from smile_bench.leaderboard.files import read_object, require_keys, require_name

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smile_bench import deprecated
 from smile_bench.arrays import FloatArray
+from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run

@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from smile_bench import deprecated
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
+from smile_bench.compat import deprecated
 from smile_bench.envs import Family
 from smile_bench.envs.simulation import BatchSimulator
 from smile_bench.errors import ProtocolError

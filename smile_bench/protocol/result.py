@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smile_bench import deprecated
 from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError
 from smile_bench.io.files import replacing

@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from smile_bench import deprecated, provenance
+from smile_bench import provenance
+from smile_bench.compat import deprecated
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
 from smile_bench.checks import Check

@@ -11,8 +11,8 @@ import pytest
 from smile_bench.baselines import all_agents
 from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.baselines.registry import weights_path
+from smile_bench.compat.settings import FORMER_SETTINGS, current_name, renamed_settings
 from smile_bench.envs import all_families
-from smile_bench.former_names import FORMER_SETTINGS, current_name, renamed_settings
 
 AGENTS = [
     name for name, spec in all_agents().items() if spec.read is not None and not spec.grid_only

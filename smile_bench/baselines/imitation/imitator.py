@@ -21,9 +21,9 @@ from smile_bench.baselines.imitation.encoder import (
     context_features,
 )
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.compat.settings import current_name
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
-from smile_bench.former_names import current_name
 from smile_bench.io.files import write_atomically
 from smile_bench.io.tensors import TensorFile, read_tensors
 from smile_bench.learning.devices import CPU, to_device

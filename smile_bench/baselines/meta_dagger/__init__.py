@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from smile_bench import deprecated
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
+from smile_bench.compat import deprecated
 
 __all__ = ["AGENTS"]
 

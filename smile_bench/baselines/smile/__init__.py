@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from smile_bench import deprecated
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
+from smile_bench.compat import deprecated
 
 __all__ = ["AGENTS"]
 

@@ -21,7 +21,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from smile_bench.deprecated_names import GONE, MODULES, NAMES
+from smile_bench.compat.names import GONE, MODULES, NAMES
 
 __all__ = ["getattr_for", "install", "new_place"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from gymnasium.envs.registration import load_env_creator
 
-from smile_bench import deprecated
-from smile_bench.deprecated_names import GONE, MODULES, NAMES
+from smile_bench.compat import deprecated
+from smile_bench.compat.names import GONE, MODULES, NAMES
 from tests.helpers.old_names import OLD_NAMES
 
 CALLER = "somebody's script"

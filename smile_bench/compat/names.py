@@ -1,4 +1,4 @@
-"""The tables of old names; :mod:`smile_bench.deprecated` says how they are used."""
+"""The tables of old names; :mod:`smile_bench.compat.deprecated` says how they are used."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What keeps former names working: of modules, of settings in files, of links at the root."""
