@@ -8,7 +8,7 @@ from pathlib import Path
 
 import smile_bench
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LINKS = ("datasets", "envs", "baselines")
 
 REACH = """
