@@ -114,5 +114,5 @@ def test_contexts_larger_than_what_is_left_are_refused(
     command = ["train", "--agent", "meta-bc", "--family", GRID, "--demonstrations", "4"]
     assert main(command) == 2
     error = capsys.readouterr().err
-    assert "have 8 demonstrations" in error
+    assert "cannot have 4 demonstrations" in error
     assert error.count("\n") == 1

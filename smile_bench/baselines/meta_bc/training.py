@@ -99,6 +99,8 @@ class MetaBC(ImitatorTrainer):
         self.generator = torch.Generator().manual_seed(config.seed)
         self.data = prepare(access, config.augmentation, device)
         self.train = self.data.demonstrations
+        # What the policy clones is never in its context.
+        self.train.require_sizes(access.family.context_sizes, beyond=1)
         held_out = access.demonstrations("validation")
         self.validation = TaskDemonstrations(held_out, self.data.normaliser, device)
         self.imitator_config = ImitatorConfig(
