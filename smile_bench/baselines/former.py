@@ -1,12 +1,15 @@
-"""Tables of agents that the registry replaced, for old code that still imports them."""
+"""What the registry replaced, for old code that still imports it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from smile_bench.access import Access
 from smile_bench.baselines.registry import AnyAgent, all_agents
 
-__all__ = ["agent_loaders", "grid_agents", "trained_agents"]
+__all__ = ["agent_loaders", "grid_agents", "smile_members", "trained_agents"]
 
 
 def agent_loaders() -> dict[str, Callable[[str], AnyAgent]]:
@@ -24,3 +27,11 @@ def trained_agents() -> tuple[str, ...]:
     return tuple(
         name for name, spec in all_agents().items() if spec.training and not spec.grid_only
     )
+
+
+def smile_members(config: Any, number: int, access: Access, device: Any = None) -> Any:
+    """SMILe's training of ``number`` members; today the configuration says how many."""
+    from smile_bench.baselines.smile.training import make_trainer
+    from smile_bench.learning.devices import CPU
+
+    return make_trainer(replace(config, members=number), access, device or CPU)

@@ -80,6 +80,7 @@ MODULES: Mapping[str, str] = {
 
 NAMES: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines": {"AGENTS": "smile_bench.baselines.former:agent_loaders()"},
+    "smile_bench.baselines.agent_training": {"smile_members": "smile_bench.baselines.former"},
     "smile_bench.baselines.checkpoint": {"CheckpointError": "smile_bench.errors"},
     "smile_bench.baselines.code_bank": {"CodeBank": ":EmbeddingBuffer"},
     "smile_bench.baselines.devices": {"moved": ":to_device", "take": ":index"},
@@ -220,7 +221,6 @@ GONE: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.agent_training": {
         "TRAININGS": f"{_ENTRY}.training.",
         "Trainable": "declare an agent's training with smile_bench.baselines.TrainingSpec.",
-        "smile_members": "use smile_bench.baselines.smile.training.make_trainer.",
     },
     "smile_bench.baselines.checkpoint": dict.fromkeys(
         (

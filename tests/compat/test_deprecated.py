@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from gymnasium.envs.registration import load_env_creator
 
+from smile_bench.baselines import former
 from smile_bench.compat import deprecated
 from smile_bench.compat.names import GONE, MODULES, NAMES
+from tests.helpers import tiny
 from tests.helpers.old_names import OLD_NAMES
 
 CALLER = "somebody's script"
@@ -26,7 +28,6 @@ REMOVED = {
     # How an agent is trained is part of its declaration.
     ("smile_bench.baselines.agent_training", "TRAININGS"),
     ("smile_bench.baselines.agent_training", "Trainable"),
-    ("smile_bench.baselines.agent_training", "smile_members"),
     ("smile_bench.baselines.presets", "members"),
     ("smile_bench.baselines.tabular_smile", "train_tabular_smile"),
     # A checkpoint takes a whole state_dict.
@@ -198,3 +199,8 @@ def test_installing_again_changes_nothing() -> None:
     assert sys.meta_path == before
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         importlib.import_module("smile_bench.envs.no_such_module")
+
+
+def test_smile_members_still_makes_the_training_of_several() -> None:
+    made = former.smile_members(tiny.config_for("smile"), 2, tiny.access_for("smile"))
+    assert len(made.members) == 2
