@@ -10,7 +10,7 @@ from types import ModuleType
 
 import smile_bench.baselines
 from smile_bench.baselines.registry import AgentSpec, all_agents
-from smile_bench.envs import all_families
+from smile_bench.envs import MujocoFamily, all_families
 from smile_bench.envs.grid.family import GridFamily
 from tools.docs.board import agent_results
 from tools.docs.markdown import code, fence, plain_roles, table
@@ -35,9 +35,8 @@ def agents_table() -> str:
     """Every agent with its track and one sentence, and a link to its page."""
     rows = []
     for spec in all_agents().values():
-        released = ", ".join(title.lower() for title in _families(spec).values())
         link = f"[`{spec.name}`]({spec.name}.md)"
-        rows.append((link, _track(spec), spec.summary, released))
+        rows.append((link, _track(spec), spec.summary, _ready_for(spec)))
     return table(("agent", "track", "what it does", "families"), rows)
 
 
@@ -56,6 +55,18 @@ def _families(spec: AgentSpec) -> dict[str, str]:
         if made and (grid or not spec.grid_only):
             found[family.id] = family.title
     return found
+
+
+def _ready_for(spec: AgentSpec) -> str:
+    """The families that the agent can be loaded for, in a few words."""
+    ready, known = set(_families(spec)), all_families()
+    bodies = {name for name, family in known.items() if isinstance(family, MujocoFamily)}
+    if not ready:
+        return "none, train it"
+    for words, families in (("all", set(known)), ("all bodies", bodies)):
+        if ready == families:
+            return words
+    return ", ".join(title.lower() for title in _families(spec).values())
 
 
 def _page(spec: AgentSpec) -> str:

@@ -37,11 +37,11 @@ def document() -> Json:
 def board_table() -> str:
     """Every row: its track, its overall score with the interval, its score on each family."""
     families = [family for family in document()["families"] if family["ranked"]]
-    header = ["agent", "track", "score [95 % interval]", *(family["title"] for family in families)]
+    header = ["agent", "track", "score", "95 % interval", *(family["title"] for family in families)]
     rows = []
     for row in document()["rows"]:
         scores = [_score(row["families"].get(family["id"])) for family in families]
-        rows.append([row["title"], _track(row), _overall(row), *scores])
+        rows.append([row["title"], _track(row), *_overall(row), *scores])
     return table(header, rows)
 
 
@@ -75,7 +75,8 @@ def family_results(family_id: str) -> str:
             rows.append((row["title"], _track(row), *scores, *_values(family, part), *cost))
     for row in document()["published"]["rows"]:
         part = row["families"].get(family_id)
-        if part is not None and row["id"].count("-") == row["id"].rstrip("0123456789").count("-"):
+        # Not those with other numbers of demonstrations.
+        if part is not None and "," not in row["title"]:
             value, deviation = part["metrics"][family["metrics"][0]["name"]]
             shown = f"{value:g} ± {deviation:g}"
             rows.append((f"paper: {row['title']}", _track(row), "–", "–", shown, *("–",) * 4))
@@ -84,15 +85,16 @@ def family_results(family_id: str) -> str:
 
 def _track(row: Json) -> str:
     if row["kind"] == "reference":
-        return "reference, sees the task"
+        return "reference"
     return f"{row['track']}, state-only" if row["state_only"] else str(row["track"])
 
 
-def _overall(row: Json) -> str:
+def _overall(row: Json) -> tuple[str, str]:
+    """The overall score and its interval."""
     if row["overall"] is None:
-        return "incomplete"
+        return "–", "incomplete"
     value, low, high = row["overall"]["iqm"]
-    return f"**{_two(value)}** [{_two(low)}, {_two(high)}]"
+    return f"**{_two(value)}**", f"{_two(low)} to {_two(high)}"
 
 
 def _score(part: Json | None) -> str:
@@ -124,6 +126,6 @@ def _cost(part: Json) -> tuple[str, str, str]:
     """Control steps, labels and minutes of the training."""
     cost = part["cost"]
     counts = [cost["env_steps"], cost["expert_queries"]]
-    shown = ["–" if count is None else f"{count:,.0f}".replace(",", " ") for count in counts]
+    shown = ["–" if count is None else f"{count:,.0f}".replace(",", "&nbsp;") for count in counts]
     minutes = "–" if cost["hours"] is None else f"{60.0 * cost['hours']:.0f}"
     return shown[0], shown[1], minutes

@@ -51,7 +51,7 @@ def command_line_page() -> str:
 
 def _usage(command: argparse.ArgumentParser) -> str:
     words = " ".join(command.format_usage().removeprefix("usage: ").split())
-    return textwrap.fill(words, 92, subsequent_indent="    ", break_on_hyphens=False)
+    return textwrap.fill(words, 80, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _documented(action: argparse.Action) -> bool:

@@ -36,6 +36,15 @@ training seed. "Paper" are the published numbers, with other experts and demonst
 """
 
 
+FILMS = {
+    "SmileAntGoal-v0": "--task 3",
+    "SmileHalfCheetahVelocity-v0": "--task 20 --seconds 4",
+    "SmileWalkerDynamics-v0": "--task 12 --seconds 4",
+    "SmileAntLinearClassification-v0": "--task 2",
+}
+"""How the films in ``docs/images`` were made, besides the agents."""
+
+
 @cache
 def family_pages() -> dict[str, str | bytes]:
     """Path below ``docs`` to the content of every family's page and plot."""
@@ -85,12 +94,19 @@ def _page(family: Family, card: str) -> str:
 
 
 def _pictures(family: Family) -> str:
-    """Picture and film, as far as there are any."""
-    names = [name for name in (f"{family.id}.png", f"{family.id}.gif") if (IMAGES / name).exists()]
+    """Picture and film, as far as there are any, and what they show."""
+    pictures = {f"{family.id}.png": family.title, f"{family.id}.gif": f"{family.title}, filmed"}
     shown = [
-        f"![{family.title}{', filmed' * name.endswith('gif')}](../images/{name})" for name in names
+        f"![{title}](../images/{name})"
+        for name, title in pictures.items()
+        if (IMAGES / name).exists()
     ]
-    return '<div class="pair" markdown>\n' + "\n".join(shown) + "\n</div>\n" if shown else ""
+    text = '<div class="pair" markdown>\n' + "\n".join(shown) + "\n</div>\n" if shown else ""
+    if family.id in FILMS:
+        command = f"smile-bench render {family.id} {FILMS[family.id]}"
+        text += f"\n*The film shows the expert beside Retrieve-and-Play: {code(command)} "
+        text += f"{code('--agent expert retrieve-and-play')}.*\n"
+    return text
 
 
 def _facts(family: Family) -> str:

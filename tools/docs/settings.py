@@ -92,10 +92,10 @@ def settings_table(training: TrainingSpec) -> str:
     """Every setting with its default, its meaning and what the presets of families change."""
     configs = presets(training)
     rows = [
-        (code(one.name), _shown(one.default), one.doc, _changes(one, configs))
+        (f"{code(one.name)}<br>{one.doc}", _shown(one.default), _changes(one, configs))
         for one in settings(next(iter(configs.values())))
     ]
-    return table(("setting", "default", "what it is", "presets"), rows)
+    return table(("setting", "default", "presets"), rows)
 
 
 def _changes(setting: Setting, configs: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def _changes(setting: Setting, configs: Mapping[str, Any]) -> str:
             groups.setdefault(value, []).append(all_families()[family].title)
     if len(groups) == 1 and len(values) > 1 and len(*groups.values()) == len(values):
         return f"{_shown(*groups)} on every family"
-    return "; ".join(
+    return "<br>".join(
         f"{_shown(value)} on {', '.join(titles).lower()}" for value, titles in groups.items()
     )
 
