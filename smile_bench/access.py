@@ -227,7 +227,7 @@ class Access:
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Continue from the counts of a training that is resumed."""
-        self.counts = AccessCounts(**counts)
+        self.counts = AccessCounts(**{name: int(number) for name, number in counts.items()})
 
     def count_env_steps(self, steps: int) -> None:
         """Count control steps. The environments call it."""

@@ -13,7 +13,17 @@ from safetensors import SafetensorError, safe_open
 
 from smile_bench.errors import SmileError
 
-__all__ = ["TensorFile", "read_tensors"]
+__all__ = ["CONTENT_ERRORS", "TensorFile", "read_tensors"]
+
+CONTENT_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What code raises that is given wrong types, names, values or shapes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,13 +80,14 @@ class TensorFile:
         """Report an error inside this block as a damaged file.
 
         Raises:
-            SmileError: in place of an error that wrong types, names, values or shapes raise.
+            SmileError: of type ``error``, in place of :data:`CONTENT_ERRORS` and of other errors of
+                smile-bench.
         """
         try:
             yield
-        except SmileError:
-            raise
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as cause:
+        except (SmileError, *CONTENT_ERRORS) as cause:
+            if isinstance(cause, self.error):
+                raise
             raise self.damaged(str(cause) or type(cause).__name__) from cause
 
     def damaged(self, why: str) -> SmileError:

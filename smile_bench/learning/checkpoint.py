@@ -2,11 +2,12 @@
 
 What a training saves is the ``state_dict`` of each of its parts: mappings and lists of tensors,
 arrays, numbers, text, booleans and None. The file holds the tensors by number and, as JSON, the
-tree that they hang in. It is data, never code.
+tree that they hang in and a digest of everything. It is data, never code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,8 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         TypeError: the state holds something else.
     """
     leaves: Leaves = {}
-    document = {"format": FORMAT, "tree": _flatten(state, leaves)}
+    tree = _flatten(state, leaves)
+    document = {"format": FORMAT, "sha256": _digest(tree, leaves), "tree": tree}
     # One entry of metadata, because safetensors writes several in any order.
     write_atomically(path, save(leaves, {"state": json.dumps(document)}))
 
@@ -60,7 +62,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "version, or remove the file to start from scratch."
         )
     with file.understanding():
-        state: dict[str, Any] = _unflatten(document["tree"], file)
+        if document.get("sha256") != _digest(document["tree"], file.tensors):
+            raise ValueError("its content does not have the digest that it states")
+        state = _unflatten(document["tree"], file)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds {type(state).__name__} and not a mapping")
     return state
 
 
@@ -79,6 +85,16 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
             if position >= len(parameters) or value.shape != parameters[position].shape:
                 raise RuntimeError(f"{name} of parameter {position} is of another optimizer")
     optimizer.load_state_dict(dict(state))
+
+
+def _digest(tree: Any, leaves: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of a tree as JSON and of its tensors."""
+    digest = hashlib.sha256(json.dumps(tree).encode())
+    for name, tensor in sorted(leaves.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        if tensor.numel():  # PyTorch has no view of nothing as bytes.
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _flatten(value: Any, leaves: Leaves) -> Any:

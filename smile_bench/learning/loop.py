@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from smile_bench.errors import CheckpointError, DivergedError
 from smile_bench.io.files import write_atomically
+from smile_bench.io.tensors import CONTENT_ERRORS
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Training", "run"]
@@ -28,7 +29,7 @@ class Training(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Configuration as JSON-able data; a checkpoint of another one is refused."""
+        """The configuration as JSON-able data; a checkpoint of another one is refused."""
 
     @property
     def iterations(self) -> int:
@@ -62,19 +63,19 @@ def run(
         directory: where to write.
         subset: of the data, as ``Access.subset`` has it; a checkpoint of another one is refused.
         checkpoint_seconds: time between checkpoints.
-        stop_after: stop at this iteration, as an interruption would.
+        stop_after: stop at this iteration, as an interruption would; by default at the end.
 
     Returns:
         Seconds of training in all, those before a resume included.
 
     Raises:
         DivergedError: a logged number is not finite.
-        CheckpointError: the checkpoint is damaged or of another configuration.
+        CheckpointError: the checkpoint or the log is damaged or of another training.
     """
     record = _Record(training, directory, subset or {})
     last_save = time.perf_counter()
     shown: dict[str, str] = {}
-    end = min(training.iterations, stop_after or training.iterations)
+    end = training.iterations if stop_after is None else min(stop_after, training.iterations)
     with (
         SummaryWriter(str(directory / "tensorboard"), purge_step=training.iteration) as board,
         tqdm(total=training.iterations, initial=training.iteration, disable=None) as bar,
@@ -100,7 +101,7 @@ def run(
 
 
 class _Record:
-    """What a training leaves in a folder: checkpoint, seconds spent, log rows.
+    """What a training leaves in a folder: its checkpoint and the rows of its log.
 
     Args:
         training: continues from the folder's checkpoint, if there is one.
@@ -114,11 +115,10 @@ class _Record:
         settings = {**training.settings, **({"subset": dict(subset)} if subset else {})}
         self._settings = json.loads(json.dumps(settings))
         self.checkpoint = directory / "checkpoint.safetensors"
-        self._clock, self._log = directory / "seconds.json", directory / "progress.csv"
+        self._log = directory / "progress.csv"
         spent = 0.0
         if self.checkpoint.exists():
-            _resume(training, self.checkpoint, self._settings)
-            spent = float(json.loads(self._clock.read_text())) if self._clock.exists() else 0.0
+            spent = _resume(training, self.checkpoint, self._settings)
         self._started = time.perf_counter() - spent
         self._rows = _kept_rows(self._log, training.iteration)
 
@@ -142,11 +142,13 @@ class _Record:
         self._rows.append({"iteration": done, "seconds": round(self.seconds, 2), **log})
 
     def save(self) -> None:
-        """Write the checkpoint, and the seconds."""
-        save_checkpoint(
-            self.checkpoint, {"settings": self._settings, "training": self.training.state_dict()}
-        )
-        write_atomically(self._clock, json.dumps(self.seconds))
+        """Write the checkpoint."""
+        state = {
+            "settings": self._settings,
+            "seconds": self.seconds,
+            "training": self.training.state_dict(),
+        }
+        save_checkpoint(self.checkpoint, state)
 
     def write_rows(self) -> None:
         """Write the rows, if there are any."""
@@ -167,20 +169,31 @@ def _shown(log: Mapping[str, float]) -> dict[str, str]:
     return {name.split("/")[-1]: f"{value:.3g}" for name, value in (*first, *scores)}
 
 
-def _resume(training: Training, path: Path, expected: Mapping[str, Any]) -> None:
+def _resume(training: Training, path: Path, expected: Mapping[str, Any]) -> float:
+    """Continue from a checkpoint of the same settings; return the seconds spent until then."""
     stored = load_checkpoint(path)
-    if stored.get("settings") != expected:
+    try:
+        differences = _differences(stored["settings"], expected)
+    except CONTENT_ERRORS as error:
         raise CheckpointError(
-            f"{path} belongs to a training with other settings "
-            f"({_differences(stored.get('settings') or {}, expected)}). Give another folder or "
-            "remove it."
+            f"{path} is not the checkpoint of a training ({_shortly(error)}). Give another folder "
+            "or remove it."
+        ) from error
+    if differences:
+        raise CheckpointError(
+            f"{path} belongs to a training with other settings ({differences}). Give another "
+            "folder or remove it."
         )
     try:
         training.load_state_dict(stored["training"])
-    except (LookupError, RuntimeError) as error:
+        if training.iteration not in range(training.iterations + 1):
+            raise ValueError(f"it is at iteration {training.iteration}")
+        return float(stored["seconds"])
+    except CONTENT_ERRORS as error:
         raise CheckpointError(
-            f"{path} has the settings of this training but not its networks, as another version "
-            f"of smile-bench has them ({error}). Give another folder or remove it."
+            f"{path} has the settings of this training but not its state, as another version of "
+            f"smile-bench or another agent has it ({_shortly(error)}). Give another folder or "
+            "remove it."
         ) from error
 
 
@@ -189,9 +202,22 @@ def _differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     return ", ".join(f"{n}: {stored.get(n)!r} stored, {given.get(n)!r} given" for n in names)
 
 
+def _shortly(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def _kept_rows(path: Path, iteration: int) -> list[dict[str, Any]]:
     """The log rows up to an iteration; later ones were of work that will be repeated."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
+        if any(None in row for row in rows):
+            raise ValueError("a row is longer than the header")
+    except (csv.Error, OSError, *CONTENT_ERRORS) as error:
+        raise CheckpointError(
+            f"{path} is not the log of this training ({_shortly(error)}). Move or remove it; the "
+            "training then continues without its rows."
+        ) from error
+    return rows

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import save
 
-from smile_bench.errors import ExpertError
+from smile_bench.errors import ExpertError, UnknownNameError
 from smile_bench.io.tensors import TensorFile, read_tensors
 
 REMEDY = "Train it again."
@@ -102,7 +102,14 @@ def test_what_a_file_lacks_is_named(tmp_path: Path) -> None:
 def test_what_does_not_fit_together_is_the_file_s_fault(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(save({"a": np.zeros(1)}))
-    for wrong in (TypeError("odd"), KeyError("odd"), RuntimeError("odd"), ValueError("odd")):
+    for wrong in (
+        TypeError("odd"),
+        KeyError("odd"),
+        RuntimeError("odd"),
+        ValueError("odd"),
+        OverflowError("odd"),
+        UnknownNameError("odd"),
+    ):
         with pytest.raises(ExpertError, match=rf"odd.*{REMEDY}"), read(path).understanding():
             raise wrong
     with pytest.raises(ExpertError, match=r"^as it is$"), read(path).understanding():

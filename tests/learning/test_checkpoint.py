@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ import torch
 from safetensors.torch import save
 
 from smile_bench.errors import CheckpointError
-from smile_bench.learning.checkpoint import load_checkpoint, load_optimizer, save_checkpoint
+from smile_bench.learning.checkpoint import (
+    FORMAT,
+    _digest,
+    load_checkpoint,
+    load_optimizer,
+    save_checkpoint,
+)
 from tests.helpers.stand_in import ELSEWHERE, stand_in_device
 
 
@@ -122,16 +129,42 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path, content: bytes) ->
         load_checkpoint(tmp_path / "c")
 
 
+def test_a_checkpoint_of_another_version_says_so(tmp_path: Path) -> None:
+    document = {"config": {}, "iteration": 3}
+    (tmp_path / "c").write_bytes(save({}, {"state": json.dumps(document)}))
+    with pytest.raises(CheckpointError, match="another version of smile-bench"):
+        load_checkpoint(tmp_path / "c")
+
+
 @pytest.mark.parametrize(
-    ("document", "message"),
+    ("tree", "message"),
     [
-        ('{"config": {}, "iteration": 3}', "another version of smile-bench"),
-        ('{"format": "smile-bench-checkpoint-2"}', "damaged"),
-        ('{"format": "smile-bench-checkpoint-2", "tree": {"tensor": "5"}}', "lacks the tensor"),
-        ('{"format": "smile-bench-checkpoint-2", "tree": {"a": 1, "b": 2}}', "damaged"),
+        ({"items": [["x", {"tensor": "5"}]]}, "lacks the tensor '5'"),
+        ({"items": [["x", {"a": 1, "b": 2}]]}, "damaged"),
+        ({"items": [[[], 1]]}, "damaged"),
+        ({"items": 3}, "damaged"),
+        ({"list": [1]}, "holds list and not a mapping"),
+        (None, "holds NoneType and not a mapping"),
     ],
 )
-def test_a_checkpoint_of_another_form_says_so(tmp_path: Path, document: str, message: str) -> None:
-    (tmp_path / "c").write_bytes(save({}, {"state": document}))
+def test_what_is_not_the_tree_of_a_state_is_damaged(
+    tmp_path: Path, tree: object, message: str
+) -> None:
+    document = {"format": FORMAT, "sha256": _digest(tree, {}), "tree": tree}
+    (tmp_path / "c").write_bytes(save({}, {"state": json.dumps(document)}))
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(tmp_path / "c")
+
+
+def test_every_changed_bit_and_missing_byte_is_found(tmp_path: Path) -> None:
+    path, state = tmp_path / "c", {"x": torch.arange(3.0), "n": 3, "y": np.zeros(0), "b": True}
+    save_checkpoint(path, state)
+    content = path.read_bytes()
+    changed = [bytearray(content) for _ in content]
+    for place, copied in enumerate(changed):
+        copied[place] ^= 1 << place % 8
+    cut = [content[:length] for length in range(0, len(content), 5)]
+    for damaged in map(bytes, (*changed, *cut)):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError):
+            load_checkpoint(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from smile_bench.errors import CheckpointError, DivergedError
+from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 
 
@@ -70,7 +72,7 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
 
     run(Sparse(), tmp_path, stop_after=1)
     stored = (tmp_path / "checkpoint.safetensors").read_bytes()
-    with pytest.raises(CheckpointError, match="not its networks, as another version"):
+    with pytest.raises(CheckpointError, match="not its state, as another version"):
         run(Other(), tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == stored
 
@@ -79,6 +81,93 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     run(Sparse(seed=0, rate=0.5), tmp_path, stop_after=1)
     with pytest.raises(CheckpointError, match=r"\(rate: 0\.5 stored, 0\.1 given\)"):
         run(Sparse(seed=0, rate=0.1), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"settings": None, "seconds": 1.0, "training": {}},
+        {"settings": {"x": torch.zeros(2)}, "seconds": 1.0, "training": {}},
+    ],
+)
+def test_what_is_not_the_checkpoint_of_a_training_is_refused(
+    tmp_path: Path, state: dict[str, Any]
+) -> None:
+    save_checkpoint(tmp_path / "checkpoint.safetensors", state)
+    with pytest.raises(CheckpointError, match="not the checkpoint of a training"):
+        run(Sparse(x=1), tmp_path)
+
+
+@pytest.mark.parametrize("iteration", [-1, 8, "3", 2.5, None])
+def test_a_checkpoint_of_an_iteration_that_the_training_does_not_have_is_refused(
+    tmp_path: Path, iteration: object
+) -> None:
+    state = {"settings": {}, "seconds": 1.0, "training": {"iteration": iteration}}
+    save_checkpoint(tmp_path / "checkpoint.safetensors", state)
+    with pytest.raises(CheckpointError, match=f"not its state.*at iteration {iteration}"):
+        run(Sparse(), tmp_path)
+
+
+def test_a_folder_that_holds_a_directory_for_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.safetensors").mkdir()
+    with pytest.raises(CheckpointError, match="cannot read a checkpoint"):
+        run(Sparse(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        b"a,b\n1,2\n",
+        b"iteration,losses/x\none,2\n",
+        b"iteration\n1,2\n",
+        b"losses/x,iteration\n2\n",
+        b"iteration\n\xff\n",
+        b"iteration\n1\0\n",
+    ],
+)
+def test_a_log_of_something_else_is_refused(tmp_path: Path, log: bytes) -> None:
+    run(Sparse(), tmp_path, stop_after=1)
+    stored = (tmp_path / "checkpoint.safetensors").read_bytes()
+    (tmp_path / "progress.csv").write_bytes(log)
+    with pytest.raises(CheckpointError, match=r"progress\.csv is not the log .* Move or remove it"):
+        run(Sparse(), tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == stored
+    (tmp_path / "progress.csv").unlink()
+    run(Sparse(), tmp_path)
+
+
+@pytest.mark.parametrize("log", [None, b""])
+def test_without_its_log_a_training_continues(tmp_path: Path, log: bytes | None) -> None:
+    run(Sparse(), tmp_path, stop_after=1)
+    (tmp_path / "progress.csv").unlink()
+    if log is not None:
+        (tmp_path / "progress.csv").write_bytes(log)
+    run(Sparse(), tmp_path, stop_after=3)
+    rows = (tmp_path / "progress.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["iteration", "2", "3"]
+
+
+def test_the_time_of_interrupted_runs_counts(tmp_path: Path) -> None:
+    class Slow(Sparse):
+        def step(self) -> dict[str, float]:
+            time.sleep(0.02)
+            return super().step()
+
+    first = run(Slow(), tmp_path, stop_after=3)
+    assert 0.06 <= first < run(Slow(), tmp_path, stop_after=4)
+    assert run(Slow(), tmp_path, stop_after=0) >= first + 0.02
+    rows = list(csv.DictReader((tmp_path / "progress.csv").read_text().splitlines()))
+    assert [row["iteration"] for row in rows] == [*"1234"]
+
+
+def test_it_may_stop_before_the_first_iteration(tmp_path: Path) -> None:
+    training = Sparse()
+    run(training, tmp_path, stop_after=0)
+    assert training.iteration == 0
+    resumed = Sparse()
+    run(resumed, tmp_path)
+    assert resumed.iteration == 7
 
 
 def test_an_interrupt_leaves_the_last_checkpoint(tmp_path: Path) -> None:
