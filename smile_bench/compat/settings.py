@@ -81,9 +81,13 @@ def current_name(former: str, known: Collection[str]) -> str | None:
 def renamed_settings(stored: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Stored settings under their names of today; those that are gone are left out.
 
+    Where a former name and a current one stand for the same setting, the former one counts: SMILe's
+    ``hidden`` was the width of all its networks, whatever ``sac.hidden`` stated.
+
     Args:
         stored: settings by name, nested ones with dots.
         known: the settings of the configuration that they are of.
     """
-    named = {current_name(name, known): value for name, value in stored.items()}
+    former_last = sorted(stored, key=lambda name: name not in known)
+    named = {current_name(name, known): stored[name] for name in former_last}
     return {name: value for name, value in named.items() if name is not None}

@@ -13,13 +13,25 @@ from torch.nn import functional
 __all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear", "orthogonal_mlp"]
 
 LOG_STD_RANGE = (-5.0, 2.0)
+"""Of the Gaussian before tanh."""
 INSIDE = 1.0 - 1e-6
+"""Largest size of an action whose density is asked for."""
 
 
-def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer with PyTorch's default initialisation, drawn from ``generator``."""
-    # Made without memory first: the constructor would draw from torch's global generator.
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+def linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """A linear layer with PyTorch's default initialisation.
+
+    Args:
+        inputs: length of the input.
+        outputs: length of the output.
+        generator: source of the weights; without one they have a shape and no memory, and wait to
+            be loaded.
+    """
+    # Made without memory first: the constructor would use torch's global generator.
+    layer = nn.Linear(inputs, outputs, device="meta")
+    if generator is None:
+        return layer
+    layer = layer.to_empty(device="cpu")
     bound = 1.0 / math.sqrt(inputs)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -42,11 +54,11 @@ class SquashedGaussianPolicy(nn.Module):
         features: F, length of the input.
         actions: A, length of an action in [-1, 1].
         hidden: widths of the ReLU layers.
-        generator: draws the initial weights.
+        generator: source of the initial weights, as :func:`linear` takes it.
     """
 
     def __init__(
-        self, features: int, actions: int, hidden: Sequence[int], generator: torch.Generator
+        self, features: int, actions: int, hidden: Sequence[int], generator: torch.Generator | None
     ) -> None:
         super().__init__()
         sizes = (features, *hidden, 2 * actions)
@@ -63,7 +75,7 @@ class SquashedGaussianPolicy(nn.Module):
         return mean, low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
 
     def sample(self, features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw actions by reparametrisation.
+        """Sample actions by reparametrisation.
 
         Returns:
             Actions (..., A) in [-1, 1] and their log density (...).
@@ -104,7 +116,7 @@ class TwinCritic(nn.Module):
         inputs: length of features and action together.
         hidden: widths of the ReLU layers.
         layer_norm: normalise before each ReLU.
-        generator: draws the initial weights.
+        generator: source of the initial weights.
         critics: how many networks, C.
     """
 

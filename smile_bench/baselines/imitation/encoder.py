@@ -48,7 +48,7 @@ class ContextEncoder(nn.Module):
     Args:
         features: F, size of a transition as the encoder sees it.
         config: settings.
-        generator: source of the initial weights.
+        generator: source of the initial weights; None leaves them to be loaded.
         observed: O, size of s and of s'; needed if the encoder sees changes.
 
     Raises:
@@ -59,7 +59,11 @@ class ContextEncoder(nn.Module):
     """(O,), where changes are seen."""
 
     def __init__(
-        self, features: int, config: EncoderConfig, generator: torch.Generator, observed: int = 0
+        self,
+        features: int,
+        config: EncoderConfig,
+        generator: torch.Generator | None,
+        observed: int = 0,
     ) -> None:
         super().__init__()
         if config.pooling not in ("mean", "sum"):

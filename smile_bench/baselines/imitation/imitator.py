@@ -21,7 +21,7 @@ from smile_bench.baselines.imitation.encoder import (
     context_features,
 )
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
-from smile_bench.compat.settings import current_name
+from smile_bench.compat.settings import renamed_settings
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 from smile_bench.io.files import write_atomically
@@ -66,9 +66,9 @@ class Member(NamedTuple):
 
 
 def make_encoder(
-    config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
+    config: ImitatorConfig, generator: torch.Generator | None, device: torch.device = CPU
 ) -> ContextEncoder:
-    """An encoder on the device, with initial weights from ``generator``."""
+    """An encoder on the device, with initial weights from ``generator``, or none to load some."""
     family = get_family(config.family)
     observed = family.observation_size
     seen = 2 * observed + (0 if config.state_only else family.action_size)
@@ -76,9 +76,9 @@ def make_encoder(
 
 
 def make_policy(
-    config: ImitatorConfig, generator: torch.Generator, device: torch.device = CPU
+    config: ImitatorConfig, generator: torch.Generator | None, device: torch.device = CPU
 ) -> SquashedGaussianPolicy:
-    """A policy on the device, with initial weights from ``generator``."""
+    """A policy on the device, with initial weights from ``generator``, or none to load some."""
     family = get_family(config.family)
     inputs = family.observation_size + config.encoder.embedding
     policy = SquashedGaussianPolicy(inputs, family.action_size, config.hidden, generator)
@@ -199,11 +199,11 @@ class Imitator:
         with file.understanding():
             config, number = _read_config(stored, tensors)
             members = [_read_member(config, index, tensors) for index in range(number)]
-            outlier_filter = _read_filter(tensors)
-            normaliser = Normaliser(
-                tensors.pop("normaliser.mean").numpy(), tensors.pop("normaliser.scale").numpy()
-            )
-        _require_empty(file, tensors)
+            observed = get_family(config.family).observation_size
+            outlier_filter = _read_filter(tensors, observed)
+            normaliser = _read_normaliser(tensors, observed)
+            if tensors:
+                raise ValueError(f"it has tensors of other networks: {', '.join(sorted(tensors))}")
         agent = cls(name, config, members, normaliser, recipe, outlier_filter)
         agent.weights_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return agent
@@ -235,41 +235,60 @@ def _taken(prefix: str, tensors: Tensors) -> Tensors:
 
 def _read_config(stored: dict[str, Any], tensors: Tensors) -> tuple[ImitatorConfig, int]:
     """The configuration, and the number of members."""
-    number = len({name.split(".")[0] for name in tensors if name.split(".")[1:2] == ["encoder"]})
+    parts = (name.split(".") for name in tensors)
+    number = 1 + len({part[0] for part in parts if part[1:2] == ["encoder"]})
     # The former format also states the number.
-    members = stored.pop("members", number + 1)
-    if members != number + 1:
-        raise ValueError(f"it states {members} members and holds {number + 1}")
-    known = [f"encoder.{each.name}" for each in fields(EncoderConfig)]
-    encoder = {
-        current_name(f"encoder.{name}", known): value for name, value in stored["encoder"].items()
-    }
-    if None in encoder:
-        raise ValueError(
-            f"it has unknown settings of the encoder among {sorted(stored['encoder'])}"
-        )
-    named = {str(name).removeprefix("encoder."): value for name, value in encoder.items()}
-    stored = {**stored, "hidden": tuple(stored["hidden"]), "encoder": EncoderConfig(**named)}
-    return ImitatorConfig(**stored), members
+    if (members := stored.pop("members", number)) != number:
+        raise ValueError(f"it states {members} members and holds {number}")
+    given = {f"encoder.{name}": value for name, value in stored["encoder"].items()}
+    named = renamed_settings(given, [f"encoder.{each.name}" for each in fields(EncoderConfig)])
+    if len(named) < len(given):
+        raise ValueError(f"it has unknown settings of the encoder among {', '.join(given)}")
+    encoder = {name.removeprefix("encoder."): value for name, value in named.items()}
+    stored = {**stored, "hidden": tuple(stored["hidden"]), "encoder": EncoderConfig(**encoder)}
+    return ImitatorConfig(**stored), number
 
 
 def _read_member(config: ImitatorConfig, index: int, tensors: Tensors) -> Member:
-    generator = torch.Generator()
-    member = Member(make_encoder(config, generator), make_policy(config, generator))
+    # Networks without memory take the file's tensors: no stated width allocates anything.
+    meta = torch.device("meta")
+    member = Member(make_encoder(config, None, meta), make_policy(config, None, meta))
     for part, network in zip(Member._fields, member, strict=True):
-        network.load_state_dict(_taken(_stored(part, index), tensors))
+        stored = _stored(part, index)
+        taken = _taken(stored, tensors)
+        for name, value in taken.items():
+            _require_numbers(f"{stored}.{name}", value, torch.float32, value.shape)
+        # Copies, because products may depend on how memory is aligned.
+        network.load_state_dict({k: value.clone() for k, value in taken.items()}, assign=True)
     return member
 
 
-def _read_filter(tensors: Tensors) -> OutlierFilter | None:
+def _read_normaliser(tensors: Tensors, observed: int) -> Normaliser:
+    mean, scale = tensors.pop("normaliser.mean"), tensors.pop("normaliser.scale")
+    for name, value in (("mean", mean), ("scale", scale)):
+        _require_numbers(f"normaliser.{name}", value, torch.float32, (observed,))
+    if not (scale > 0.0).all():
+        raise ValueError("normaliser.scale is not positive")
+    return Normaliser(mean.numpy(), scale.numpy())
+
+
+def _read_filter(tensors: Tensors, observed: int) -> OutlierFilter | None:
     taken = _taken(FILTER, tensors)
     if not taken:
         return None
+    shapes = {"location": (observed,), "precision": (observed, observed), "bound": ()}
+    for name, value in taken.items():
+        _require_numbers(f"{FILTER}.{name}", value, torch.float64, shapes[name])
     values: dict[str, Any] = {name: value.numpy() for name, value in taken.items()}
-    values["bound"] = float(values["bound"])
-    return OutlierFilter(**values)
+    return OutlierFilter(**{**values, "bound": float(taken["bound"])})
 
 
-def _require_empty(file: TensorFile, tensors: Tensors) -> None:
-    if tensors:
-        raise file.damaged(f"it holds tensors of other networks: {', '.join(sorted(tensors)[:3])}")
+def _require_numbers(name: str, value: Tensor, kind: torch.dtype, shape: tuple[int, ...]) -> None:
+    """Refuse a tensor of another type or shape, or with numbers that are not finite."""
+    if value.dtype != kind or value.shape != shape:
+        raise ValueError(
+            f"{name} has the type {value.dtype} and the shape {tuple(value.shape)}; expected "
+            f"{kind} and {tuple(shape)}"
+        )
+    if not value.isfinite().all():
+        raise ValueError(f"{name} holds numbers that are not finite")
