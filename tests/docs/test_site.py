@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import smile_bench
 from smile_bench import load_dataset
 from smile_bench.datasets.loading import shipped_families
 from tests.helpers.browser import ARGUMENTS, chromium
@@ -84,6 +85,14 @@ def test_no_markup_of_docstrings_is_left(site: Path) -> None:
     role = re.compile(r":(class|func|meth|data|mod|attr):")
     left = [path.name for path in pages(site) if role.search(path.read_text(encoding="utf-8"))]
     assert not left
+
+
+def test_public_names_are_documented(site: Path) -> None:
+    reference = site / "reference" / "api"
+    anchors = set().union(*(read(page).anchors for page in reference.glob("*.html")))
+    for name in set(smile_bench.__all__) - {"__version__"}:
+        public = getattr(smile_bench, name)
+        assert f"{public.__module__}.{public.__qualname__}" in anchors
 
 
 def test_family_pages_have_their_dataset(site: Path) -> None:

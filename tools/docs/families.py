@@ -31,7 +31,7 @@ observation, reward, terminated, truncated, info = env.step(env.action_space.sam
 RESULTS_NOTE = """\
 *Score: mean over the meta-test tasks, and interquartile mean (IQM), as the
 [leaderboard](../leaderboard.md) ranks. Then the primary metric: its mean and its value on the worst
-task. Last what the training used and its minutes of wall-clock, on one core beside other work. One
+task. Last what the training used and its minutes of wall-clock on one core of a shared machine. One
 training seed. "Paper" are the published numbers, with other experts and demonstrations.*
 """
 
