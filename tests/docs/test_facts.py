@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from smile_bench.envs import all_families
@@ -17,6 +21,9 @@ from tests.helpers.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "smile_bench"
+UNDESCRIBED = {"smile-bench-leaderboard-1", "smile-bench-imitator-1"}
+"""Formats that the reference leaves out: what the page shows, and one that is only read."""
 
 
 def rows(page: Path, heading: str) -> list[list[str]]:
@@ -101,6 +108,49 @@ def test_falls_on_walker_dynamics(monkeypatch: pytest.MonkeyPatch) -> None:
         numbers = names["falls"](agent.strip("`"))
         stated = (share.strip("* %"), fallen, upright)
         assert stated == (f"{100 * numbers[0]:.1f}", f"{numbers[1]:.0f}", f"{numbers[2]:.0f}")
+
+
+FILES = DOCS / "reference" / "files.md"
+ENTRY = ROOT / "leaderboard" / "entries" / "meta-bc" / "SmileGridGoal-v0" / "seed-0" / "primary"
+
+
+def names(heading: str) -> list[str]:
+    """What the first column of a table in the reference of files names."""
+    return [name for row in rows(FILES, heading) for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def test_formats() -> None:
+    stated = set(re.findall(r"smile-bench-[a-z-]+-\d", FILES.read_text(encoding="utf-8")))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    assert stated == set(re.findall(r'"(smile-bench-[a-z-]+-\d)"', code)) - UNDESCRIBED
+
+
+def test_arrays_of_a_dataset() -> None:
+    file = resources.files("smile_bench.datasets") / "data" / "SmileWalkerDynamics-v0.h5"
+    with h5py.File(str(file)) as dataset:
+        found = set(dataset["train"]) - {"metrics"}
+    assert {name for name in names("## Dataset") if "/" not in name} == found
+
+
+def test_fields_of_a_result() -> None:
+    result = json.loads((ENTRY / "result.json").read_text(encoding="utf-8"))
+    assert names("## result.json") == list(result)
+
+
+def test_arrays_of_evidence() -> None:
+    with h5py.File(ENTRY / "evidence.h5") as evidence:
+        assert set(names("## evidence.h5")) == set(evidence)
+        assert {"format", "family", "protocol_version"} == set(evidence.attrs)
+
+
+def test_files_of_a_training(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from smile_bench.baselines import train_agent
+
+    family = "SmileGridGoal-v0"
+    train_agent("tabular-smile", family, tmp_path, configure=lambda c: replace(c, iterations=1))
+    stated = {name.strip("/").replace("FAMILY", family) for name in names("## Training folder")}
+    assert stated == {path.name for path in tmp_path.iterdir()}
 
 
 def test_every_picture_is_small() -> None:
