@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,8 @@ __all__ = [
 
 AnyAgent = Agent | PrivilegedAgent
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Of an agent."""
 NOT_DECLARATIONS = ("registry", "training")
 """Modules of ``smile_bench.baselines`` that declare no agent."""
 
@@ -45,17 +48,25 @@ class TrainingSpec:
     """Called with a family's id and a seed; returns the configuration, a frozen dataclass."""
     trainer: str | Callable[..., Any]
     """Called with a configuration, a metered access and a torch device; returns the training, a
-    ``smile_bench.learning.loop.Training`` with a method ``agent(recipe)``. What that returns has a
-    method ``save(path)``."""
+    ``smile_bench.learning.loop.Training`` with a method ``agent(recipe)``, whose agent has a method
+    ``save(path)``."""
     state_only: bool = False
     """Whether it never sees the demonstrations' actions."""
 
     def make_preset(self, family: str, seed: int) -> Any:
-        """The configuration for a family."""
+        """The configuration for a family.
+
+        Raises:
+            AgentError: the path of ``preset`` leads nowhere.
+        """
         return _resolved(self.preset)(family, seed)
 
     def make_trainer(self, config: Any, access: Any, device: Any) -> Any:
-        """The training of a configuration."""
+        """The training of a configuration.
+
+        Raises:
+            AgentError: the path of ``trainer`` leads nowhere.
+        """
         return _resolved(self.trainer)(config, access, device)
 
 
@@ -71,13 +82,15 @@ class AgentSpec:
     """
 
     name: str
-    """How commands and results call it."""
+    """How commands and results call it: letters, digits, ``-``, ``_`` and ``.``, because folders
+    are named after it."""
     summary: str
     """One sentence for tables."""
     load: str | Callable[[str], AnyAgent] | None = None
     """Called with a family's id."""
     read: str | Callable[[Path], AnyAgent] | None = None
-    """Called with the path of a weights file."""
+    """Called with the path of a weights file. The agent that it returns says by its attributes
+    ``name`` and ``config.family`` what the weights are of."""
     weights: Path | None = None
     """Folder of the files ``FAMILY.safetensors``; by default the one that ships."""
     training: TrainingSpec | None = None
@@ -86,9 +99,14 @@ class AgentSpec:
     """Whether it needs a gridworld family."""
 
     def __post_init__(self) -> None:
-        if not self.name or not self.summary:
+        if not re.fullmatch(NAME, self.name):
             raise InputError(
-                f"the declaration of agent {self.name!r} lacks a name or a summary; give both."
+                f"{self.name!r} cannot be the name of an agent; give letters, digits, '-', '_' and "
+                "'.', a letter or digit first."
+            )
+        if not self.summary:
+            raise InputError(
+                f"the declaration of agent {self.name!r} lacks a summary; give one sentence."
             )
         if (self.load is None) == (self.read is None):
             raise InputError(
@@ -109,7 +127,8 @@ class AgentSpec:
         Raises:
             UnknownNameError: no such family.
             AgentError: there are no weights for the family, they are of another agent, the family
-                is not one that the agent is made for, or PyTorch is missing.
+                is not one that the agent is made for, PyTorch is missing, or what the declaration
+                names is not an agent.
         """
         found = get_family(family)
         if self.grid_only and not isinstance(found, GridFamily):
@@ -119,8 +138,7 @@ class AgentSpec:
             )
         try:
             if self.load is not None:
-                agent: AnyAgent = _resolved(self.load)(found.id)
-                return agent
+                return self._checked(_resolved(self.load)(found.id))
             return self._read(found.id)
         except ModuleNotFoundError as error:
             if error.name != "torch":
@@ -147,13 +165,26 @@ class AgentSpec:
         """
         if self.read is None:
             raise AgentError(f"{self.name} has no weights files; use it without one.")
-        agent: Any = _resolved(self.read)(path)
-        if (agent.name, agent.config.family) != (self.name, family):
+        agent: Any = self._checked(_resolved(self.read)(path))
+        try:
+            held = f"{agent.name} for {agent.config.family}"
+        except AttributeError as error:
             raise AgentError(
-                f"{path} holds {agent.name} for {agent.config.family}, not {self.name} for "
-                f"{family}."
-            )
+                f"the agent in {path} does not say what it is ({error}); give its class the "
+                "attributes name and config.family."
+            ) from error
+        if held != (asked := f"{self.name} for {family}"):
+            raise AgentError(f"{path} holds {held}, not {asked}.")
         made: AnyAgent = agent
+        return made
+
+    def _checked(self, made: Any) -> AnyAgent:
+        """Make sure that a function of the declaration made an agent."""
+        if not isinstance(made, Agent | PrivilegedAgent):
+            raise AgentError(
+                f"the declaration of {self.name} makes {type(made).__name__}, which has no method "
+                "adapt(contexts) -> policy."
+            )
         return made
 
 
@@ -238,9 +269,20 @@ def _shipped() -> Mapping[str, AgentSpec]:
 
 
 def _resolved(function: Any) -> Callable[..., Any]:
-    found: Callable[..., Any] = (
-        pkgutil.resolve_name(function) if isinstance(function, str) else function
-    )
+    """A function that may be given by its path; a missing package raises ModuleNotFoundError."""
+    found: Callable[..., Any] = function
+    if isinstance(function, str):
+        try:
+            found = pkgutil.resolve_name(function)
+        except (AttributeError, ImportError, ValueError) as error:
+            module = function.partition(":")[0]
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            if missing is not None and not f"{module}.".startswith(f"{missing}."):
+                raise
+            raise AgentError(
+                f"the declaration of an agent names {function!r}, which cannot be imported: "
+                f"{error}. Give it as package.module:name."
+            ) from error
     return found
 
 

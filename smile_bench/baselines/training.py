@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,6 @@ from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, 
 from smile_bench.compat import deprecated
 from smile_bench.errors import require_known
 from smile_bench.provenance import training_recipe
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["train", "train_agent", "trainable_agents"]
 
@@ -55,9 +52,10 @@ def train(
     Raises:
         UnknownNameError: no such agent.
         InputError: the access does not allow what the agent needs, or there is no such device.
+        CheckpointError: the directory holds another training, or a damaged one.
         DivergedError: the training met a number that is not finite; the last checkpoint stands.
     """
-    from smile_bench.learning.devices import CPU, describe, find_device
+    from smile_bench.learning.devices import describe, find_device
     from smile_bench.learning.loop import run
 
     spec = _training(name)
@@ -69,15 +67,8 @@ def train(
     seconds = run(trainer, directory, subset=access.subset, stop_after=stop_after)
     if trainer.iteration < trainer.iterations:
         return None
-    command = f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"
-    if place != CPU:
-        command += f" --device {device}"
-    for option, number in access.subset.items():
-        command += f" --{option} {number}"
-    for setting, value in (settings or {}).items():
-        command += f" --set {setting}={value}"
     recipe = {
-        **training_recipe(command, seed),
+        **training_recipe(_command(name, access, seed, device, settings or {}), seed),
         "track": access.track,
         **({"subset": dict(access.subset)} if access.subset else {}),
         "device": describe(place),
@@ -108,7 +99,7 @@ def train_agent(
     Raises:
         UnknownNameError: no such agent or family.
         DatasetError: no dataset of the family ships.
-        InputError, DivergedError: as there.
+        InputError, CheckpointError, DivergedError: as there.
     """
     training = _training(name)
     access = Access(
@@ -128,6 +119,16 @@ def train_agent(
         settings=settings,
         stop_after=stop_after,
     )
+
+
+def _command(name: str, access: Access, seed: int, device: str, settings: Mapping[str, Any]) -> str:
+    """The command that trains the same."""
+    parts = [f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"]
+    if device != "cpu":
+        parts.append(f"--device {device}")
+    parts += [f"--{option} {number}" for option, number in access.subset.items()]
+    parts += [f"--set {setting}={value}" for setting, value in settings.items()]
+    return " ".join(parts)
 
 
 def _training(name: str) -> TrainingSpec:

@@ -148,8 +148,8 @@ def test_a_name_is_registered_once(name: str) -> None:
     [
         ({}, "needs either load"),
         ({"load": Still, "read": Still}, "needs either load"),
-        ({"load": Still, "name": ""}, "lacks a name or a summary"),
-        ({"load": Still, "summary": ""}, "lacks a name or a summary"),
+        ({"load": Still, "name": ""}, "'' cannot be the name of an agent"),
+        ({"load": Still, "summary": ""}, "lacks a summary"),
     ],
 )
 def test_a_declaration_that_lacks_a_part_is_refused(parts: dict[str, Any], message: str) -> None:

@@ -25,7 +25,7 @@ from smile_bench.compat.settings import renamed_settings
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import TensorFile, read_tensors
+from smile_bench.io.tensors import read_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
