@@ -1,6 +1,6 @@
 """The device that a training computes on: its name, and how arrays get there.
 
-Random numbers are drawn on the CPU and moved: a seed gives the same ones on every device, and a
+Random numbers are sampled on the CPU and moved: a seed gives the same ones on every device, and a
 generator's state, checkpointed on one device, is of use on another.
 """
 

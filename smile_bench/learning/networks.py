@@ -14,8 +14,6 @@ __all__ = ["SquashedGaussianPolicy", "TwinCritic", "linear", "orthogonal_mlp"]
 
 LOG_STD_RANGE = (-5.0, 2.0)
 """Of the Gaussian before tanh."""
-INSIDE = 1.0 - 1e-6
-"""Largest size of an action whose density is asked for."""
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
@@ -85,11 +83,6 @@ class SquashedGaussianPolicy(nn.Module):
         before_tanh = mean + log_std.exp() * noise
         return torch.tanh(before_tanh), self.log_density(mean, log_std, before_tanh)
 
-    def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Log density (...) of actions (..., A); those at ±1 count as just inside."""
-        mean, log_std = self(features)
-        return self.log_density(mean, log_std, torch.atanh(actions.clamp(-INSIDE, INSIDE)))
-
     @staticmethod
     def log_density(mean: Tensor, log_std: Tensor, before_tanh: Tensor) -> Tensor:
         """Log density (...) of ``tanh(before_tanh)``, (..., A) (SAC, eq. 21).
@@ -110,28 +103,21 @@ class SquashedGaussianPolicy(nn.Module):
 
 
 class TwinCritic(nn.Module):
-    """Independent Q networks of one shape.
+    """Two independent Q networks of one shape.
 
     Args:
         inputs: length of features and action together.
         hidden: widths of the ReLU layers.
         layer_norm: normalise before each ReLU.
         generator: source of the initial weights.
-        critics: how many networks, C.
     """
 
     def __init__(
-        self,
-        inputs: int,
-        hidden: Sequence[int],
-        layer_norm: bool,
-        generator: torch.Generator,
-        critics: int = 2,
+        self, inputs: int, hidden: Sequence[int], layer_norm: bool, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.critics = critics
         self.networks = nn.ModuleList()
-        for _ in range(critics):
+        for _ in range(2):
             layers: list[nn.Module] = []
             for before, width in itertools.pairwise((inputs, *hidden)):
                 layers.append(linear(before, width, generator))
@@ -141,6 +127,6 @@ class TwinCritic(nn.Module):
             self.networks.append(nn.Sequential(*layers))
 
     def forward(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Values (C, B) of features (B, F) and actions (B, A)."""
+        """Values (2, B) of features (B, F) and actions (B, A)."""
         x = torch.cat((features, actions), dim=-1)
         return torch.stack([network(x).squeeze(-1) for network in self.networks])

@@ -139,7 +139,7 @@ class SAC:
             soft_values = next_values - self.log_alpha.exp() * log_density
             targets = batch.rewards + self.config.discount * batch.continues * soft_values
         values = self.critic(batch.features, batch.actions)
-        loss = functional.mse_loss(values, targets.expand_as(values)) * self.critic.critics
+        loss = functional.mse_loss(values, targets.expand_as(values)) * len(values)
         loss_value = self._require_finite("critic", loss, batch)
         self._critic_adam.step(loss)
         self._target.lerp_(self._critic_adam.vector, self.config.polyak)
@@ -210,5 +210,5 @@ class SAC:
         cause = f"the batch's {', '.join(bad)} held such numbers" if bad else "the batch was finite"
         raise DivergedError(
             f"the {name} loss became {value} at update {self.updates}; {cause}. "
-            "Go on from the last checkpoint, with a lower learning rate if the batch was finite."
+            "Continue from the last checkpoint, with a lower learning rate if the batch was finite."
         )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.arrays import IntArray
-from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, SignedPermutations
+from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.learning.devices import index
 from smile_bench.learning.networks import linear
 
@@ -51,14 +51,14 @@ class FinalStatePredictor(nn.Module):
 
 def final_state_loss(
     predictor: FinalStatePredictor,
-    embeddings: Tensor,
-    permutations: SignedPermutations,
-    noise: ConstantFeatureNoise,
+    data: PreparedDemonstrations,
     rng: np.random.Generator,
     generator: torch.Generator,
+    *,
     tasks: IntArray,
-    held_out: IntArray,
+    embeddings: Tensor,
     matrices: Tensor,
+    held_out: IntArray,
 ) -> Tensor:
     """Mean squared error of predicted last states.
 
@@ -67,21 +67,20 @@ def final_state_loss(
 
     Args:
         predictor: the network.
-        embeddings: of contexts of the tasks, (B, Z).
-        permutations: of the demonstrations.
-        noise: on first states.
+        data: the demonstrations, and the noise on first states.
         rng: samples demonstrations.
         generator: source of the noise.
         tasks: (B,).
-        held_out: demonstrations of each task that are not in its context, (B, R).
+        embeddings: of a context of each task, (B, Z).
         matrices: under which the contexts are seen, (B, L, L).
+        held_out: demonstrations of each task that are not in its context, (B, R).
     """
     chosen = rng.integers(held_out.shape[1], size=(len(tasks), DEMONSTRATIONS))
     where = tasks[:, None], np.take_along_axis(held_out, chosen, axis=1)
-    data = permutations.demonstrations
-    first = permutations(index(data.states, *where)[..., 0, :], matrices)
-    first = noise.of_states(first, generator)
-    last = index(data.next_states, *where)[..., -1, :]
+    demonstrations = data.demonstrations
+    first = data.permutations(index(demonstrations.states, *where)[..., 0, :], matrices)
+    first = data.noise.of_states(first, generator)
+    last = index(demonstrations.next_states, *where)[..., -1, :]
     predicted = predictor(first, embeddings[:, None].expand(-1, DEMONSTRATIONS, -1))
-    loss: Tensor = (predicted - last).square()[..., data.varying].mean()
+    loss: Tensor = (predicted - last).square()[..., demonstrations.varying].mean()
     return loss

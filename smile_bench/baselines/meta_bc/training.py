@@ -190,14 +190,13 @@ class MetaBC(ImitatorTrainer):
         if config.final_state_weight > 0.0:
             loss = cloning + config.final_state_weight * final_state_loss(
                 self.predictor,
-                embeddings,
-                data.permutations,
-                data.noise,
+                data,
                 rng,
                 self.generator,
-                tasks,
-                held_out,
-                matrices,
+                tasks=tasks,
+                embeddings=embeddings,
+                matrices=matrices,
+                held_out=held_out,
             )
         if not math.isfinite(float(loss.detach())):
             raise DivergedError(

@@ -96,7 +96,10 @@ class InverseDynamics:
         loss = functional.mse_loss(self._actions(sampled, tasks), sampled.actions)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise DivergedError(f"the loss of the inverse dynamics became {value}.")
+            raise DivergedError(
+                f"the loss of the inverse dynamics became {value}: its transitions are not finite. "
+                "Continue from the last checkpoint."
+            )
         self._adam.step(loss)
         return value
 

@@ -127,14 +127,13 @@ class RewardLearner:
         if config.discriminator.final_state_weight > 0.0:
             missed = final_state_loss(
                 self.predictor,
-                context,
-                permutations,
-                data.noise,
+                data,
                 rng,
                 self.generator,
-                tasks,
-                held_out,
-                matrices,
+                tasks=tasks,
+                embeddings=context,
+                matrices=matrices,
+                held_out=held_out,
             )
             loss = loss + config.discriminator.final_state_weight * missed
         value = self._step(loss)
