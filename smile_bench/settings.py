@@ -5,16 +5,64 @@ from __future__ import annotations
 import difflib
 import math
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from smile_bench.compat.settings import FORMER_SETTINGS, current_name
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
-__all__ = ["as_text", "flatten", "replaced"]
+__all__ = [
+    "AMOUNT",
+    "COUNT",
+    "DECAY",
+    "POSITIVE",
+    "SHARE",
+    "Range",
+    "as_text",
+    "flatten",
+    "replaced",
+    "require_ranges",
+]
 
 Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers a setting may have."""
+
+    text: str
+    """The numbers, for messages."""
+    holds: Callable[[float], bool]
+    """Whether a number is one of them."""
+
+
+COUNT = Range("1 or more", lambda value: value >= 1)
+AMOUNT = Range("0 or more", lambda value: value >= 0)
+POSITIVE = Range("a number above 0", lambda value: value > 0)
+SHARE = Range("0 to 1", lambda value: 0 <= value <= 1)
+DECAY = Range("0 or more, and less than 1", lambda value: 0 <= value < 1)
+
+
+def require_ranges(config: Any, ranges: Mapping[Range, Sequence[str]]) -> None:
+    """Refuse numbers that a training cannot use.
+
+    Args:
+        config: a dataclass, whose fields may be dataclasses.
+        ranges: the dotted names of the settings with each range. Of a setting with several numbers
+            each counts; None always fits.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+    known = flatten(config)
+    for allowed, names in ranges.items():
+        for name in names:
+            given = known[name]
+            numbers = given if isinstance(given, tuple) else (given,)
+            if not all(number is None or allowed.holds(number) for number in numbers):
+                raise InputError(f"{name} is {as_text(given)}; give {allowed.text}.")
 
 
 def flatten(config: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import pytest
@@ -12,7 +12,18 @@ from smile_bench import settings
 from smile_bench.baselines.training import trainable_agents
 from smile_bench.envs import all_families
 from smile_bench.errors import InputError, UnknownNameError
-from smile_bench.settings import as_text, flatten, replaced
+from smile_bench.settings import (
+    AMOUNT,
+    COUNT,
+    DECAY,
+    POSITIVE,
+    SHARE,
+    Range,
+    as_text,
+    flatten,
+    replaced,
+    require_ranges,
+)
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,37 @@ def test_a_former_name_gets_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None
         replaced(CONFIG, {"length": "1"})
     with pytest.raises(UnknownNameError, match="Earlier versions had it; it has no successor"):
         replaced(CONFIG, {"gone": "1"})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "fitting", "wrong", "text"),
+    [
+        (COUNT, (1, 2**40), (0, -1), "1 or more"),
+        (AMOUNT, (0, 0.0, 1e9), (-1, -1e-9), "0 or more"),
+        (POSITIVE, (1e-9, 3), (0, 0.0, -2), "a number above 0"),
+        (SHARE, (0, 0.5, 1.0), (-0.1, 1.1), "0 to 1"),
+        (DECAY, (0.0, 0.999), (-0.1, 1.0), "0 or more, and less than 1"),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(
+    allowed: Range, fitting: tuple[float, ...], wrong: tuple[float, ...], text: str
+) -> None:
+    def config(value: float) -> Config:
+        return replace(CONFIG, sac=Sac(discount=value))
+
+    for value in fitting:
+        require_ranges(config(value), {allowed: ("sac.discount",)})
+    for value in (*wrong, float("nan")):
+        with pytest.raises(InputError) as error:
+            require_ranges(config(value), {allowed: ("sac.discount",)})
+        assert str(error.value) == f"sac.discount is {as_text(value)}; give {text}."
+
+
+def test_each_of_several_numbers_has_the_range_and_none_fits() -> None:
+    config = replace(CONFIG, sac=Sac(hidden=(64, 0)))
+    with pytest.raises(InputError, match=r"^sac\.hidden is 64,0; give 1 or more\.$"):
+        require_ranges(config, {COUNT: ("sac.hidden",)})
+    require_ranges(CONFIG, {COUNT: ("sac.hidden", "sac.target_entropy", "sizes")})
 
 
 def presets() -> list[Any]:

@@ -89,7 +89,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.imitator_training": {"ImitatorTraining": ":ImitatorTrainer"},
     "smile_bench.baselines.judges": {"Judges": ":RewardLearner"},
     "smile_bench.baselines.meta_bc": {
-        "MetaBCConfig": "smile_bench.baselines.meta_bc.training",
+        "MetaBCConfig": "smile_bench.baselines.meta_bc.config",
         "MetaBCTraining": "smile_bench.baselines.meta_bc.training:MetaBC",
     },
     "smile_bench.baselines.meta_dagger": {

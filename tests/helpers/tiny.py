@@ -12,7 +12,7 @@ from smile_bench.access import Access
 from smile_bench.baselines import get_agent
 from smile_bench.baselines.imitation.encoder import EncoderConfig
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.training import MetaBCConfig
+from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.baselines.meta_dagger.training import MetaDAggerConfig
 from smile_bench.baselines.smile import reward_learner, training
 from smile_bench.baselines.smile.config import DemonstrationConfig, SMILeConfig

@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.meta_bc.training import MetaBCConfig
+from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.envs import get_family
 
 __all__ = ["family_settings", "preset"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,7 @@ from torch.nn import functional
 
 from smile_bench.access import Access
 from smile_bench.arrays import IntArray
-from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
-from smile_bench.baselines.imitation.encoder import EncoderConfig
 from smile_bench.baselines.imitation.ensemble import make_ensemble
 from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_loss
 from smile_bench.baselines.imitation.imitator import (
@@ -32,43 +30,12 @@ from smile_bench.baselines.imitation.imitator import (
 )
 from smile_bench.baselines.imitation.prepared import prepare
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.errors import DivergedError, InputError
+from smile_bench.baselines.meta_bc.config import MetaBCConfig, require_fitting
+from smile_bench.errors import DivergedError
 from smile_bench.learning.checkpoint import load_optimizer
 from smile_bench.learning.devices import CPU
 
-__all__ = ["MetaBC", "MetaBCConfig", "make_trainer", "require_access"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetaBCConfig:
-    """Settings of a training."""
-
-    family: str
-    seed: int = 0
-    members: int = 1
-    """Trainings of different seeds that act together by the mean of their actions."""
-    total_updates: int = 12_000
-    updates_per_iteration: int = 200
-    """Updates between two log entries."""
-    tasks_per_batch: int = 16
-    states_per_task: int = 64
-    first_state_fraction: float = 0.0
-    """Share of a batch's states that begin their demonstration. Where later states show what the
-    expert intends, only the first ones force the policy to understand the context."""
-    context_timesteps: int = 50
-    """Timesteps per demonstration that the encoder sees in training; it sees all when acting."""
-    hidden: tuple[int, ...] = (256, 256)
-    """Widths of the policy's layers."""
-    learning_rate: float = 1e-3
-    """Falls to 0 along a cosine."""
-    weight_decay: float = 1e-4
-    """Of AdamW."""
-    final_state_weight: float = 0.0
-    """Weight of final-state prediction in the encoder's loss."""
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    validate_every: int = 5
-    """Iterations between two scores on the meta-validation tasks; 0 for none."""
+__all__ = ["MetaBC", "make_trainer"]
 
 
 class MetaBC(ImitatorTrainer):
@@ -81,7 +48,7 @@ class MetaBC(ImitatorTrainer):
         name: what the agent is called.
 
     Raises:
-        InputError: an access to another family, or without actions.
+        InputError: an access to another family, or without actions; or a number out of range.
     """
 
     def __init__(
@@ -92,7 +59,7 @@ class MetaBC(ImitatorTrainer):
         *,
         name: str = "meta-bc",
     ) -> None:
-        require_access(name, config.family, access)
+        require_fitting(name, config, access)
         super().__init__(name, access, asdict(config), config.validate_every)
         self.config, self.device = config, device
         self.rng = np.random.default_rng(config.seed)
@@ -242,23 +209,6 @@ class MetaBC(ImitatorTrainer):
             embeddings = self.encoder(features)
             losses.append(float(self._loss(embeddings, sampled.states, sampled.actions)))
         return {"losses/validation_action_mse": float(np.mean(losses))}
-
-
-def require_access(name: str, family: str, access: Access) -> None:
-    """Refuse an access that does not allow cloning.
-
-    Raises:
-        InputError: another family, or no actions.
-    """
-    if family != access.family.id:
-        raise InputError(
-            f"the settings are for {family} and the access is to {access.family.id}; give both for "
-            "one family."
-        )
-    if access.state_only:
-        raise InputError(
-            f"{name} clones actions, which a state-only access hides; give an access with actions."
-        )
 
 
 def make_trainer(

@@ -21,9 +21,11 @@ from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.baselines.imitation.ensemble import make_ensemble
 from smile_bench.baselines.imitation.imitator import ImitatorPolicy
 from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
+from smile_bench.baselines.meta_bc.config import MetaBCConfig
+from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.errors import InputError
 from smile_bench.learning.devices import CPU, index, to_device
+from smile_bench.settings import AMOUNT, SHARE, require_ranges
 
 __all__ = ["MetaDAgger", "MetaDAggerConfig", "make_trainer"]
 
@@ -47,7 +49,8 @@ class MetaDAgger(MetaBC):
         device: of all networks and data.
 
     Raises:
-        InputError: an access to another family, or on a track without expert labels.
+        InputError: an access to another family, or on a track without expert labels; or a number
+            out of range.
     """
 
     config: MetaDAggerConfig
@@ -60,6 +63,7 @@ class MetaDAgger(MetaBC):
                 f"meta-dagger asks experts for labels, which the {access.track} track does not "
                 "give; make an access with track='expert-queries'."
             )
+        require_ranges(config, {AMOUNT: ("warm_up_iterations",), SHARE: ("visited_fraction",)})
         super().__init__(config, access, device, name="meta-dagger")
         self.tasks = np.arange(self.train.tasks)
         self.environments = access.environments(self.tasks, threads=1)

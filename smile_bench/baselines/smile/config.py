@@ -13,6 +13,7 @@ from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.errors import InputError
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.learning.sac import SACConfig
+from smile_bench.settings import AMOUNT, COUNT, DECAY, POSITIVE, SHARE, require_ranges
 
 __all__ = [
     "SAC",
@@ -119,11 +120,55 @@ class SMILeConfig:
         return self.state_only and uses
 
 
+RANGES = {
+    COUNT: (
+        "iterations",
+        "env_steps_per_iteration",
+        "updates_per_iteration",
+        "tasks_per_batch",
+        "transitions_per_task",
+        "context_timesteps",
+        "discriminator.update_every",
+        "inverse_dynamics.updates",
+        "encoder.hidden",
+        "encoder.pooled",
+        "encoder.embedding",
+        "sac.hidden",
+        "sac.policy_every",
+        "sac.n_step",
+    ),
+    AMOUNT: (
+        "seed",
+        "stall_limit",
+        "validate_every",
+        "discriminator.gradient_penalty",
+        "discriminator.final_state_weight",
+        "discriminator.optimizer.learning_rate",
+        "discriminator.optimizer.weight_decay",
+        "demonstrations.bc_weight",
+        "demonstrations.bc_decay_iterations",
+        "demonstrations.bc_first_states",
+        "augmentation.constant_feature_noise",
+        "sac.learning_rate",
+    ),
+    POSITIVE: ("reward_clip", "reward_scale", "sac.entropy_weight"),
+    SHARE: (
+        "final_lr_fraction",
+        "discriminator.mismatched_negatives",
+        "demonstrations.fraction",
+        "sac.discount",
+        "sac.polyak",
+    ),
+    DECAY: ("ema_decay", "discriminator.optimizer.beta1"),
+}
+
+
 def require_fitting(config: SMILeConfig, access: Access) -> None:
     """Refuse settings that cannot be trained.
 
     Raises:
-        InputError: discrete actions, an access to another family or mode, or a number out of range.
+        InputError: discrete actions, an access to another family or mode, a number out of range, or
+            one meta-train task where demonstrations of other tasks are negatives.
     """
     family = access.family
     if isinstance(family.action_space, spaces.Discrete):
@@ -136,15 +181,17 @@ def require_fitting(config: SMILeConfig, access: Access) -> None:
             f"the settings are for {config.family} (state-only: {config.state_only}) and the "
             f"access is to {family.id} (state-only: {access.state_only}); give both alike."
         )
-    for name, given, least in (
-        ("demonstrations.bc_decay_iterations", config.demonstrations.bc_decay_iterations, 0),
-        ("inverse_dynamics.updates", config.inverse_dynamics.updates, 1),
-        ("sac.n_step", config.sac.n_step, 1),
-    ):
-        if given < least:
-            raise InputError(f"{name} is {given}; give {least} or more.")
-    if not 0.0 <= config.ema_decay < 1.0:
-        raise InputError(f"ema_decay is {config.ema_decay}; give 0 or more, and less than 1.")
+    require_ranges(config, RANGES)
+    if config.demonstrations.bc_first_states > config.batch:
+        raise InputError(
+            f"demonstrations.bc_first_states is {config.demonstrations.bc_first_states}, but a "
+            f"batch has {config.batch} transitions; give at most as many."
+        )
+    if config.discriminator.mismatched_negatives > 0.0 and access.tasks() < 2:
+        raise InputError(
+            "negatives of other tasks need at least 2 meta-train tasks; give more tasks, or set "
+            "discriminator.mismatched_negatives to 0."
+        )
 
 
 def require_alike(config: SMILeConfig, other: SMILeConfig) -> None:

@@ -70,12 +70,13 @@ class RewardLearner:
         seen = observed + (observed if config.state_only else actions)
         self.discriminator = Discriminator(seen, embedding, HIDDEN, generator).to(self.device)
         self.predictor = FinalStatePredictor(observed, embedding, config.seed).to(self.device)
+        predicts = config.discriminator.final_state_weight > 0.0
         trained: list[nn.Module] = [self.encoder, self.discriminator]
-        if config.discriminator.final_state_weight > 0.0:
+        if predicts:
             trained.append(self.predictor)
         self.adam = VectorAdam(trained, config.discriminator.optimizer)
         # The final states of demonstrations outside the context are predicted.
-        demonstrations.require_sizes(shots, beyond=len(trained) - 2)
+        demonstrations.require_sizes(shots, beyond=1 if predicts else 0)
         self.embeddings = EmbeddingBuffer(
             data.permutations,
             shots=shots,

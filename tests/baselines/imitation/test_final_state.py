@@ -7,13 +7,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_bench.baselines.imitation import final_state
 from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, SignedPermutations
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig
 from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_loss
+from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 
 TASKS, HELD_OUT = np.array([7, 3]), np.array([[1, 4], [9, 0]])
+
+
+def prepared(
+    demonstrations: TaskDemonstrations, width: int, noise: float
+) -> PreparedDemonstrations:
+    return PreparedDemonstrations(
+        demonstrations.normaliser,
+        None,
+        demonstrations,
+        ConstantFeatureNoise(demonstrations, noise),
+        SignedPermutations(demonstrations, width),
+    )
 
 
 class Oracle(FinalStatePredictor):
@@ -41,24 +53,21 @@ class Oracle(FinalStatePredictor):
 def test_last_states_of_held_out_demonstrations_are_predicted(
     demonstrations: TaskDemonstrations, width: int
 ) -> None:
-    permutations = SignedPermutations(demonstrations, width)
-    noise = ConstantFeatureNoise(demonstrations, 0.0)
+    data = prepared(demonstrations, width, 0.0)
     size = demonstrations.states.shape[-1]
 
     def loss(error: Tensor) -> float:
         oracle = Oracle(demonstrations, error)
         rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-        matrices = permutations.sample(rng, 2)
         value = final_state_loss(
             oracle,
-            torch.zeros(2, 3),
-            permutations,
-            noise,
+            data,
             rng,
             generator,
-            TASKS,
-            HELD_OUT,
-            matrices,
+            tasks=TASKS,
+            embeddings=torch.zeros(2, 3),
+            matrices=data.permutations.sample(rng, 2),
+            held_out=HELD_OUT,
         )
         # Both demonstrations of both tasks.
         assert oracle.asked == 4
@@ -77,20 +86,18 @@ def test_it_trains_the_encoder(demonstrations: TaskDemonstrations) -> None:
     predictor = FinalStatePredictor(demonstrations.states.shape[-1], 3, 0)
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     features, held_out = demonstrations.sample_contexts(rng, TASKS, 2, 3)
-    permutations = SignedPermutations(demonstrations, 0)
+    data = prepared(demonstrations, 0, 0.1)
     loss = final_state_loss(
         predictor,
-        encoder(features),
-        permutations,
-        ConstantFeatureNoise(demonstrations, 0.1),
+        data,
         rng,
         generator,
-        TASKS,
-        held_out,
-        permutations.sample(rng, 2),
+        tasks=TASKS,
+        embeddings=encoder(features),
+        matrices=data.permutations.sample(rng, 2),
+        held_out=held_out,
     )
     loss.backward()  # type: ignore[no-untyped-call]
-    for parameter in (*encoder.context.parameters(), *predictor.parameters()):
+    for parameter in (*encoder.parameters(), *predictor.parameters()):
         assert parameter.grad is not None
         assert parameter.grad.any()
-    assert final_state.DEMONSTRATIONS == 16

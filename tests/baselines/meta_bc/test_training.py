@@ -1,3 +1,5 @@
+"""Meta-BC's training: what it clones, what it continues to, and what it learns."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,24 +12,20 @@ import torch
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.meta_bc.presets import preset
-from smile_bench.baselines.meta_bc.training import MetaBC, MetaBCConfig
+from smile_bench.baselines.meta_bc.config import MetaBCConfig
+from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.errors import CheckpointError, DivergedError, InputError
+from smile_bench.errors import CheckpointError, DivergedError
 from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 from tests.helpers import synthetic
+from tests.helpers.tiny import META_BC
 
-CONFIG = MetaBCConfig(
-    family=synthetic.FAMILY,
+CONFIG = replace(
+    META_BC,
     total_updates=60,
     updates_per_iteration=10,
-    tasks_per_batch=4,
-    states_per_task=8,
-    context_timesteps=3,
-    hidden=(32, 32),
     augmentation=AugmentationConfig(constant_feature_noise=0.5),
-    validate_every=2,
 )
 
 
@@ -110,11 +108,12 @@ def task_dataset() -> Dataset:
 
 def test_it_learns_what_only_the_context_tells() -> None:
     dataset = task_dataset()
-    config = MetaBCConfig(
-        family=synthetic.FAMILY,
-        total_updates=600,
-        updates_per_iteration=300,
+    config = replace(
+        META_BC,
+        total_updates=400,
+        updates_per_iteration=200,
         tasks_per_batch=8,
+        learning_rate=3e-3,
         validate_every=0,
     )
     trained = MetaBC(config, offline(dataset))
@@ -158,21 +157,3 @@ def test_cloned_states_are_not_of_the_context() -> None:
         assert {*found[:, 1].tolist()} == {0, 1, 2, 3} - {held}
         assert (found[found[:, 0] >= 150][:, 2] == 0).all()
         assert (found[found[:, 0] < 150][:, 2] != 0).any()
-
-
-def test_it_refuses_an_access_that_does_not_fit() -> None:
-    with pytest.raises(InputError, match="clones actions"):
-        MetaBC(CONFIG, Access(synthetic.FAMILY, state_only=True))
-    with pytest.raises(InputError, match="the access is to SmileAntLinear"):
-        MetaBC(CONFIG, Access("SmileAntLinearClassification-v0"))
-
-
-@pytest.mark.parametrize(
-    "family", ["SmileAntGoal-v0", "SmileGridGoal-v0", "SmileAntLinearClassification-v0"]
-)
-def test_presets_fit_their_families(family: str) -> None:
-    config = replace(preset(family, 3), total_updates=2, updates_per_iteration=1, validate_every=2)
-    assert config.seed == 3
-    trained = MetaBC(config, Access(family, track="offline"))
-    logs = [trained.step(), trained.step()]
-    assert any(name.startswith("validation/") for name in logs[1])

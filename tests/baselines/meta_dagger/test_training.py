@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.imitator import ImitatorPolicy
-from smile_bench.baselines.meta_dagger.presets import preset
 from smile_bench.baselines.meta_dagger.training import MetaDAgger, MetaDAggerConfig
 from smile_bench.envs import get_family
 from smile_bench.errors import InputError
@@ -20,19 +20,10 @@ from smile_bench.experts.policy import load_expert
 from smile_bench.learning.checkpoint import save_checkpoint
 from smile_bench.learning.loop import run
 from tests.helpers import synthetic
+from tests.helpers.tiny import META_DAGGER
 
 FAMILY = get_family(synthetic.FAMILY)
-CONFIG = MetaDAggerConfig(
-    family=synthetic.FAMILY,
-    total_updates=12,
-    updates_per_iteration=3,
-    warm_up_iterations=1,
-    tasks_per_batch=4,
-    states_per_task=8,
-    context_timesteps=3,
-    hidden=(16, 16),
-    validate_every=2,
-)
+CONFIG = replace(META_DAGGER, total_updates=12)
 
 
 def training(config: MetaDAggerConfig = CONFIG) -> MetaDAgger:
@@ -133,19 +124,10 @@ def test_only_the_track_with_labels_will_do() -> None:
             MetaDAgger(CONFIG, access)
 
 
-@pytest.mark.parametrize("family", ["SmileGridGoal-v0", "SmileAntLinearClassification-v0"])
-def test_presets_fit_their_families(family: str) -> None:
-    config = replace(
-        preset(family, 3),
-        total_updates=2,
-        updates_per_iteration=1,
-        warm_up_iterations=1,
-        validate_every=0,
-    )
-    trained = MetaDAgger(config, Access(family, track="expert-queries"))
-    for _ in range(2):
-        trained.step()
-    declared = get_family(family)
-    assert trained.gathered == declared.horizon
-    if family == "SmileGridGoal-v0":
-        assert (trained.labels.sum(-1) == 1.0).all()
+@pytest.mark.parametrize(
+    "change", [{"warm_up_iterations": -1}, {"visited_fraction": 1.1}, {"visited_fraction": -0.1}]
+)
+def test_numbers_out_of_range_are_refused(change: dict[str, Any]) -> None:
+    ((name, value),) = change.items()
+    with pytest.raises(InputError, match=rf"^{name} is {value}; give 0"):
+        training(replace(CONFIG, **change))

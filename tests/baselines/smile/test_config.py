@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 import pytest
 
 from smile_bench.access import Access
 from smile_bench.baselines.smile.config import (
+    RANGES,
     DemonstrationConfig,
     DiscriminatorConfig,
     SMILeConfig,
     require_alike,
     require_fitting,
 )
-from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.errors import InputError
+from smile_bench.settings import (
+    AMOUNT,
+    COUNT,
+    DECAY,
+    POSITIVE,
+    SHARE,
+    as_text,
+    flatten,
+    replaced,
+)
 from tests.helpers.tiny import CONFIG, STATE_ONLY, access
 
 
@@ -29,24 +38,45 @@ def test_there_are_at_most_thirty_settings() -> None:
     assert all(is_dataclass(getattr(CONFIG, name)) for name in groups)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"demonstrations": DemonstrationConfig(bc_decay_iterations=-1)},
-            r"demonstrations\.bc_decay_iterations is -1; give 0 or more",
-        ),
-        (
-            {"inverse_dynamics": InverseDynamicsConfig(updates=0)},
-            r"inverse_dynamics\.updates is 0; give 1 or more",
-        ),
-        ({"sac": replace(CONFIG.sac, n_step=0)}, r"sac\.n_step is 0; give 1 or more"),
-        ({"ema_decay": 1.0}, r"ema_decay is 1\.0; give"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        require_fitting(replace(CONFIG, **change), access())
+BAD = {COUNT: 0, AMOUNT: -1, POSITIVE: 0.0, SHARE: 1.5, DECAY: 1.0}
+CASES = [(name, BAD[allowed]) for allowed, names in RANGES.items() for name in names]
+
+
+@pytest.mark.parametrize(("name", "value"), CASES)
+def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
+    changed = replaced(CONFIG, {name: as_text(value)})
+    with pytest.raises(InputError, match=rf"^{name} is {value}(\.0)?; give "):
+        require_fitting(changed, access())
+
+
+def test_every_number_has_a_range() -> None:
+    """Or is refused elsewhere; ``target_entropy`` may be any number."""
+    elsewhere = {"members", "augmentation.outlier_fraction", "augmentation.permuted_width"}
+    numbers = {
+        name
+        for name, value in flatten(CONFIG).items()
+        if (value is None or isinstance(value, int | float | tuple)) and not isinstance(value, bool)
+    }
+    ranged = {name for name, _ in CASES}
+    assert ranged < numbers
+    assert numbers - ranged == {*elsewhere, "sac.target_entropy"}
+
+
+def test_cloned_first_states_fit_into_a_batch() -> None:
+    most = CONFIG.batch
+    shown = replace(CONFIG.demonstrations, bc_first_states=most)
+    require_fitting(replace(CONFIG, demonstrations=shown), access())
+    shown = replace(shown, bc_first_states=most + 1)
+    with pytest.raises(InputError, match=f"is {most + 1}, but a batch has {most} transitions"):
+        require_fitting(replace(CONFIG, demonstrations=shown), access())
+
+
+def test_negatives_of_other_tasks_need_other_tasks() -> None:
+    alone = Access(CONFIG.family, tasks=1)
+    with pytest.raises(InputError, match=r"2 meta-train tasks; give .*mismatched_negatives to 0"):
+        require_fitting(CONFIG, alone)
+    discriminator = replace(CONFIG.discriminator, mismatched_negatives=0.0)
+    require_fitting(replace(CONFIG, discriminator=discriminator), alone)
 
 
 def test_settings_must_fit_the_access() -> None:
