@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TUTORIALS = Path(__file__).parent.parent / "docs" / "tutorials"
 
 
+@pytest.mark.slow
 def test_from_maxent_to_smile(tmp_path: Path) -> None:
     script = TUTORIALS / "from_maxent_to_smile.py"
     done = subprocess.run(

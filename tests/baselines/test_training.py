@@ -145,6 +145,7 @@ def trained(
     return {} if path is None else load_file(path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny", "elsewhere")
 @pytest.mark.parametrize("name", NAMES)
 def test_on_another_device_an_agent_is_trained_to_the_same_weights(

@@ -113,6 +113,7 @@ def smile_bench(folder: Path, *arguments: str, code: int = 0) -> str:
     return run.stderr if code else run.stdout
 
 
+@pytest.mark.slow
 def test_an_agent_from_outside_is_listed_trained_evaluated_and_verified(tmp_path: Path) -> None:
     (tmp_path / "own_agent.py").write_text(MODULE)
     subset = ("--demonstrations", "2", "--tasks", "4")

@@ -44,6 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_second_build_has_the_same_arrays(built: Path, tmp_path: Path) -> None:
     again = build_dataset(SMALL, tmp_path / "again.h5")
     assert again.digest() == read_dataset(built).digest()

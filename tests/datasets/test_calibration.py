@@ -16,6 +16,7 @@ from smile_bench.experts.noisy import Medium
 GRID = "SmileGridGoal-v0"
 
 
+@pytest.mark.slow
 def test_calibration_is_deterministic(medium: Dataset) -> None:
     found = calibrate(get_family(GRID))
     assert found == Calibration.of(medium)

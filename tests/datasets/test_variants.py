@@ -38,6 +38,7 @@ def test_what_ships_is_the_experts() -> None:
     assert load_dataset(ANT).variant == "expert"
 
 
+@pytest.mark.slow
 def test_noisy_demonstrations_hold_what_was_applied(noisy: Dataset) -> None:
     assert noisy.variant == "noisy"
     assert noisy.attributes["recipe"]["noise"] == get_family(ANT).dataset_recipe.noise == 0.6
@@ -157,6 +158,7 @@ def test_what_cannot_be_built_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_takes_the_former_name(tmp_path: Path, medium: Dataset) -> None:
     path = tmp_path / "x.h5"
     with pytest.warns(DeprecationWarning, match="'half' is now called 'medium'"):

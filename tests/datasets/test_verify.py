@@ -30,7 +30,10 @@ def changed(dataset: Dataset, split: str, **arrays: object) -> Dataset:
     return replace(dataset, splits={**dataset.splits, split: part})
 
 
-LONG = {"SmileWalkerDynamics-v0": [pytest.mark.slow]}
+LONG = {
+    "SmileWalkerDynamics-v0": [pytest.mark.slow],
+    "SmileHalfCheetahVelocity-v0": [pytest.mark.slow],
+}
 """Families whose replays take several seconds."""
 
 
@@ -41,12 +44,14 @@ def test_what_ships_verifies(family: str) -> None:
     assert failures(load_dataset(family)) == []
 
 
+@pytest.mark.slow
 def test_a_subsampled_dataset_replays_from_its_replay_actions(subsampled: Dataset) -> None:
     assert subsampled.train.replay_actions is not None
     assert subsampled.train.replay_actions.shape == (32, 100, 8)
     assert failures(subsampled) == []
 
 
+@pytest.mark.slow
 def test_an_observation_that_does_not_follow_from_the_actions_is_found(
     subsampled: Dataset,
 ) -> None:
@@ -57,6 +62,7 @@ def test_an_observation_that_does_not_follow_from_the_actions_is_found(
     assert failures(changed(subsampled, "train", observations=observations)) == ["replay train"]
 
 
+@pytest.mark.slow
 def test_an_altered_action_is_found() -> None:
     dataset = load_dataset(FAMILY)
     actions = dataset.validation.actions.copy()
@@ -64,6 +70,7 @@ def test_an_altered_action_is_found() -> None:
     assert failures(changed(dataset, "validation", actions=actions)) == ["replay validation"]
 
 
+@pytest.mark.slow
 def test_tasks_of_another_split_are_found() -> None:
     dataset = load_dataset(FAMILY)
     parameters = dataset.test.task_parameters.copy()

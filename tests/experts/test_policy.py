@@ -183,6 +183,7 @@ def test_metrics_are_those_of_episodes_of_every_task() -> None:
     assert every.shape == (len(family.table("validation")), 2)
 
 
+@pytest.mark.slow
 def test_the_shipped_ant_expert_reaches_every_goal() -> None:
     family = get_mujoco_family("SmileAntGoal-v0")
     expert = load_expert(family)

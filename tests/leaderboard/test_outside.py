@@ -35,6 +35,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
         yield json.loads(embedded.split('id="data">')[1].split("</script>")[0])
 
 
+@pytest.mark.slow
 def test_the_entry_is_replayed_and_ranked_on_its_family(document: dict[str, Any]) -> None:
     (row,) = document["rows"]
     assert (row["name"], row["rank"], row["overall"]) == (NAME, None, None)

@@ -75,6 +75,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     shrink(monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("make", TRAININGS)
 def test_on_another_device_a_training_gives_the_same_numbers(make: Make, tmp_path: Path) -> None:
@@ -91,6 +92,7 @@ def test_on_another_device_a_training_gives_the_same_numbers(make: Make, tmp_pat
     assert "device" not in there.settings
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize("make", [every_part, meta_dagger, several])
 @pytest.mark.parametrize("away_first", [True, False])

@@ -89,6 +89,7 @@ def linear_quadratic_gain(a: float, b: float, q: float, r: float, discount: floa
     return gain
 
 
+@pytest.mark.slow
 def test_solves_a_linear_quadratic_task() -> None:
     a, b, q, r, discount = 0.9, 0.5, 1.0, 0.3, 0.9
     gain = linear_quadratic_gain(a, b, q, r, discount)

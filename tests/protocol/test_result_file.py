@@ -173,6 +173,7 @@ def test_files_that_are_missing_huge_or_not_files_are_refused(
         read_result(tmp_path)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

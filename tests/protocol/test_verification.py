@@ -167,6 +167,7 @@ def test_altered_evidence_is_noticed(tmp_path: Path, data: st.DataObject) -> Non
     assert failed(found) != ["files"]
 
 
+@pytest.mark.slow
 @QUICK
 @given(data=st.data())
 def test_an_altered_move_is_noticed_unless_it_led_to_the_same(

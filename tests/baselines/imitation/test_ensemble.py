@@ -50,6 +50,7 @@ def finish(made: ImitatorTrainer) -> dict[str, float]:
     return log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_member_is_what_it_would_be_alone(kind: str, tmp_path: Path) -> None:
     whole = training(kind, seed=3)
@@ -83,11 +84,13 @@ def states_after_cuts(make: Callable[[], ImitatorTrainer], path: Path) -> dict[s
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_continues_to_the_same_numbers(kind: str, tmp_path: Path) -> None:
     assert len(states_after_cuts(lambda: training(kind), tmp_path)["members"]) == 2
 
 
+@pytest.mark.slow
 def test_the_use_of_all_members_is_counted() -> None:
     whole, alone = training("meta-dagger", members=3), training("meta-dagger", members=1)
     logs = [finish(made) for made in (whole, alone)]
@@ -158,6 +161,7 @@ def test_members_that_share_learn_from_what_all_do() -> None:
         assert other.sac is not first.sac
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state_only", [False, True])
 def test_a_shared_replay_is_stored_once_and_continues_exactly(
     state_only: bool, tmp_path: Path

@@ -106,6 +106,7 @@ def task_dataset() -> Dataset:
     )
 
 
+@pytest.mark.slow
 def test_it_learns_what_only_the_context_tells() -> None:
     dataset = task_dataset()
     config = replace(

@@ -104,6 +104,7 @@ def test_batches_hold_visited_and_demonstrated_states() -> None:
             assert bool((demonstrated == states[row, k]).all(-1).any()) is (k >= 6)
 
 
+@pytest.mark.slow
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(tmp_path: Path) -> None:
     whole = training()
     run(whole, tmp_path / "whole")

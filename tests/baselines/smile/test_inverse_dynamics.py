@@ -36,6 +36,7 @@ def fitted(sees: int) -> tuple[InverseDynamics, float]:
     return model, float((inferred - sampled.actions).square().mean())
 
 
+@pytest.mark.slow
 def test_it_finds_the_actions_if_it_sees_the_body() -> None:
     _, sees = fitted(2)
     _, blind = fitted(0)

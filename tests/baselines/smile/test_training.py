@@ -133,6 +133,7 @@ def test_the_policy_sees_states_under_the_permutation_of_their_embedding() -> No
     assert turned > 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     for name, stops in (("whole", (None,)), ("cut", (2, 4, None))):
         for stop in stops:

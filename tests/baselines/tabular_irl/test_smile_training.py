@@ -75,6 +75,7 @@ def test_backpropagation_equals_finite_differences() -> None:
         assert (exact[name] * shift).sum() == pytest.approx((up - down) / 2e-6, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_training_by_name_reproduces_the_released_weights(tmp_path: Path) -> None:
     path = train_agent("tabular-smile", ID, tmp_path)
     assert path == tmp_path / f"{ID}.safetensors"

@@ -42,6 +42,7 @@ def opengl(monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SmileWalkerDynamics-v0", "SmileAntLinearClassification-v0"])
 def test_scalar_and_batched_pictures_are_the_same(name: str, opengl: str) -> None:
     """For models that differ in the batch, and for markers that do."""

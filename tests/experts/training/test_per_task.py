@@ -153,6 +153,7 @@ def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
         torch.testing.assert_close(tensor, (stored[1][name] + stored[2][name]) / 2)
 
 
+@pytest.mark.slow
 def test_a_score_is_the_mean_return_of_the_tasks_own_policy() -> None:
     made = training(replace(CONFIG, episodes=2))
     for number in range(TASKS):
@@ -177,6 +178,7 @@ def test_steady_tasks_have_no_further_turn() -> None:
     assert made.iteration == made.iterations
 
 
+@pytest.mark.slow
 def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path: Path) -> None:
     whole, cut, resumed = training(), training(), training()
     logs = [whole.step() for _ in range(4)]

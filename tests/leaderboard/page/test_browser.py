@@ -27,6 +27,7 @@ from tests.helpers.made_entries import (
 )
 
 playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror=document.title='owned'></script><b>&amp;"
 INTERACTIVE = {
