@@ -13,10 +13,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench import provenance
-from smile_bench.compat import deprecated
 from smile_bench.agents import Agent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
 from smile_bench.checks import Check
+from smile_bench.compat import deprecated
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import InputError, ProtocolError, SimulationError
 from smile_bench.protocol.evaluation import context_sizes, load_frozen
