@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from smile_bench.access import Access
 from smile_bench.baselines.smile.presets import preset
+from smile_bench.baselines.smile.reward_learner import REFRESH_EVERY
 from smile_bench.baselines.smile.training import SMILe
 
 SIDE, ROUNDS, UPDATES = 256, 9, 40
@@ -39,7 +40,7 @@ def learner(request: Any) -> SMILe:
     """SMILe with a preset, one member, after a first iteration has filled the replay."""
     torch.set_num_threads(1)
     name, family = request.param
-    config = replace(preset(name, family), updates=1, validate_every=0)
+    config = replace(preset(name, family), updates_per_iteration=1, validate_every=0)
     training = SMILe(config, Access(family, state_only=config.state_only))
     training.step()
     return training
@@ -70,13 +71,13 @@ def critic_flops(training: SMILe) -> float:
     config = training.config
     rows = config.tasks_per_batch * config.transitions_per_task
     observed, actions = training.access.family.observation_size, training.access.family.action_size
-    features = observed + config.encoder.code
+    features = observed + config.encoder.embedding
 
     def products(sizes: tuple[int, ...]) -> float:
         return 2.0 * rows * sum(i * o for i, o in itertools.pairwise(sizes))
 
-    policy = products((features, *config.hidden, 2 * actions))
-    critic = (features + actions, *config.hidden, 1)
+    policy = products((features, *config.sac.hidden, 2 * actions))
+    critic = (features + actions, *config.sac.hidden, 1)
     # Two networks: the target's values, the critic's, and of these the gradients of every weight
     # and of every layer's input but the first.
     return policy + 2.0 * (products(critic) * 3.0 + products(critic[1:]))
@@ -91,7 +92,7 @@ def test_a_critic_update_counted_by_hand_agrees(learner: SMILe) -> None:
 
 def test_updates_and_their_share_of_the_gemm_rate(learner: SMILe, benchmark: Any) -> None:
     config = learner.config
-    period = config.discriminator_every * config.refresh
+    period = config.discriminator.update_every * REFRESH_EVERY
     flops = gemm_flops(learner, period)
     square, into = torch.rand(SIDE, SIDE), torch.empty(SIDE, SIDE)
     products = round(UPDATES * flops / (2.0 * SIDE**3))
