@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,17 +145,26 @@ def test_the_regression_target_is_the_applied_action() -> None:
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_cloned_states_are_not_of_the_context() -> None:
-    trained = training()
-    rng = np.random.default_rng(0)
-    tasks = np.arange(3)
-    _, held_out = trained.train.sample_contexts(rng, tasks, 1, 3)
-    sampled = trained.train.sample_from(rng, tasks, held_out, 200, first_states=50)
-    in_context = [({*range(4)} - {*row.tolist()}).pop() for row in held_out]
-    for row, (task, held) in enumerate(zip(tasks, in_context, strict=True)):
-        known = trained.train.states[task]
-        found = (sampled.states[row][:, None, None] == known).all(-1).nonzero()
-        assert held not in found[:, 1]
-        assert {*found[:, 1].tolist()} == {0, 1, 2, 3} - {held}
-        assert (found[found[:, 0] >= 150][:, 2] == 0).all()
-        assert (found[found[:, 0] < 150][:, 2] != 0).any()
+def test_cloned_states_are_not_of_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = training(replace(CONFIG, first_state_fraction=0.25))
+    contexts, cloned = made.train.sample_contexts, made.train.sample_from
+    held_out: list[np.ndarray] = []
+    asked: list[tuple[np.ndarray, int, int]] = []
+
+    def watched_contexts(*arguments: Any) -> Any:
+        features, others = contexts(*arguments)
+        held_out.append(others)
+        return features, others
+
+    def watched(rng: Any, tasks: Any, others: np.ndarray, number: int, first_states: int) -> Any:
+        asked.append((others, number, first_states))
+        return cloned(rng, tasks, others, number, first_states=first_states)
+
+    monkeypatch.setattr(made.train, "sample_contexts", watched_contexts)
+    monkeypatch.setattr(made.train, "sample_from", watched)
+    made.step()
+    assert len(asked) == len(held_out) == CONFIG.updates_per_iteration
+    for (others, number, first), expected in zip(asked, held_out, strict=True):
+        assert others is expected
+        assert others.shape[1] >= 1
+        assert (number, first) == (8, 2)
