@@ -154,6 +154,7 @@ def test_demonstrations_beyond_the_context_may_be_asked_for() -> None:
         shown.require_sizes([1, 3], beyond=2)
 
 
+@pytest.mark.slow
 def test_another_device_gives_the_same_samples() -> None:
     part = synthetic.dataset().train
     context = part.contexts(np.arange(TASKS), np.tile(np.arange(EACH), (TASKS, 1)))

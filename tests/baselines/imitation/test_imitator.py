@@ -167,6 +167,10 @@ def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, Tensor]], 
     path.write_bytes(save(tensors, {**document, "config": json.dumps(document["config"])}))
 
 
+def to_type(tensors: dict[str, Tensor], name: str, kind: torch.dtype) -> None:
+    tensors[name] = tensors[name].to(kind)
+
+
 def as_before(document: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """The former format: other names of settings and of the filter, and the number of members."""
     document["format"] = "smile-bench-imitator-1"
@@ -213,6 +217,27 @@ def test_a_file_that_states_another_number_of_members_is_damaged(
         lambda document, tensors: document["config"].update(depth=3),
         lambda document, tensors: document["config"].pop("family"),
         lambda document, tensors: document.update(format="smile-bench-imitator-9"),
+        lambda document, tensors: document["config"].update(family="SmileFoo-v0"),
+        lambda document, tensors: document["config"].update(family="SmileHalfCheetahVelocity-v0"),
+        lambda document, tensors: document["config"].update(hidden=3),
+        lambda document, tensors: document["config"].update(hidden=[16, "8"]),
+        lambda document, tensors: document["config"].update(hidden=[10**6, 10**6]),
+        lambda document, tensors: document["config"].update(hidden=[2**70]),
+        lambda document, tensors: document["config"].update(encoder=None),
+        lambda document, tensors: document["config"]["encoder"].update(pooling="max"),
+        lambda document, tensors: document["config"]["encoder"].update(code=4),
+        lambda document, tensors: tensors.update(
+            {"normaliser.mean": torch.zeros(28), "normaliser.scale": torch.ones(28)}
+        ),
+        lambda document, tensors: tensors["normaliser.scale"].zero_(),
+        lambda document, tensors: tensors.update({"normaliser.clip": torch.ones(29)}),
+        lambda document, tensors: tensors["policy.layers.0.bias"].fill_(torch.nan),
+        lambda document, tensors: tensors["1.encoder.change_scale"].fill_(torch.inf),
+        lambda document, tensors: to_type(tensors, "policy.layers.0.weight", torch.bfloat16),
+        lambda document, tensors: to_type(tensors, "policy.layers.0.weight", torch.float64),
+        lambda document, tensors: to_type(tensors, "outlier_filter.location", torch.float32),
+        lambda document, tensors: tensors.update({"outlier_filter.precision": torch.eye(28)}),
+        lambda document, tensors: tensors.update({"outlier_filter.bound": torch.ones(2)}),
     ],
 )
 def test_a_file_that_does_not_fit_together_is_one_clear_error(
@@ -236,6 +261,31 @@ def test_damaged_weights_are_one_clear_error(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(AgentError, match="cannot read an imitator's weights"):
         Imitator.load(path)
+
+
+def test_cut_and_changed_files_are_read_or_one_clear_error(tmp_path: Path) -> None:
+    """A changed bit of a weight cannot be seen; everything else can."""
+    path, rng = tmp_path / "agent", np.random.default_rng(0)
+    agent(members=2, filtered=True).save(path)
+    content = path.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    places = np.concatenate((np.arange(16), rng.integers(header, size=300)))
+    changed = [bytearray(content) for _ in places]
+    for copied, place in zip(changed, places, strict=True):
+        copied[place] ^= 1 << int(rng.integers(8))
+    refused = 0
+    for damaged in changed:
+        path.write_bytes(damaged)
+        try:
+            Imitator.load(path)
+        except AgentError:
+            refused += 1
+    # What is left is in the recipe or the agent's name.
+    assert refused > 0.9 * len(changed)
+    for length in rng.integers(len(content), size=50):
+        path.write_bytes(content[:length])
+        with pytest.raises(AgentError, match="cannot read an imitator's weights"):
+            Imitator.load(path)
 
 
 @pytest.mark.parametrize(("state_only", "members"), [(False, 1), (True, 2)])

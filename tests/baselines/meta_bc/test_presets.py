@@ -65,6 +65,7 @@ def test_the_permuted_vectors_are_what_episodes_show_throughout() -> None:
     assert np.flatnonzero(constant).tolist() == list(range(33, 33 + 2 * width))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_trains_and_is_scored(family: str) -> None:
     config = replace(preset(family, 3), total_updates=2, updates_per_iteration=1, validate_every=2)

@@ -23,12 +23,12 @@ def sample(rng: np.random.Generator, number: int) -> tuple[Transitions, np.ndarr
     return Transitions(states, actions, states + GAINS[tasks][:, None] * actions), tasks
 
 
-def fitted(sees: int) -> tuple[InverseDynamics, float]:
-    """A model after 1500 updates, and its mean squared error on new transitions."""
+def fitted(sees: int, updates: int) -> tuple[InverseDynamics, float]:
+    """A model after some updates, and its mean squared error on new transitions."""
     rng = np.random.default_rng(0)
     model = InverseDynamics(2, 2, sees, torch.Generator().manual_seed(0), hidden=64)
-    for _ in range(1500):
-        model.update(*sample(rng, 256))
+    for _ in range(updates):
+        model.update(*sample(rng, 128))
     sampled, tasks = sample(rng, 2000)
     inferred = model.infer(sampled._replace(actions=None), tasks).actions
     assert inferred is not None
@@ -38,15 +38,15 @@ def fitted(sees: int) -> tuple[InverseDynamics, float]:
 
 @pytest.mark.slow
 def test_it_finds_the_actions_if_it_sees_the_body() -> None:
-    _, sees = fitted(2)
-    _, blind = fitted(0)
+    _, sees = fitted(2, 600)
+    _, blind = fitted(0, 600)
     # Uniform actions in ±0.9 have a variance of 0.27.
     assert sees < 0.005
     assert blind > 0.05
 
 
 def test_it_continues_to_the_same_numbers_from_its_state() -> None:
-    model, _ = fitted(2)
+    model, _ = fitted(2, 5)
     other = InverseDynamics(2, 2, 2, torch.Generator().manual_seed(1), hidden=64)
     other.load_state_dict(copy.deepcopy(model.state_dict()))
     sampled, tasks = sample(np.random.default_rng(5), 32)

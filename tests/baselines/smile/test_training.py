@@ -38,6 +38,7 @@ def stored(training: SMILe, path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
@@ -87,6 +88,7 @@ def permuted(config: SMILeConfig = PERMUTED) -> SMILe:
     return SMILe(config, Access(config.family, dataset=synthetic.showing_dataset()))
 
 
+@pytest.mark.slow
 def test_resuming_keeps_permutations_and_how_long_episodes_have_stalled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
