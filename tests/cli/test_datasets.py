@@ -11,6 +11,7 @@ from smile_bench.cli import main
 FAMILY = "SmileAntGoal-v0"
 
 
+@pytest.mark.slow
 def test_a_dataset_is_built_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "small.h5"
     arguments = ["datasets", "build", FAMILY, "--demos", "1", "--subsample", "50"]

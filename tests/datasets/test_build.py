@@ -51,6 +51,7 @@ def test_a_second_build_has_the_same_arrays(built: Path, tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["again.h5"]
 
 
+@pytest.mark.slow
 def test_every_task_is_there_with_its_parameters(built: Path) -> None:
     dataset, family = read_dataset(built), get_family(FAMILY)
     for split in SPLITS:
@@ -175,6 +176,7 @@ def test_a_family_without_an_expert_is_named(
         build_dataset(SMALL, tmp_path / "x.h5")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

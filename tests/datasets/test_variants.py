@@ -56,6 +56,7 @@ def test_noisy_demonstrations_hold_what_was_applied(noisy: Dataset) -> None:
     assert all(0.05 < mean < 0.5 for mean in means.values()), means
 
 
+@pytest.mark.slow
 def test_medium_demonstrations_are_half_as_good_on_every_split(medium: Dataset) -> None:
     assert medium.variant == "medium"
     assert failures(medium) == []
@@ -77,6 +78,7 @@ def test_demonstrations_that_are_not_half_as_good_are_found(medium: Dataset) -> 
         assert failures(replace(medium, attributes=attributes)) == ["medium expert"]
 
 
+@pytest.mark.slow
 def test_cards_say_what_a_variant_is(noisy: Dataset, medium: Dataset) -> None:
     text = card_text(noisy, "plot.png", None)
     assert "with noise of scale 0.6 on its actions" in text

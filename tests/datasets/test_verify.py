@@ -30,16 +30,8 @@ def changed(dataset: Dataset, split: str, **arrays: object) -> Dataset:
     return replace(dataset, splits={**dataset.splits, split: part})
 
 
-LONG = {
-    "SmileWalkerDynamics-v0": [pytest.mark.slow],
-    "SmileHalfCheetahVelocity-v0": [pytest.mark.slow],
-}
-"""Families whose replays take several seconds."""
-
-
-@pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=LONG.get(name, [])) for name in shipped_families()]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", shipped_families())
 def test_what_ships_verifies(family: str) -> None:
     assert failures(load_dataset(family)) == []
 

@@ -53,6 +53,7 @@ def test_the_entry_is_replayed_and_ranked_on_its_family(document: dict[str, Any]
     }
 
 
+@pytest.mark.slow
 def test_the_family_is_shown_but_changes_no_overall_rank(document: dict[str, Any]) -> None:
     families = {family["id"]: family for family in document["families"]}
     assert not families[ID]["ranked"]
