@@ -71,7 +71,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Put a ``state_dict`` back into an optimizer of the same parameters.
+    """Put the moments of a ``state_dict`` back into an optimizer of the same parameters.
+
+    Its options, such as the learning rate, are configuration and stay as they are.
 
     Raises:
         RuntimeError: the state is of another optimizer. PyTorch does not compare sizes, and a fused
@@ -84,7 +86,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -
                 continue
             if position >= len(parameters) or value.shape != parameters[position].shape:
                 raise RuntimeError(f"{name} of parameter {position} is of another optimizer")
-    optimizer.load_state_dict(dict(state))
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": dict(state["state"])})
 
 
 def _digest(tree: Any, leaves: Mapping[str, torch.Tensor]) -> str:

@@ -115,6 +115,21 @@ def test_the_state_of_an_optimizer_of_other_parameters_is_refused() -> None:
         assert not other.state
 
 
+def test_an_optimizer_keeps_its_own_options(tmp_path: Path) -> None:
+    module, optimizer = trained(3)
+    save_checkpoint(tmp_path / "c", optimizer.state_dict())
+    state = load_checkpoint(tmp_path / "c")
+    # Another version of PyTorch may store other options.
+    del state["param_groups"][0]["eps"]
+    other = torch.optim.Adam(module.parameters(), lr=0.3, betas=(0.5, 0.9))
+    load_optimizer(other, state)
+    (group,) = other.param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (0.3, (0.5, 0.9), 1e-8)
+    for parameter in module.parameters():
+        for name, value in optimizer.state[parameter].items():
+            assert torch.equal(other.state[parameter][name], value)
+
+
 @pytest.mark.parametrize("state", [{"x": object()}, {(1, 2): 3}, {"x": {1.5: 2}}])
 def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path: Path, state: dict) -> None:  # type: ignore[type-arg]
     with pytest.raises(TypeError, match="checkpoint"):
