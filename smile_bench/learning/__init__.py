@@ -1,1 +1,1 @@
-"""PyTorch tools that know no task and no demonstration."""
+"""PyTorch building blocks of trainings; none of them knows a task or a demonstration."""

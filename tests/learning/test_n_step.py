@@ -33,7 +33,7 @@ def test_returns_end_with_the_episode() -> None:
     assert sequences.bootstrap_discount(DISCOUNT).tolist() == [0.25, 1.0, 0.5]
 
 
-def test_runs_of_one_step_are_the_transitions() -> None:
+def test_sequences_of_one_step_are_the_transitions() -> None:
     states, next_states = rows((1.0, 2.0), (5.0, 7.0))
     sequences, rewards = NStepReturns.of(states, next_states, 2), torch.tensor([3.0, 4.0])
     assert torch.equal(sequences.ends, next_states)

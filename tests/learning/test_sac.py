@@ -50,10 +50,10 @@ def test_solves_a_linear_quadratic_task() -> None:
         entropy_weight=1e-3,
         policy_every=2,
     )
-    learner, draws = SAC(1, 1, config, generator()), generator(1)
+    learner, rng = SAC(1, 1, config, generator()), generator(1)
     for update in range(1200):
         learner.scale_learning_rate(1.0 - update / 1200)
-        states, actions = (2.0 * torch.rand(256, 1, generator=draws) - 1.0 for _ in range(2))
+        states, actions = (2.0 * torch.rand(256, 1, generator=rng) - 1.0 for _ in range(2))
         reward = -(q * states.square() + r * actions.square())[:, 0]
         learner.update(Batch(states, actions, reward, a * states + b * actions, torch.ones(256)))
     states = torch.linspace(-0.8, 0.8, 17)[:, None]

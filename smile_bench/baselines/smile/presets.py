@@ -94,7 +94,7 @@ _STATE_ONLY: Mapping[str, Mapping[str, Any]] = {
 """What ``smile-state-only`` changes besides."""
 
 _PAPER_REWARD_SCALES = {ANT_GOAL: 4.0, CHEETAH: 24.0, WALKER: 20.0, CLASSIFICATION: 4.0}
-"""About those of the authors' code."""
+"""Close to those of the authors' code."""
 
 
 def preset(name: str, family: str, seed: int = 0) -> SMILeConfig:

@@ -44,6 +44,7 @@ RANDOM_ITERATIONS = 1
 REPLAY_CAPACITY = 40_000
 """Transitions kept of each task."""
 INVERSE_DYNAMICS_BATCH = 256
+"""Transitions in an update of the inverse dynamics."""
 
 
 class SMILe(ImitatorTrainer):

@@ -1,4 +1,4 @@
-"""Signed permutations of what episodes show are symmetries of the tasks, and touch nothing else."""
+"""Augmentation changes only what episodes show, by symmetries of the tasks or by noise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.baselines.imitation.augmentation import SignedPermutations
+from smile_bench.baselines.imitation.augmentation import (
+    ConstantFeatureNoise,
+    SignedPermutations,
+)
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.families.ant_linear_classification import AntLinearClassification
@@ -96,3 +99,40 @@ def test_vectors_that_the_coordinates_do_not_form_are_refused(
         InputError, match=f"8 observed coordinates.*do not form vectors of length {length}"
     ):
         SignedPermutations(demonstrations, length)
+
+
+def test_the_noise_is_one_for_a_demonstration_on_what_it_shows(
+    demonstrations: TaskDemonstrations,
+) -> None:
+    noise, generator = ConstantFeatureNoise(demonstrations, 0.3), torch.Generator().manual_seed(0)
+    features = demonstrations.features
+    before, noisy = features.clone(), noise(features, generator)
+    assert torch.equal(features, before)
+    added = noisy - features
+    width = features.shape[-1]
+    shown = [*range(33, 41), *range(width - 8, width)]
+    assert not added[..., [k for k in range(width) if k not in shown]].any()
+    # The same for every timestep, and for s and s'.
+    first = added[:, :, :1, 33:41]
+    torch.testing.assert_close(added[..., 33:41], first.expand(-1, -1, added.shape[2], -1))
+    torch.testing.assert_close(added[..., -8:], added[..., 33:41])
+    # Another for every demonstration and coordinate, of the asked size.
+    assert float(first.std()) == pytest.approx(0.3, rel=0.05)
+    assert float(first.mean()) == pytest.approx(0.0, abs=0.02)
+    assert len(np.unique(first.numpy())) > 0.99 * first.numel()
+
+
+def test_states_have_their_own_noise(demonstrations: TaskDemonstrations) -> None:
+    noise, generator = ConstantFeatureNoise(demonstrations, 0.3), torch.Generator().manual_seed(0)
+    states = demonstrations.states[:8, 0]
+    added = noise.of_states(states, generator) - states
+    assert not added[..., :33].any()
+    assert float(added[..., 33:].std()) == pytest.approx(0.3, rel=0.1)
+    assert float(added[:, :, 33:].std(1).min()) > 0.1
+
+
+def test_without_noise_nothing_happens(demonstrations: TaskDemonstrations) -> None:
+    generator = torch.Generator().manual_seed(0)
+    states = demonstrations.states[:2]
+    assert ConstantFeatureNoise(demonstrations, 0.0)(states, generator) is states
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())

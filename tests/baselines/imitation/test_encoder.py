@@ -1,3 +1,5 @@
+"""The context encoder: what its embedding depends on, and what it does not."""
+
 from __future__ import annotations
 
 import pytest
@@ -40,6 +42,29 @@ def test_repeating_a_demonstration_leaves_the_embedding() -> None:
     net, generator = encoder(), torch.Generator().manual_seed(1)
     x = torch.randn(1, 1, 5, 7, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(net(x.expand(1, 4, 5, 7)), net(x))
+
+
+def test_demonstrations_may_be_summed_as_in_the_authors_code() -> None:
+    config, generator = EncoderConfig(pooling="sum"), torch.Generator().manual_seed(1)
+    net = ContextEncoder(7, config, torch.Generator().manual_seed(0)).double()
+    x = torch.randn(2, 3, 5, 7, generator=generator, dtype=torch.float64)
+    pooled = net.timestep(x).mean(2).sum(1)
+    torch.testing.assert_close(net(x), net.context(pooled))
+    torch.testing.assert_close(encoder()(x), net.context(pooled / 3.0))
+    with pytest.raises(InputError, match=r"encoder\.pooling is 'max'; give 'mean' or 'sum'"):
+        ContextEncoder(7, EncoderConfig(pooling="max"), torch.Generator())
+
+
+def test_timesteps_that_are_not_kept_count_for_nothing() -> None:
+    net, generator = encoder(), torch.Generator().manual_seed(1)
+    x = torch.randn(1, 2, 5, 7, generator=generator, dtype=torch.float64)
+    kept = torch.tensor([[[True, True, False, True, False], [True] * 5]])
+    expected = net(x, kept=kept)
+    x[0, 0, 2], x[0, 0, 4] = 100.0, -100.0
+    torch.testing.assert_close(net(x, kept=kept), expected)
+    # The mean is over the rest: as if the demonstration were shorter.
+    parts = [net.timestep(x[:, 0, [0, 1, 3]]).mean(1), net.timestep(x[:, 1]).mean(1)]
+    torch.testing.assert_close(expected, net.context(torch.stack(parts).mean(0)))
 
 
 def test_state_only_features_leave_the_actions_out() -> None:

@@ -19,7 +19,7 @@ def contexts(*, far: int = 0) -> Context:
     """5 tasks of 8 demonstrations, of whose 20 transitions the last ones are far away."""
     rng = np.random.default_rng(0)
     states = rng.standard_normal((5, 8, 20, 3)) @ rng.standard_normal((3, 3))
-    # All at one place: they draw the mean towards them and make the spread look large.
+    # All at one place: they pull the mean towards them and make the spread look large.
     states[:, :, 20 - far :] = 6.0 + 0.01 * rng.standard_normal((5, 8, far, 3))
     observations = states.astype(np.float32)
     actions = observations[..., :2] + 1.0
@@ -110,7 +110,7 @@ def test_states_without_distances_are_refused() -> None:
         OutlierFilter.of(states, 0.1)
 
 
-def test_small_made_up_demonstrations_can_be_trimmed() -> None:
+def test_small_made_up_demonstrations_can_be_filtered() -> None:
     train = synthetic.dataset().train.observations
     kept = OutlierFilter.of(train, 0.1).kept(train)
     assert 0.85 < kept.mean() < 1.0

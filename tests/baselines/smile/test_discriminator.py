@@ -18,22 +18,22 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_its_optimum_is_the_log_density_ratio_under_the_embedding() -> None:
-    mean, draws = torch.tensor([0.6, -0.3]), generator(1)
+    mean, rng = torch.tensor([0.6, -0.3]), generator(1)
     net = Discriminator(2, 1, (32, 32), generator())
     optimizer = torch.optim.Adam(net.parameters(), lr=5e-3)
     for step in range(600):
         for group in optimizer.param_groups:
             group["lr"] = 5e-3 * (1.0 - step / 600)
-        embeddings = torch.sign(torch.randn(512, 1, generator=draws))
+        embeddings = torch.sign(torch.randn(512, 1, generator=rng))
         # Under +1 the expert is N(mean, 1) and the other N(-mean, 1); under -1, reversed.
-        expert = embeddings * mean + torch.randn(512, 2, generator=draws)
-        other = -embeddings * mean + torch.randn(512, 2, generator=draws)
+        expert = embeddings * mean + torch.randn(512, 2, generator=rng)
+        other = -embeddings * mean + torch.randn(512, 2, generator=rng)
         logits = net(torch.cat((expert, other)), torch.cat((embeddings, embeddings)))
         loss = classification_loss(*logits.chunk(2))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    x = torch.randn(500, 2, generator=draws)
+    x = torch.randn(500, 2, generator=rng)
     for embedding in (1.0, -1.0):
         learnt = net(x, torch.full((500, 1), embedding)).detach()
         # log N(x; mean, 1) − log N(x; −mean, 1) = 2 mean · x.
@@ -47,9 +47,9 @@ def double(hidden: tuple[int, ...] = (16, 8)) -> Discriminator:
 
 
 def inputs(n: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
-    draws = generator(2)
-    x = torch.randn(n, 5, generator=draws, dtype=torch.float64)
-    return x, torch.randn(n, 3, generator=draws, dtype=torch.float64)
+    rng = generator(2)
+    x = torch.randn(n, 5, generator=rng, dtype=torch.float64)
+    return x, torch.randn(n, 3, generator=rng, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("hidden", [(16,), (16, 8), (8, 16, 4)])
@@ -86,8 +86,8 @@ def test_the_penalty_is_that_of_the_interpolates_and_trains_the_weights() -> Non
         strict=True,
     ):
         torch.testing.assert_close(mine, reference)
-    (to_codes,) = torch.autograd.grad(ours, [embeddings], allow_unused=True)
-    assert to_codes is None
+    (to_embeddings,) = torch.autograd.grad(ours, [embeddings], allow_unused=True)
+    assert to_embeddings is None
 
 
 def test_the_loss_is_binary_cross_entropy_of_each_side() -> None:

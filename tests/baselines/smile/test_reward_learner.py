@@ -35,12 +35,35 @@ def test_an_update_trains_the_encoder_and_leaves_the_policy(config: SMILeConfig)
     before = learner.encoder.get_parameter("timestep.0.weight").detach().clone()
     discriminator = learner.discriminator.get_parameter("layers.0.weight").detach().clone()
     policy = {name: value.clone() for name, value in training.sac.policy.state_dict().items()}
-    log = learner.update(training.replay)
+    learner.update(training.replay)
     assert not torch.equal(before, learner.encoder.get_parameter("timestep.0.weight"))
     assert not torch.equal(discriminator, learner.discriminator.get_parameter("layers.0.weight"))
     after = training.sac.policy.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in policy.items())
-    assert 0.0 <= log["charts/discriminator_accuracy"] <= 1.0
+
+
+@pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
+def test_updates_learn_to_tell_demonstrations_from_the_policy(config: SMILeConfig) -> None:
+    discriminator = replace(config.discriminator, gradient_penalty=0.1, mismatched_negatives=0.0)
+    training = stepped(replace(config, discriminator=discriminator), 1)
+    logs = [training.reward_learner.update(training.replay) for _ in range(300)]
+    first, last = (
+        {name: np.mean([log[name] for log in part]) for name in logs[0]}
+        for part in (logs[:20], logs[-20:])
+    )
+    assert last["losses/discriminator"] < 0.7 * first["losses/discriminator"]
+    assert first["charts/discriminator_accuracy"] < 0.7
+    assert last["charts/discriminator_accuracy"] > 0.9
+    # The reward, which is the logit, then prefers what experts did.
+    rows = np.arange(3).repeat(20)
+    shown = training.demonstrations.sample(np.random.default_rng(0), rows)
+    own = training.replay.sample(np.random.default_rng(0), rows)
+    embeddings = training.reward_learner.embeddings.embeddings[rows, 0]
+    rewards = [
+        float(training.reward_learner.rewards(sampled, embeddings, len(rows)).mean())
+        for sampled in (shown, own)
+    ]
+    assert rewards[0] > 0.0 > rewards[1]
 
 
 @pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
@@ -100,5 +123,7 @@ def test_contexts_leave_a_demonstration_for_its_final_state() -> None:
     made.demonstrations.sample_contexts = watched  # type: ignore[method-assign,assignment]
     made.step()
     made.step()
-    assert seen
-    assert all(shots in (1,) and left == 3 for shots, left in seen)
+    each = made.demonstrations.features.shape[1]
+    assert {shots for shots, _ in seen} <= set(made.access.family.context_sizes)
+    assert all(shots + left == each and left > 0 for shots, left in seen)
+    assert len(seen) > 2
