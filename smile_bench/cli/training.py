@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_bench.cli.options import add_run_options, use_one_thread
-from smile_bench.errors import InputError, require_known
+from smile_bench.errors import InputError
 
 __all__ = ["add_training_command"]
 
@@ -64,9 +64,11 @@ def _train(arguments: argparse.Namespace) -> int:
 
     name, family, seed = arguments.agent, get_family(arguments.family).id, arguments.seed
     changes = _changes(arguments.changes)
-    require_known("trainable agent", [name], trainable_agents())
     training = get_agent(name).training
-    assert training is not None
+    if training is None:
+        raise InputError(
+            f"{name} is not trained. Agents that are: {', '.join(trainable_agents())}."
+        )
     settings = flatten(replaced(training.make_preset(family, seed), changes))
     if arguments.print_config:
         print(f"# {name} on {family}, seed {seed}")

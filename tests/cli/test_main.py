@@ -30,6 +30,7 @@ FAMILY = "SmileAntGoal-v0"
         (["experts", "train", "SmileAnt-v0"], "Did you mean"),
         (["train", "--agent", "meta-cb", "--family", FAMILY], "Did you mean 'meta-bc'"),
         (["train", "--agent", "meta-bc", "--family", "SmileAnt-v0"], "Did you mean"),
+        (["train", "--agent", "expert", "--family", FAMILY], "expert is not trained. Agents that"),
         (
             ["train", "--agent", "meta-bc", "--family", FAMILY, "--device", "cuda:99"],
             "the device 'cuda:99' is not available",
