@@ -24,6 +24,7 @@ class AdamConfig:
     """Settings of AdamW (Loshchilov and Hutter 2019); without decay it is Adam."""
 
     learning_rate: float = 3e-4
+    """At the start of the training."""
     beta1: float = 0.9
     """Decay of the first moment."""
     weight_decay: float = 0.0

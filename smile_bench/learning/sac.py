@@ -34,6 +34,7 @@ class SACConfig:
     layer_norm: bool = False
     """Layer normalisation in the critics; it stabilises many updates per step."""
     discount: float = 0.99
+    """γ, of future rewards."""
     polyak: float = 0.005
     """How far the target networks move towards the critics at each update, τ."""
     learning_rate: float = 3e-4

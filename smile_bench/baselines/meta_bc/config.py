@@ -18,14 +18,19 @@ class MetaBCConfig:
     """Settings of a training."""
 
     family: str
+    """Id of the family."""
     seed: int = 0
+    """Of all randomness."""
     members: int = 1
     """Trainings of different seeds that act together by the mean of their actions."""
     total_updates: int = 12_000
+    """Length of the training."""
     updates_per_iteration: int = 200
     """Updates between two log entries."""
     tasks_per_batch: int = 16
+    """Meta-train tasks in a batch."""
     states_per_task: int = 64
+    """Demonstrated states of each task in a batch."""
     first_state_fraction: float = 0.0
     """Share of a batch's states that begin their demonstration. Where later states show what the
     expert intends, only the first ones force the policy to understand the context."""

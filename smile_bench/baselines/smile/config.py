@@ -66,7 +66,9 @@ class SMILeConfig:
     """Settings of a training; the defaults are those of the preset ``smile``."""
 
     family: str
+    """Id of the family."""
     seed: int = 0
+    """Of all randomness."""
     state_only: bool = False
     """Whether discriminator and encoder see (s, s') alone; the demonstrated actions are then never
     handed out."""
@@ -77,6 +79,7 @@ class SMILeConfig:
     learns from what all of them do."""
 
     iterations: int = 150
+    """Length of the training."""
     env_steps_per_iteration: int = 100
     """Control steps in each environment; there is one environment a meta-train task."""
     updates_per_iteration: int = 200
@@ -85,6 +88,7 @@ class SMILeConfig:
     """Consecutive steps with the lowest possible reward after which a training episode restarts; 0
     for never. Evaluations are not affected."""
     tasks_per_batch: int = 8
+    """Meta-train tasks in a batch."""
     transitions_per_task: int = 32
     """Of the batches of policy and discriminator alike."""
     context_timesteps: int = 32

@@ -55,9 +55,13 @@ class TabularSmileConfig:
     """Settings of a training."""
 
     family: str
+    """Id of the family."""
     seed: int = 0
+    """Of all randomness."""
     iterations: int = 150
+    """Length of the training."""
     tasks_per_batch: int = 24
+    """Meta-train tasks in a batch."""
     hidden: int = 64
     """Size of the task embedding."""
     learning_rate: float = 0.02

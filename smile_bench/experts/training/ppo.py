@@ -39,9 +39,11 @@ class PPOConfig:
     """Settings of a training."""
 
     family: str
+    """Id of the family."""
     curriculum: str
     """Tasks and rewards, a name in ``CURRICULA``."""
     seed: int = 0
+    """Of all randomness."""
     iterations: int = 160
     """Tasks are sampled once per iteration."""
     rollouts: int = 1
@@ -58,8 +60,11 @@ class PPOConfig:
     learning_rate: float = 3e-4
     """Initial; the KL rule scales it."""
     epochs: int = 5
+    """Passes over a rollout in its update phase."""
     minibatches: int = 8
+    """Updates in a pass."""
     discount: float = 0.99
+    """γ, of future rewards."""
     gae: float = 0.95
     """λ of generalised advantage estimation."""
     clip: float = 0.2
@@ -69,7 +74,9 @@ class PPOConfig:
     kl_low: float = 0.005
     """Below this it grows by half."""
     reward_scale: float = 0.1
+    """What rewards are multiplied by."""
     initial_std: float = 0.6
+    """The policy's standard deviation at the start."""
     minimum_std: float = 0.0
     """The policy's standard deviation does not shrink below this, so that it keeps exploring."""
     entropy: float = 0.0

@@ -25,9 +25,11 @@ class SACExpertConfig:
     """Settings of a training."""
 
     family: str
+    """Id of the family."""
     curriculum: str
     """Tasks and rewards, a name in ``CURRICULA``."""
     seed: int = 0
+    """Of all randomness."""
     iterations: int = 120
     """Each begins with new tasks and new episodes."""
     envs: int = 32
@@ -43,6 +45,7 @@ class SACExpertConfig:
     replay_capacity: int = 1_000_000
     """Transitions in the replay buffer."""
     reward_scale: float = 1.0
+    """What rewards are multiplied by."""
     minimum_scale: float = 1e-2
     """Least standard deviation that a feature is divided by, for features that are constant at
     first."""
