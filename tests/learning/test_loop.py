@@ -170,7 +170,10 @@ def test_it_may_stop_before_the_first_iteration(tmp_path: Path) -> None:
     assert resumed.iteration == 7
 
 
-def test_an_interrupt_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interval", "kept"), [(0.0, 4), (1000.0, 0)])
+def test_an_interrupt_leaves_the_last_checkpoint(
+    tmp_path: Path, interval: float, kept: int
+) -> None:
     class Interrupted(Sparse):
         def step(self) -> dict[str, float]:
             if self.iteration == 4:
@@ -178,12 +181,31 @@ def test_an_interrupt_leaves_the_last_checkpoint(tmp_path: Path) -> None:
             return super().step()
 
     with pytest.raises(KeyboardInterrupt):
-        run(Interrupted(), tmp_path, checkpoint_seconds=0.0)
-    resumed = Sparse()
-    run(resumed, tmp_path, stop_after=5)
-    assert resumed.iteration == 5
+        run(Interrupted(), tmp_path, checkpoint_seconds=interval)
     rows = (tmp_path / "progress.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows[1:]] == [*"12345"]
+    assert [row.split(",")[0] for row in rows[1:]] == [*"1234"]
+    assert (tmp_path / "checkpoint.safetensors").exists() is (kept > 0)
+    begun: list[int] = []
+
+    class Resumed(Sparse):
+        def step(self) -> dict[str, float]:
+            begun.append(self.iteration)
+            return super().step()
+
+    run(Resumed(), tmp_path, stop_after=6)
+    assert begun == list(range(kept, 6))
+    rows = (tmp_path / "progress.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [*"123456"]
+
+
+def test_a_checkpoint_of_another_subset_is_refused(tmp_path: Path) -> None:
+    run(Sparse(x=1), tmp_path, subset={"tasks": 3}, stop_after=1)
+    for subset, given in (({"tasks": 4}, "'tasks': 4"), ({}, "None"), (None, "None")):
+        with pytest.raises(CheckpointError, match=rf"subset: {{'tasks': 3}} stored, .*{given}"):
+            run(Sparse(x=1), tmp_path, subset=subset)
+    resumed = Sparse(x=1)
+    run(resumed, tmp_path, subset={"tasks": 3})
+    assert resumed.iteration == 7
 
 
 def test_a_logged_number_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:

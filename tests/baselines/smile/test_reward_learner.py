@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from smile_bench.access import Access
 from smile_bench.baselines.smile.config import DiscriminatorConfig, SMILeConfig
 from smile_bench.baselines.smile.training import SMILe
+from smile_bench.errors import InputError
 from smile_bench.learning.replay import Transitions
+from tests.helpers import synthetic
 from tests.helpers.tiny import CONFIG, STATE_ONLY, access, stepped
 
 ROWS = np.array([0, 1, 2, 2])
@@ -105,8 +108,21 @@ def test_a_share_of_the_negatives_is_demonstrations_of_other_tasks(share: float)
         for state in negatives.states
     ]
     assert sum(map(any, found)) == round(share * len(rows))
-    # None is of its own task.
+    # None is of its own task; all other tasks come.
     assert not any(found[k][row] for k, row in enumerate(rows))
+    if share == 1.0:
+        assert {
+            (row, task) for k, row in enumerate(rows) for task in range(3) if found[k][task]
+        } == {(row, task) for row in range(3) for task in range(3) if row != task}
+
+
+def test_contexts_that_leave_no_demonstration_are_refused() -> None:
+    """Of one demonstration a task, none is left whose final state could be predicted."""
+    alone = Access(synthetic.FAMILY, dataset=synthetic.dataset(each=1))
+    SMILe(CONFIG, alone)
+    discriminator = DiscriminatorConfig(final_state_weight=1.0)
+    with pytest.raises(InputError, match="each task has 1, of which at least 1 must be left"):
+        SMILe(replace(CONFIG, discriminator=discriminator), alone)
 
 
 def test_contexts_leave_a_demonstration_for_its_final_state() -> None:
