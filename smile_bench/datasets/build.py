@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 from tqdm import tqdm
 
 from smile_bench.datasets.calibration import Calibration, calibrate
@@ -28,7 +27,7 @@ from smile_bench.errors import DatasetError
 from smile_bench.experts.policy import load_expert
 from smile_bench.experts.task_blind import load_task_blind
 from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
+from smile_bench.io.tensors import read_tensors, write_tensors
 
 __all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
 
@@ -117,7 +116,7 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
                     policy = demonstrator(
                         family, expert, block, noise=config.noise, calibration=calibration
                     )
-                    write_atomically(parts / block.file, save(collect(family, policy, block)))
+                    write_tensors(parts / block.file, collect(family, policy, block))
                 bar.update(block.last - block.first)
         splits = {split: _join(parts, family, blocks, split) for split in SPLITS}
         if calibration is not None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
 from smile_bench.envs import SPLITS, Family, all_families, get_family
-from smile_bench.errors import DatasetError, suggestion
+from smile_bench.errors import DatasetError, SmileError, suggestion
 from smile_bench.io.files import replacing
 from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
 
@@ -71,7 +71,7 @@ def read_dataset(path: Path) -> Dataset:
         with h5py.File(path, "r") as file:
             dataset, expected = _read(path, file)
     except READING_ERRORS as error:
-        if isinstance(error, DatasetError):
+        if isinstance(error, SmileError):
             raise
         raise DatasetError(
             f"{path} is not a readable dataset; it may be truncated or damaged ({error}). "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from smile_bench.datasets.format import read_dataset
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import DatasetError
 from smile_bench.io.files import write_atomically
+from smile_bench.io.shipped import file_digest, require_unaltered
 
 __all__ = [
     "add_to_manifest",
@@ -55,6 +55,7 @@ def read_manifest(folder: Path, remedy: str = "Install smile-bench again.") -> d
         DatasetError: the manifest is missing or damaged.
     """
     path = folder / MANIFEST
+    require_unaltered(path, DatasetError)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -69,7 +70,7 @@ def add_to_manifest(path: Path) -> None:
     """Enter a dataset file into the manifest of its folder."""
     manifest = path.parent / MANIFEST
     entries = read_manifest(path.parent, "Remove it.") if manifest.exists() else {}
-    entries[path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+    entries[path.name] = {"sha256": file_digest(path), "bytes": path.stat().st_size}
     write_atomically(manifest, json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
@@ -122,11 +123,7 @@ def _require_manifest(family: Family, file: Path) -> None:
         )
     if entry is None:
         raise DatasetError(f"{file.parent / MANIFEST} does not list {file.name}. {remedy}")
-    if not file.exists() or _sha256(file) != entry["sha256"]:
+    if not file.exists() or file_digest(file) != entry["sha256"]:
         raise DatasetError(
             f"{file} is missing, damaged or altered: its SHA-256 is not the manifest's. {remedy}"
         )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

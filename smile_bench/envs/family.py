@@ -17,6 +17,7 @@ from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.compat import deprecated
 from smile_bench.envs import declaration
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
+from smile_bench.envs.tables import FrozenTables
 from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 __all__ = ["OBSERVATION_BOUND", "SPLITS", "DatasetRecipe", "Family", "Metric", "Task"]
@@ -152,8 +153,9 @@ class Family(ABC):
         declaration.require_context_sizes(
             self.id, self.context_sizes, self.dataset_recipe.demonstrations
         )
-        tables = declaration.task_tables(self.id, self.tasks, SPLITS, len(self.parameter_names))
-        object.__setattr__(self, "tasks", tables)
+        if not isinstance(self.tasks, FrozenTables):  # Those that ship are read on first use.
+            tables = declaration.task_tables(self.id, self.tasks, SPLITS, len(self.parameter_names))
+            object.__setattr__(self, "tasks", tables)
 
     @property
     def metric(self) -> Metric:

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.errors import ExpertError
 from smile_bench.experts.network import forward, unpack_network
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import TensorFile
+from smile_bench.io.tensors import TensorFile, write_tensors
 from smile_bench.learning.normaliser import Normaliser
 
 __all__ = ["FORMAT", "PerTaskExperts", "unpack_per_task", "write_per_task"]
@@ -119,7 +117,7 @@ def write_per_task(path: Path, experts: PerTaskExperts) -> None:
         "recipe": json.dumps(experts.recipe, sort_keys=True),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_atomically(path, save(contiguous, metadata))
+    write_tensors(path, contiguous, metadata)
 
 
 def unpack_per_task(file: TensorFile) -> PerTaskExperts:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import Family, get_family, get_mujoco_family
@@ -21,8 +20,7 @@ from smile_bench.errors import ExpertError
 from smile_bench.experts import per_task
 from smile_bench.experts.network import forward, unpack_network
 from smile_bench.experts.per_task import PerTaskExperts, unpack_per_task
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
+from smile_bench.io.tensors import read_tensors, write_tensors
 from smile_bench.learning.normaliser import Normaliser
 
 __all__ = [
@@ -108,7 +106,7 @@ def write_expert(path: Path, expert: Expert) -> None:
         "feature_clip": repr(expert.feature_clip),
         "recipe": json.dumps(expert.recipe, sort_keys=True),
     }
-    write_atomically(path, save(tensors, metadata))
+    write_tensors(path, tensors, metadata)
 
 
 def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExperts:

@@ -1,9 +1,10 @@
-"""Reading safetensors files: the tensors and metadata, or one clear error."""
+"""Safetensors files: read as tensors and metadata or one clear error; written to equal bytes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import pkgutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from smile_bench.errors import SmileError
+from smile_bench.io.files import write_atomically
+from smile_bench.io.shipped import require_unaltered
 
-__all__ = ["CONTENT_ERRORS", "TensorFile", "read_tensors"]
+__all__ = ["CONTENT_ERRORS", "TensorFile", "read_tensors", "write_tensors"]
 
 CONTENT_ERRORS = (
     ArithmeticError,
@@ -115,8 +118,10 @@ def read_tensors(
         remedy: a sentence on what to do about a damaged file.
 
     Raises:
-        SmileError: the file is missing, damaged or of another format; its type is ``error``.
+        SmileError: the file is missing, damaged or of another format, or ships with smile-bench and
+            was altered; its type is ``error``.
     """
+    require_unaltered(path, error)
     try:
         with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
@@ -131,6 +136,35 @@ def read_tensors(
     return TensorFile(
         path=path, what=what, error=error, remedy=remedy, tensors=tensors, metadata=metadata
     )
+
+
+def write_tensors(
+    path: Path,
+    tensors: Mapping[str, Any],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    framework: str = "numpy",
+) -> None:
+    """Write a safetensors file, whole or not at all; the same content gives the same bytes.
+
+    Args:
+        path: the file.
+        tensors: NumPy arrays or PyTorch tensors, by name.
+        metadata: text by name.
+        framework: ``"numpy"``, or ``"pt"`` for PyTorch tensors.
+    """
+    module = {"numpy": "safetensors.numpy", "pt": "safetensors.torch"}[framework]
+    content: bytes = pkgutil.resolve_name(f"{module}:save")(dict(tensors))
+    write_atomically(path, _with_metadata(content, metadata) if metadata else content)
+
+
+def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Add metadata in its own order to a file; safetensors itself would order it at random."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = {"__metadata__": dict(metadata), **json.loads(content[8:end])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _unreadable(

@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 
 from smile_bench.errors import CheckpointError
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import TensorFile, read_tensors
+from smile_bench.io.tensors import TensorFile, read_tensors, write_tensors
 
 __all__ = ["load_checkpoint", "load_optimizer", "save_checkpoint"]
 
@@ -43,8 +41,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     leaves: Leaves = {}
     tree = _flatten(state, leaves)
     document = {"format": FORMAT, "sha256": _digest(tree, leaves), "tree": tree}
-    # One entry of metadata, because safetensors writes several in any order.
-    write_atomically(path, save(leaves, {"state": json.dumps(document)}))
+    write_tensors(path, leaves, {"state": json.dumps(document)}, framework="pt")
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

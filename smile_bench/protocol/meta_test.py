@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import ProtocolError, SmileError
 from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
+from smile_bench.io.shipped import require_unaltered
+from smile_bench.io.tensors import read_tensors, write_tensors
 
 __all__ = [
     "PROTOCOL",
@@ -172,8 +172,7 @@ def write_meta_test(folder: Path, meta_test: MetaTest) -> None:
         meta_test: the meta-test set with its references.
     """
     metadata = {"family": meta_test.family, "dataset": meta_test.dataset}
-    content = _with_metadata(save(meta_test.arrays()), metadata)
-    write_atomically(folder / f"{meta_test.family}.safetensors", content)
+    write_tensors(folder / f"{meta_test.family}.safetensors", meta_test.arrays(), metadata)
     references = meta_test.references
     document = {
         "family": meta_test.family,
@@ -215,6 +214,7 @@ def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
             "family of your own with smile_bench.protocol.freeze.freeze_protocol."
         )
     remedy = "Install smile-bench again, or freeze the protocol again if the family is your own."
+    require_unaltered(document_path, ProtocolError)
     file = read_tensors(path, "a meta-test set", ProtocolError, remedy=remedy)
     try:
         document = json.loads(document_path.read_text(encoding="utf-8"))
@@ -255,15 +255,6 @@ def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
 def protocol_folder() -> Path:
     """Where the frozen protocols of the shipped families lie."""
     return Path(str(resources.files("smile_bench.protocol") / "data"))
-
-
-def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file with metadata in a fixed order; safetensors itself orders it at random."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = {"__metadata__": dict(metadata), **json.loads(content[8:end])}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text = text.ljust(-(-len(text) // 8) * 8)
-    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 @cache

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smile_bench.baselines import all_agents
+from smile_bench.baselines import all_agents, load_agent
 from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.baselines.registry import weights_path
 from smile_bench.compat.settings import FORMER_SETTINGS, current_name, renamed_settings
@@ -90,3 +91,13 @@ def test_every_family_with_a_body_has_all_agents() -> None:
     bodies = {family for family in all_families() if family != "SmileGridGoal-v0"}
     for name in ("meta-bc", "meta-dagger", "smile", "smile-paper", "smile-state-only"):
         assert bodies <= {family for agent, family in RELEASED if agent == name}
+
+
+@pytest.mark.parametrize("name", ["meta-bc", "tabular-smile"])
+def test_weights_saved_twice_are_the_same_bytes(name: str, tmp_path: Path) -> None:
+    agent: Any = load_agent(name, "SmileGridGoal-v0")
+    written = set()
+    for number in range(8):
+        agent.save(tmp_path / str(number))
+        written.add((tmp_path / str(number)).read_bytes())
+    assert len(written) == 1

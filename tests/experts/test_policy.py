@@ -12,6 +12,7 @@ import pytest
 from smile_bench.envs import get_family, get_mujoco_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import ExpertError
+from smile_bench.experts.per_task import PerTaskExperts, write_per_task
 from smile_bench.experts.policy import (
     Expert,
     expert_metrics,
@@ -190,3 +191,14 @@ def test_the_shipped_ant_expert_reaches_every_goal() -> None:
     for split in ("train", "test"):
         # The bar of the benchmark: 0.08 m on every goal.
         assert expert_metrics(family, expert, split, episodes=2).mean(axis=1).max() <= 0.08
+
+
+def test_experts_saved_twice_are_the_same_bytes(tmp_path: Path) -> None:
+    shared, per_task = load_expert("SmileAntGoal-v0"), load_expert("SmileWalkerDynamics-v0")
+    assert isinstance(shared, Expert)
+    assert isinstance(per_task, PerTaskExperts)
+    for number in range(8):
+        write_expert(tmp_path / f"{number}", shared)
+        write_per_task(tmp_path / f"{number}-per-task", per_task)
+    written = {path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(written) == 2

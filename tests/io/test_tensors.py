@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import save
 
 from smile_bench.errors import ExpertError, UnknownNameError
-from smile_bench.io.tensors import TensorFile, read_tensors
+from smile_bench.io.tensors import TensorFile, read_tensors, write_tensors
 
 REMEDY = "Train it again."
 
@@ -114,3 +114,22 @@ def test_what_does_not_fit_together_is_the_file_s_fault(tmp_path: Path) -> None:
             raise wrong
     with pytest.raises(ExpertError, match=r"^as it is$"), read(path).understanding():
         raise ExpertError("as it is")
+
+
+@pytest.mark.parametrize("framework", ["numpy", "pt"])
+def test_the_same_content_is_written_to_the_same_bytes(tmp_path: Path, framework: str) -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    tensors: dict[str, Any] = {"b": array, "a": array[0].copy()}
+    if framework == "pt":
+        tensors = {name: torch.from_numpy(value) for name, value in tensors.items()}
+    metadata = {name: name * 20 for name in "kqzabcdefg"}
+    written = set()
+    for number in range(20):
+        write_tensors(tmp_path / str(number), tensors, metadata, framework=framework)
+        written.add((tmp_path / str(number)).read_bytes())
+    assert len(written) == 1
+    file = read(tmp_path / "0")
+    assert file.metadata == metadata
+    np.testing.assert_array_equal(file.tensor("b"), array)
+    write_tensors(tmp_path / "plain", tensors, framework=framework)
+    assert read(tmp_path / "plain").metadata == {}

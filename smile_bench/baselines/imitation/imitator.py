@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from smile_bench.agents import Context, pad_contexts, require_family
@@ -24,8 +23,7 @@ from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
 from smile_bench.compat.settings import renamed_settings
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
+from smile_bench.io.tensors import read_tensors, write_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
@@ -182,7 +180,7 @@ class Imitator:
             "config": json.dumps(asdict(self.config)),
             "recipe": json.dumps(self.recipe),
         }
-        write_atomically(path, save(tensors, metadata))
+        write_tensors(path, tensors, metadata, framework="pt")
 
     @classmethod
     def load(cls, path: Path) -> Imitator:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from smile_bench.agents import Context
 from smile_bench.arrays import FloatArray
@@ -29,8 +28,7 @@ from smile_bench.baselines.tabular_irl.contexts import (
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.grid.planning import MDP, hard_values
 from smile_bench.errors import AgentError
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import read_tensors
+from smile_bench.io.tensors import read_tensors, write_tensors
 
 __all__ = [
     "LAYERS",
@@ -171,7 +169,7 @@ class TabularSmile:
             "config": json.dumps(asdict(self.config)),
             "recipe": json.dumps(self.recipe),
         }
-        write_atomically(path, save(tensors, metadata))
+        write_tensors(path, tensors, metadata)
 
     @classmethod
     def load(cls, path: Path) -> TabularSmile:

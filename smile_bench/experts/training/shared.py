@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from smile_bench.errors import ExpertError
 from smile_bench.experts.training.ppo import PPO
-from smile_bench.io.files import write_atomically
-from smile_bench.io.tensors import TensorFile, read_tensors
+from smile_bench.io.tensors import TensorFile, read_tensors, write_tensors
 
 __all__ = ["SharedPolicy", "read_shared", "write_shared"]
 
@@ -87,4 +85,5 @@ def write_shared(path: Path, training: PPO, recipe: Mapping[str, Any]) -> None:
     }
     recipe = {"algorithm": training.algorithm, "config": training.settings, **recipe}
     named = {f"model.{name}": tensor for name, tensor in tensors.items()}
-    write_atomically(path, save(named, {"state": json.dumps({"recipe": recipe})}))
+    metadata = {"state": json.dumps({"recipe": recipe})}
+    write_tensors(path, named, metadata, framework="pt")
