@@ -17,7 +17,13 @@ from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
 from smile_bench.envs import SPLITS, Family, all_families, get_family
 from smile_bench.errors import DatasetError, SmileError, suggestion
 from smile_bench.io.files import replacing
-from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
+from smile_bench.io.hdf5 import (
+    FILTERS,
+    READING_ERRORS,
+    open_hdf5,
+    read_array,
+    require_hard_links,
+)
 
 __all__ = ["FORMAT", "read_dataset", "reporting_full_disk", "write_dataset"]
 
@@ -46,7 +52,11 @@ def write_dataset(path: Path, dataset: Dataset) -> None:
     Raises:
         DatasetError: the disk is full. A file that was at ``path`` before is untouched.
     """
-    with reporting_full_disk(path), replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with (
+        reporting_full_disk(path),
+        replacing(path) as temporary,
+        h5py.File(temporary, "w", locking=False) as file,
+    ):
         file.attrs["format"] = FORMAT
         file.attrs["family"] = dataset.family
         file.attrs["content_sha256"] = dataset.digest()
@@ -68,7 +78,7 @@ def read_dataset(path: Path) -> Dataset:
             f"there is no dataset file {path}. Check the path, or build the dataset."
         )
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path, DatasetError) as file:
             dataset, expected = _read(path, file)
     except READING_ERRORS as error:
         if isinstance(error, SmileError):

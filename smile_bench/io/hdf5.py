@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from smile_bench.errors import SmileError
 
-__all__ = ["FILTERS", "READING_ERRORS", "read_array", "require_hard_links"]
+__all__ = ["FILTERS", "READING_ERRORS", "open_hdf5", "read_array", "require_hard_links"]
 
 FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 """How arrays are stored."""
@@ -29,6 +29,46 @@ MAXIMUM_BYTES = 8 << 30
 """Largest array that is read. A file that declares a larger one is refused."""
 LEAST_CHUNK = 1 << 20
 """Bytes that a chunk may have even where its array is smaller."""
+LARGEST_RATIO = 1032
+"""How many bytes one byte of DEFLATE can stand for at most."""
+LEAST_DECLARED = 1 << 20
+"""Bytes that the arrays of a file may declare however small the file is."""
+
+
+def open_hdf5(path: Path, error: type[SmileError], content: BinaryIO | None = None) -> h5py.File:
+    """Open a file for reading, unless its arrays declare more than its bytes can hold.
+
+    No lock is taken: a file is written whole before anyone reads it, and some network file systems
+    grant none.
+
+    Args:
+        path: the file.
+        error: type of the error to raise.
+        content: what to read in place of the file.
+
+    Raises:
+        SmileError: of type ``error``; the arrays declare more bytes than the file can hold.
+        OSError, RuntimeError: as h5py, where the file is not HDF5.
+    """
+    file = h5py.File(content or path, "r", locking=False)
+    declared = 0
+
+    def count(name: str, item: Any) -> None:
+        nonlocal declared
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            declared += item.nbytes
+
+    try:
+        file.visititems(count)
+        stored = file.id.get_filesize()
+        if declared > max(LEAST_DECLARED, LARGEST_RATIO * stored):
+            raise error(
+                f"{path} declares {declared} bytes of arrays, but has {stored} bytes; refused."
+            )
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def require_hard_links(path: Path, group: h5py.Group, error: type[SmileError]) -> None:
@@ -72,11 +112,6 @@ def read_array(
     item = group[name]
     if not isinstance(item, h5py.Dataset):
         raise error(f"{path}: {where} is not an array.")
-    elsewhere = bool(item.external) or (
-        item.is_virtual and any(source.file_name != "." for source in item.virtual_sources())
-    )
-    if elsewhere:
-        raise error(f"{path}: {where.split('/')[0]} refers to other files; refused.")
     if item.shape != shape or item.dtype != np.dtype(dtype):
         raise error(
             f"{path}: {where} is {item.dtype} {item.shape}, but {why or 'this file'} needs "
@@ -84,17 +119,57 @@ def read_array(
         )
     if item.nbytes > MAXIMUM_BYTES:
         raise error(f"{path}: {where} declares {item.nbytes} bytes; refused.")
-    _require_ordinary_storage(path, item, where, error)
+    if item.is_virtual:
+        _require_ordinary_sources(path, item, where, error)
+    else:
+        _require_ordinary_storage(path, item, where, error)
     array: NDArray[Any] = item[...]
     if not np.isfinite(array).all():
         raise error(f"{path}: {where} holds numbers that are not finite.")
     return array
 
 
+def _require_ordinary_sources(
+    path: Path, item: h5py.Dataset, where: str, error: type[SmileError]
+) -> None:
+    """Refuse a view of anything but arrays stored in this file, at least as large as the view."""
+    sources = {}
+    for source in item.virtual_sources():
+        if source.file_name != ".":
+            raise error(f"{path}: {where} refers to other files; refused.")
+        sources[source.dset_name] = _linked_hard(item.file, source.dset_name)
+    for name, source in sources.items():
+        if not isinstance(source, h5py.Dataset) or source.is_virtual:
+            raise error(
+                f"{path}: {where} is a view of {name[:60]!r}, which is not an array stored in this "
+                "file; refused."
+            )
+        _require_ordinary_storage(path, source, where, error)
+    if item.nbytes > sum(source.nbytes for source in sources.values()):
+        raise error(f"{path}: {where} is a view that is larger than what it shows; refused.")
+
+
+def _linked_hard(file: h5py.File, name: str) -> Any:
+    """What lies at a path of the file without links to elsewhere; None if nothing does."""
+    item: Any = file
+    for part in name.strip("/").split("/"):
+        link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            return None
+        item = item[part]
+    return item
+
+
 def _require_ordinary_storage(
     path: Path, item: h5py.Dataset, where: str, error: type[SmileError]
 ) -> None:
-    """Refuse chunks larger than the array, which HDF5 unpacks whole, and filters of plug-ins."""
+    """Refuse bytes in other files, more bytes than are stored, and storage that takes more memory.
+
+    HDF5 unpacks a chunk whole, so it must not be larger than the array. Filters of plug-ins are
+    code.
+    """
+    if item.external:
+        raise error(f"{path}: {where} refers to other files; refused.")
     if item.chunks is not None:
         size = int(np.prod(item.chunks, dtype=np.float64)) * item.dtype.itemsize
         if size > max(item.nbytes, LEAST_CHUNK):
@@ -104,3 +179,8 @@ def _require_ordinary_storage(
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
     if set(filters) - known:
         raise error(f"{path}: {where} is stored with the HDF5 filters {filters}; refused.")
+    stored = item.id.get_storage_size()
+    if item.nbytes > LARGEST_RATIO * stored:
+        raise error(
+            f"{path}: {where} declares {item.nbytes} bytes, but {stored} are stored; refused."
+        )

@@ -18,7 +18,13 @@ from smile_bench.envs import Family
 from smile_bench.envs.simulation import BatchSimulator
 from smile_bench.errors import ProtocolError
 from smile_bench.io.files import read_bounded
-from smile_bench.io.hdf5 import FILTERS, READING_ERRORS, read_array, require_hard_links
+from smile_bench.io.hdf5 import (
+    FILTERS,
+    READING_ERRORS,
+    open_hdf5,
+    read_array,
+    require_hard_links,
+)
 from smile_bench.protocol.meta_test import MetaTest
 
 __all__ = [
@@ -170,7 +176,7 @@ def read_evidence(path: Path, family: Family, episodes: int, sha256: str) -> Evi
             "altered or belongs to another evaluation."
         )
     try:
-        with h5py.File(io.BytesIO(content), "r") as file:
+        with open_hdf5(path, ProtocolError, io.BytesIO(content)) as file:
             return _read(path, file, family, episodes)
     except READING_ERRORS as error:
         if isinstance(error, ProtocolError):

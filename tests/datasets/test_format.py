@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -147,7 +153,12 @@ def test_links_to_other_files_are_refused(tmp_path: Path) -> None:
         read_dataset(path)
 
 
-def test_a_huge_declared_shape_does_not_take_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("demonstrations", "message"), [(5000, "are refused"), (1 << 28, "bytes of arrays, but has")]
+)
+def test_a_huge_declared_shape_does_not_take_memory(
+    tmp_path: Path, demonstrations: int, message: str
+) -> None:
     path = tmp_path / "d.h5"
     write_dataset(path, synthetic.dataset(subsample=20))
     with h5py.File(path, "r+") as file:
@@ -155,9 +166,9 @@ def test_a_huge_declared_shape_does_not_take_memory(tmp_path: Path) -> None:
             if name not in ("task_parameters", "metrics"):
                 shape, dtype = file["train"][name].shape, file["train"][name].dtype
                 del file["train"][name]
-                huge = (shape[0], 1 << 28, *shape[2:])
+                huge = (shape[0], demonstrations, *shape[2:])
                 file["train"].create_dataset(name, huge, dtype, chunks=(1, 1, *shape[2:]))
-    with pytest.raises(DatasetError, match="are refused"):
+    with pytest.raises(DatasetError, match=message):
         read_dataset(path)
 
 
@@ -236,3 +247,62 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.undo()
     assert_same(read_dataset(path), old)
     assert [p.name for p in tmp_path.iterdir()] == ["d.h5"]
+
+
+@pytest.mark.parametrize("name", ["observations", "rewards"])
+def test_a_view_of_itself_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset())
+    with h5py.File(path, "r+") as file:
+        shape, dtype = file[f"train/{name}"].shape, file[f"train/{name}"].dtype
+        del file[f"train/{name}"]
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[...] = h5py.VirtualSource(".", f"/train/{name}", shape, dtype)
+        file["train"].create_virtual_dataset(name, layout)
+    with pytest.raises(DatasetError, match=f"train/{name} is a view of"):
+        read_dataset(path)
+
+
+def test_declared_sizes_do_not_take_memory(tmp_path: Path) -> None:
+    """Arrays that fit the family and were never written: HDF5 would allocate all of them."""
+    path = tmp_path / "d.h5"
+    write_dataset(path, synthetic.dataset(subsample=20))
+    with h5py.File(path, "r+") as file:
+        for name in ("observations", "actions", "next_observations", "rewards", "timesteps"):
+            shape, dtype = file["train"][name].shape, file["train"][name].dtype
+            del file["train"][name]
+            large = (shape[0], 4096, 100, *shape[3:])
+            file["train"].create_dataset(name, large, dtype, chunks=(1, 1, 100, *shape[3:]))
+    assert path.stat().st_size < 200_000
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match="bytes of arrays, but has"):
+        read_dataset(path)
+    assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, 524])
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("gcc") is None, reason="needs gcc")
+def test_a_file_system_without_locks_gives_its_data(tmp_path: Path, number: int) -> None:
+    source, library = tmp_path / "nolock.c", tmp_path / "nolock.so"
+    source.write_text(
+        f"#include <errno.h>\nint flock(int f, int o) {{ errno = {number}; return -1; }}\n"
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    code = (
+        "import smile_bench, pathlib\n"
+        "from smile_bench.datasets.format import read_dataset, write_dataset\n"
+        "data = smile_bench.load_dataset('SmileGridGoal-v0')\n"
+        "path = pathlib.Path('copy.h5')\n"
+        "write_dataset(path, data)\n"
+        "print(read_dataset(path).digest() == data.digest())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smile_bench.errors import DatasetError
 from smile_bench.io import hdf5
-from smile_bench.io.hdf5 import FILTERS, read_array, require_hard_links
+from smile_bench.io.hdf5 import FILTERS, open_hdf5, read_array, require_hard_links
 
 ARRAY = np.arange(12.0).reshape(3, 4)
 
@@ -94,3 +94,70 @@ def test_links_are_refused(path: Path, link: object) -> None:
         file["part"]["link"] = link
         with pytest.raises(DatasetError, match="/part links 'link' elsewhere; refused"):
             require_hard_links(path, file["part"], DatasetError)
+
+
+def view(path: Path, name: str, sources: list[str], shape: tuple[int, ...] = (3, 4)) -> None:
+    """Add a virtual array of copies of ``sources``, one after the other."""
+    layout = h5py.VirtualLayout((len(sources) * shape[0], *shape[1:]), np.float64)
+    for number, source in enumerate(sources):
+        rows = slice(number * shape[0], (number + 1) * shape[0])
+        layout[rows] = h5py.VirtualSource(".", source, shape, np.float64)
+    with h5py.File(path, "r+") as file:
+        file["part"].create_virtual_dataset(name, layout)
+
+
+def test_a_view_of_a_stored_array_is_read(path: Path) -> None:
+    view(path, "view", ["/part/a"])
+    np.testing.assert_array_equal(read(path, "view"), ARRAY)
+
+
+def test_a_view_of_itself_of_a_view_or_of_nothing_is_refused(path: Path) -> None:
+    view(path, "itself", ["/part/itself"])
+    view(path, "one", ["/part/other"])
+    view(path, "other", ["/part/one"])
+    view(path, "nothing", ["/part/missing"])
+    view(path, "group", ["/part"])
+    with h5py.File(path, "r+") as file:
+        file["part"]["soft"] = h5py.SoftLink("/part/a")
+    view(path, "linked", ["/part/soft"])
+    for name in ("itself", "one", "other", "nothing", "group", "linked"):
+        with pytest.raises(DatasetError, match=f"part/{name} is a view of .* not an array stored"):
+            read(path, name)
+
+
+def test_a_view_that_repeats_an_array_is_refused(path: Path) -> None:
+    view(path, "many", ["/part/a"] * 50)
+    with pytest.raises(DatasetError, match="larger than what it shows"):
+        read(path, "many", (150, 4))
+
+
+def test_views_of_odd_storage_are_refused(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(ARRAY.tobytes())
+    external = [(str(tmp_path / "raw"), 0, ARRAY.nbytes)]
+    add(path, "external", shape=(3, 4), dtype=np.float64, external=external)
+    add(path, "filtered", data=ARRAY, chunks=(1, 4), compression="lzf")
+    view(path, "of_external", ["/part/external"])
+    view(path, "of_filtered", ["/part/filtered"])
+    with pytest.raises(DatasetError, match="of_external refers to other files"):
+        read(path, "of_external")
+    with pytest.raises(DatasetError, match="of_filtered is stored with the HDF5 filters"):
+        read(path, "of_filtered")
+
+
+def test_more_bytes_than_are_stored_are_refused_before_they_are_allocated(path: Path) -> None:
+    add(path, "empty", shape=(3, 4), dtype=np.float64, chunks=(1, 4))
+    with pytest.raises(DatasetError, match="part/empty declares 96 bytes, but 0 are stored"):
+        read(path, "empty")
+    add(path, "huge", shape=(1 << 28, 4), dtype=np.float64, chunks=(1 << 14, 4))
+    with pytest.raises(DatasetError, match=r"declares \d+ bytes of arrays, but has \d+ bytes"):
+        open_hdf5(path, DatasetError)
+    with path.open("rb") as content, pytest.raises(DatasetError, match="given declares"):
+        open_hdf5(Path("given"), DatasetError, content)
+
+
+def test_constant_arrays_compress_within_the_bound(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "zeros.h5", "w") as file:
+        zeros = np.zeros((64, 1 << 16))
+        file.create_dataset("a", data=zeros, chunks=(1, 1 << 16), **FILTERS)
+    with open_hdf5(tmp_path / "zeros.h5", DatasetError) as file:
+        read_array(tmp_path / "zeros.h5", file, "a", zeros.shape, np.float64, DatasetError)

@@ -95,12 +95,21 @@ def other_filter(file: h5py.File) -> None:
     file.create_dataset("tasks", data=np.zeros(192, np.int64), compression="lzf")
 
 
+def view_of_itself(file: h5py.File) -> None:
+    shape, dtype = file["actions"].shape, file["actions"].dtype
+    del file["actions"]
+    layout = h5py.VirtualLayout(shape, dtype)
+    layout[...] = h5py.VirtualSource(".", "/actions", shape, dtype)
+    file.create_virtual_dataset("actions", layout)
+
+
 HOSTILE = {
+    "view of itself": (view_of_itself, "actions is a view of '/actions', which is not"),
     "external storage": (external_array, "other files"),
     "virtual": (virtual_array, "other files"),
     "external link": (soft_link, "elsewhere"),
     "group": (group_instead, "is not an array"),
-    "huge": (huge, "needs float32"),
+    "huge": (huge, "bytes of arrays, but has"),
     "huge chunk": (huge_chunk, "chunks of"),
     "filter": (other_filter, "HDF5 filters"),
     "float64": (replaced("actions", np.zeros((192, 20, 5))), "is float64"),
