@@ -1,11 +1,16 @@
-"""``smile-bench leaderboard``: check entries, evaluate into them, write the page."""
+"""``smile-bench leaderboard``: check entries, evaluate into them, retrain, write the page."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from smile_bench.cli.retraining import add_retrain_command
+from smile_bench.errors import AgentError, InputError
 
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
@@ -38,11 +43,17 @@ def add_leaderboard_commands(commands: Any) -> None:
     _add_checking(check)
     check.set_defaults(run=_check)
 
+    add_retrain_command(leaderboard_commands)
+
     evaluate = leaderboard_commands.add_parser(
         "evaluate", help="evaluate an agent into an entry's folder"
     )
     evaluate.add_argument("entry", help="an entry's folder, with its entry.json")
-    evaluate.add_argument("--agent", help="name or import path; by default as in entry.json")
+    evaluate.add_argument(
+        "--agent",
+        help="name or import path; by default as in entry.json. A function that an import path "
+        "names is called with the family's id, and with the seed if it takes one",
+    )
     evaluate.add_argument(
         "--weights", help="file of an agent trained locally; {family} stands for the family's id"
     )
@@ -66,6 +77,11 @@ def _add_checking(parser: argparse.ArgumentParser) -> None:
         "--no-replay", dest="replay", action="store_false", help="trust the numbers in results"
     )
     parser.add_argument(
+        "--rerun",
+        action="store_true",
+        help="also run the agents that ship again, where entry.json names one",
+    )
+    parser.add_argument(
         "--evidence",
         type=Path,
         metavar="DIR",
@@ -75,14 +91,58 @@ def _add_checking(parser: argparse.ArgumentParser) -> None:
 
 def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
     """What checking needs, of arguments of :func:`_add_checking`."""
-    from smile_bench.baselines.registry import all_agents
+    from smile_bench.baselines.registry import all_agents, load_agent
     from smile_bench.leaderboard.verification import Verifier, default_cache
 
+    if arguments.rerun and not arguments.replay:
+        raise InputError("--rerun needs replays; leave out --no-replay.")
     return {
-        "verify": Verifier(replay=arguments.replay, cache=default_cache()),
+        "verify": Verifier(
+            replay=arguments.replay,
+            cache=default_cache(),
+            rerun=load_agent if arguments.rerun else None,
+        ),
         "known_agent": all_agents().__contains__,
+        "shipped_weights": _shipped_weights,
         "evidence": arguments.evidence,
     }
+
+
+def _shipped_weights(agent: str, family: str) -> str | None:
+    """SHA-256 of the weights of an agent that ships; None if it has none.
+
+    Raises:
+        AgentError: none ship for the family, though the agent has weights.
+    """
+    from smile_bench.baselines.registry import get_agent
+    from smile_bench.provenance import weights_of
+
+    spec = get_agent(agent)
+    if spec.read is None:
+        return weights_of(spec.make(family))
+    path = spec.weights_path(family)
+    if not path.is_file():
+        raise AgentError(
+            f"no {agent} weights for {family} ship with this version of smile-bench; leave "
+            '"agent" out of entry.json.'
+        )
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _source(agent: str) -> str | None:
+    """The path of an agent's code below the folder that holds the package; None from outside."""
+    from smile_bench.baselines.registry import get_agent
+
+    spec = get_agent(agent)
+    part = spec.training.trainer if spec.training else spec.load or spec.read
+    function = getattr(part, "func", part)
+    module = function.partition(":")[0] if isinstance(function, str) else function.__module__
+    names = module.split(".")
+    if names[:2] != ["smile_bench", "baselines"]:
+        return None
+    path, found = "/".join(names[:3]), find_spec(".".join(names[:3]))
+    folder = found is not None and found.submodule_search_locations
+    return path if folder else f"{path}.py"
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -92,6 +152,7 @@ def _build(arguments: argparse.Namespace) -> int:
         Path(arguments.entries),
         Path(arguments.output),
         evidence_base=arguments.evidence_url,
+        agent_source=_source,
         **_checking(arguments),
     )
     print("\n".join(summary_lines(rows)))
@@ -114,13 +175,13 @@ def _check(arguments: argparse.Namespace) -> int:
         checked = check_folder(Path(folder).absolute(), **checking)
         for run in checked.entry.runs:
             for one in run.evaluations:
-                source = _source(one, arguments.evidence)
+                source = _place_of_evidence(one, arguments.evidence)
                 label = checked.status(one).label
                 print(f"ok   {one.place:48} score {one.result.score:7.3f}  {source}; {label}")
     return 0
 
 
-def _source(one: Evaluated, elsewhere: Path | None) -> str:
+def _place_of_evidence(one: Evaluated, elsewhere: Path | None) -> str:
     """Where the evidence of an evaluation is."""
     if one.evidence is None:
         return "evidence missing"
@@ -141,11 +202,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     # Anyone can run an agent that ships; its weights are those of one seed.
     ships = card.agent == name and not arguments.weights and arguments.seed == 0
     for family in map(get_family, arguments.family or card.families):
+        agent = _agent(name, family.id, arguments.weights, arguments.seed)
+        _require_seed(agent, arguments.seed)
         print(f"{family.id}\n{table_header(family)}")
-        agent = _agent(name, family.id, arguments.weights)
+        # An agent from outside goes by its own name, whatever path it was imported from.
+        called = None if ":" in name else name
         sizes = family.context_sizes if len(family.context_sizes) > 1 else ()
         for shots in (None, *(sizes if arguments.shot_curve else ())):
-            result = evaluate(agent, family, shots=shots, name=name)
+            result = evaluate(agent, family, shots=shots, name=called)
             evaluation = "primary" if shots is None else f"{shots}-shots"
             place = Path(family.id, f"seed-{arguments.seed}", evaluation)
             result.save(entry / place)
@@ -157,14 +221,27 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _agent(name: str, family: str, weights: str | None) -> Agent | PrivilegedAgent:
+def _require_seed(agent: object, seed: int) -> None:
+    """Refuse an agent that says it was trained with another seed."""
+    from smile_bench.leaderboard.training import stated_seed
+    from smile_bench.provenance import training_of
+
+    stated = stated_seed(training_of(agent))
+    if stated is not None and stated != seed:
+        raise InputError(
+            f"the agent's recipe says it was trained with seed {stated}, but --seed is {seed}. "
+            f"Give --seed {stated}, or the agent that was trained with seed {seed}."
+        )
+
+
+def _agent(name: str, family: str, weights: str | None, seed: int) -> Agent | PrivilegedAgent:
     """An agent by its name or import path, or one of the table with weights trained locally."""
     from smile_bench.agents import import_agent
     from smile_bench.baselines.registry import get_agent
 
     if weights is not None:
         return get_agent(name).read_weights(Path(weights.replace("{family}", family)), family)
-    return import_agent(name, family) if ":" in name else get_agent(name).make(family)
+    return import_agent(name, family, seed=seed) if ":" in name else get_agent(name).make(family)
 
 
 def _evidence(folder: Path) -> Path:

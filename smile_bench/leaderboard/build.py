@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from tqdm import tqdm
 
 from smile_bench.errors import LeaderboardError, SmileError
-from smile_bench.io.files import write_atomically
-from smile_bench.leaderboard.consistency import check_between, check_entry
+from smile_bench.leaderboard.consistency import (
+    ShippedWeights,
+    check_between,
+    check_entry,
+    check_weights,
+)
+from smile_bench.leaderboard.duplicates import read_content, shared_runs
 from smile_bench.leaderboard.entries import Entry, Evaluated, entry_folders, read_entry
 from smile_bench.leaderboard.evidence import require_folder
 from smile_bench.leaderboard.page.document import leaderboard_document
@@ -24,6 +29,7 @@ from smile_bench.leaderboard.page.markdown import leaderboard_markdown
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank, ranked_families
 from smile_bench.leaderboard.rows import Row, entry_rows
+from smile_bench.leaderboard.site import FILES, replace_site, require_replaceable
 from smile_bench.leaderboard.verification import Status, Verifier, status_label
 
 __all__ = [
@@ -36,7 +42,8 @@ __all__ = [
     "summary_lines",
 ]
 
-FILES = ("index.html", "leaderboard.json", "leaderboard.md")
+
+AgentSource = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +63,7 @@ def check_folder(
     verify: Verifier,
     *,
     known_agent: Callable[[str], bool] | None = None,
+    shipped_weights: ShippedWeights | None = None,
     evidence: Path | None = None,
 ) -> Checked:
     """Check the form and consistency of one entry, and replay it.
@@ -64,6 +72,8 @@ def check_folder(
         folder: the entry's folder.
         verify: replays its evaluations.
         known_agent: says whether smile-bench knows an agent of that name; None accepts any.
+        shipped_weights: returns the SHA-256 of the weights that ship, which results of agents that
+            ship must name; None accepts any.
         evidence: another folder with the layout of the entries, searched for evidence that is not
             beside its result.
 
@@ -71,6 +81,63 @@ def check_folder(
         LeaderboardError: with the entry's name.
     """
     require_folder(evidence)
+    entry = _read(folder, known_agent, shipped_weights, evidence)
+    checked = Checked(entry, {one.folder: _verified(entry, one, verify) for one in _all_of(entry)})
+    if found := _duplicates([checked]):
+        raise LeaderboardError("\n".join(found))
+    return checked
+
+
+def check_entries(
+    root: Path,
+    verify: Verifier,
+    *,
+    known_agent: Callable[[str], bool] | None = None,
+    shipped_weights: ShippedWeights | None = None,
+    evidence: Path | None = None,
+) -> list[Checked]:
+    """Check every entry below ``root``, and that no two are the same.
+
+    A terminal sees the progress. The arguments are those of :func:`check_folder`.
+
+    Raises:
+        LeaderboardError: one line for each entry that cannot be shown.
+    """
+    require_folder(evidence)
+    entries: list[Entry] = []
+    findings = []
+    for folder in entry_folders(root):
+        try:
+            entries.append(_read(folder, known_agent, shipped_weights, evidence))
+        except LeaderboardError as error:
+            findings.append(str(error))
+    checked = []
+    total = sum(len(_all_of(entry)) for entry in entries)
+    with tqdm(total=total, unit="evaluation", leave=False, disable=None) as progress:
+        for entry in entries:
+            statuses = {}
+            progress.set_description(entry.card.name)
+            try:
+                for one in _all_of(entry):
+                    statuses[one.folder] = _verified(entry, one, verify)
+                    progress.update()
+            except LeaderboardError as error:
+                findings.append(str(error))
+            else:
+                checked.append(Checked(entry, statuses))
+    findings += check_between([one.entry for one in checked]) + _duplicates(checked)
+    if findings:
+        raise LeaderboardError("\n".join(sorted(findings)))
+    return checked
+
+
+def _read(
+    folder: Path,
+    known_agent: Callable[[str], bool] | None,
+    shipped_weights: ShippedWeights | None,
+    evidence: Path | None,
+) -> Entry:
+    """Read an entry and check everything that needs no replay."""
     try:
         entry = read_entry(folder, evidence=evidence)
         agent = entry.card.agent
@@ -80,43 +147,35 @@ def check_folder(
                 "out if the agent does not ship."
             )
         check_entry(entry)
-        statuses = {}
-        for run in entry.runs:
-            for one in run.evaluations:
-                try:
-                    statuses[one.folder] = verify(one)
-                except SmileError as error:
-                    raise LeaderboardError(f"{one.place}: {error}") from error
+        if shipped_weights is not None:
+            check_weights(entry, shipped_weights)
     except (SmileError, OSError) as error:
         raise LeaderboardError(f"{folder.name}: {error}") from error
-    return Checked(entry, statuses)
+    return entry
 
 
-def check_entries(
-    root: Path,
-    verify: Verifier,
-    *,
-    known_agent: Callable[[str], bool] | None = None,
-    evidence: Path | None = None,
-) -> list[Checked]:
-    """Check every entry below ``root``, and that no two are the same.
+def _all_of(entry: Entry) -> list[Evaluated]:
+    return [one for run in entry.runs for one in run.evaluations]
 
-    The arguments are those of :func:`check_folder`.
 
-    Raises:
-        LeaderboardError: one line for each entry that cannot be shown.
-    """
-    require_folder(evidence)
-    checked, findings = [], []
-    for folder in tqdm(entry_folders(root), desc="check", leave=False, disable=None):
-        try:
-            checked.append(check_folder(folder, verify, known_agent=known_agent, evidence=evidence))
-        except LeaderboardError as error:
-            findings.append(str(error))
-    findings += check_between([one.entry for one in checked])
-    if findings:
-        raise LeaderboardError("\n".join(findings))
-    return checked
+def _verified(entry: Entry, one: Evaluated, verify: Verifier) -> Status:
+    try:
+        return verify(one)
+    except (SmileError, OSError) as error:
+        raise LeaderboardError(f"{entry.card.name}: {one.place}: {error}") from error
+
+
+def _duplicates(checked: Sequence[Checked]) -> list[str]:
+    """One line for each result that is the same run as another one."""
+    try:
+        contents = [
+            read_content(each.entry, one, evidence=each.status(one) <= Status.CLOSE)
+            for each in checked
+            for one in _all_of(each.entry)
+        ]
+    except SmileError as error:
+        return [str(error)]
+    return shared_runs(contents)
 
 
 def build_leaderboard(
@@ -125,23 +184,27 @@ def build_leaderboard(
     verify: Verifier,
     *,
     known_agent: Callable[[str], bool] | None = None,
+    shipped_weights: ShippedWeights | None = None,
     evidence: Path | None = None,
     evidence_base: str | None = None,
+    agent_source: AgentSource | None = None,
 ) -> list[Row]:
     """Check every entry below ``root`` and write the leaderboard's files into ``output``.
 
-    The files are written into a folder beside ``output``, which then replaces it. After any error
-    ``output`` is as it was.
+    Each file is moved into place once all are whole. After any error ``output`` is as it was.
 
     Args:
         root: the folder of entries.
         output: folder to write; it may hold nothing but an earlier leaderboard.
         verify: replays evaluations.
         known_agent: says whether smile-bench knows an agent of that name; None accepts any.
+        shipped_weights: returns the SHA-256 of the weights that ship; None accepts any.
         evidence: another folder with the layout of ``root``, searched for evidence that is not
             beside its result.
         evidence_base: address of ``root`` for the links to results; by default the relative path
             from ``output``.
+        agent_source: returns the path of an agent's code below the folder that holds the package,
+            or None; the page links it where a card names no code.
 
     Returns:
         The ranked rows.
@@ -149,16 +212,24 @@ def build_leaderboard(
     Raises:
         LeaderboardError: an entry cannot be shown, or ``output`` holds other files.
     """
-    _require_replaceable(output)
-    rows = _ranked_rows(root, verify, known_agent, evidence)
+    require_replaceable(output)
+    rows = _ranked_rows(
+        root,
+        verify,
+        known_agent=known_agent,
+        shipped_weights=shipped_weights,
+        evidence=evidence,
+    )
     base = evidence_base or Path(os.path.relpath(root, output)).as_posix()
-    document = _document(rows, base.rstrip("/") + "/")
+    code = _code_base(output, evidence_base)
+    document = _document(rows, verify, base.rstrip("/") + "/", code, agent_source)
     contents = {
         "index.html": leaderboard_page(document),
         "leaderboard.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
         "leaderboard.md": leaderboard_markdown(document),
     }
-    _replace_folder(output, contents)
+    require_replaceable(output)
+    replace_site(output, contents)
     return rows
 
 
@@ -167,6 +238,7 @@ def markdown_table(
     verify: Verifier,
     *,
     known_agent: Callable[[str], bool] | None = None,
+    shipped_weights: ShippedWeights | None = None,
     evidence: Path | None = None,
 ) -> str:
     """Check every entry below ``root``; return the ranking as Markdown.
@@ -176,60 +248,56 @@ def markdown_table(
     Raises:
         LeaderboardError: an entry cannot be shown.
     """
-    rows = _ranked_rows(root, verify, known_agent, evidence)
-    return leaderboard_markdown(_document(rows, evidence_base=""))
+    rows = _ranked_rows(
+        root,
+        verify,
+        known_agent=known_agent,
+        shipped_weights=shipped_weights,
+        evidence=evidence,
+    )
+    return leaderboard_markdown(_document(rows, verify, evidence_base=""))
 
 
-def _ranked_rows(
-    root: Path,
-    verify: Verifier,
-    known_agent: Callable[[str], bool] | None,
-    evidence: Path | None,
-) -> list[Row]:
-    checked = check_entries(root, verify, known_agent=known_agent, evidence=evidence)
-    ranked = ranked_families()
-    return rank([row for one in checked for row in entry_rows(one.entry, one.status, ranked)])
-
-
-def _document(rows: Sequence[Row], evidence_base: str) -> dict[str, Any]:
-    return leaderboard_document(
-        rows, load_published(), ranked_families(), evidence_base=evidence_base
+def _ranked_rows(root: Path, verify: Verifier, **checks: Any) -> list[Row]:
+    checked = check_entries(root, verify, **checks)
+    ranked, trusted = ranked_families(), not verify.replay
+    return rank(
+        [
+            row
+            for one in checked
+            for row in entry_rows(one.entry, one.status, ranked, trusted=trusted)
+        ]
     )
 
 
-def _require_replaceable(output: Path) -> None:
-    if not output.exists() and not output.is_symlink():
-        return
-    if output.is_symlink() or not output.is_dir():
-        raise LeaderboardError(
-            f"{output} is not a folder; name a folder to write the leaderboard into."
-        )
-    others = sorted({path.name for path in output.iterdir()} - set(FILES))
-    if others:
-        raise LeaderboardError(
-            f"{output} holds {others[0]!r}, which is not part of a leaderboard. Name another "
-            "folder: a build replaces all of it."
-        )
+def _document(
+    rows: Sequence[Row],
+    verify: Verifier,
+    evidence_base: str,
+    code_base: str = "",
+    agent_source: AgentSource | None = None,
+) -> dict[str, Any]:
+    agents = {row.card.agent for row in rows if row.card.agent is not None}
+    sources = {agent: agent_source(agent) for agent in agents} if agent_source else {}
+    return leaderboard_document(
+        rows,
+        load_published(),
+        ranked_families(),
+        evidence_base=evidence_base,
+        replayed=verify.replay,
+        code={agent: f"{code_base}{path}" for agent, path in sources.items() if path},
+    )
 
 
-def _replace_folder(output: Path, contents: dict[str, str]) -> None:
-    """Write files into a new folder, then put it in the place of ``output``."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.", suffix=".part"))
-    try:
-        fresh, old = work / "new", work / "old"
-        for name, content in contents.items():
-            write_atomically(fresh / name, content)
-        if output.exists():
-            output.rename(old)
-        try:
-            fresh.rename(output)
-        except BaseException:
-            if old.exists():
-                old.rename(output)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def _code_base(output: Path, evidence_base: str | None) -> str:
+    """Address of the folder that holds the package, ending in a slash.
+
+    In the repository it is two levels above the entries.
+    """
+    if evidence_base is not None:
+        return urljoin(evidence_base.rstrip("/") + "/", "../../")
+    package = Path(str(resources.files("smile_bench")))
+    return Path(os.path.relpath(package.parent, output)).as_posix() + "/"
 
 
 def summary_lines(rows: Sequence[Row]) -> list[str]:
@@ -238,6 +306,7 @@ def summary_lines(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         form = f"{row.card.track}{', state-only' if row.card.state_only else ''}"
         place = "reference" if row.card.reference else f"rank {row.rank or '–'}"
+        place = "unranked" if row.apart else place
         score = "incomplete"
         if row.overall is not None:
             estimate = row.overall.interquartile_mean

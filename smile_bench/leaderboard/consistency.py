@@ -1,20 +1,27 @@
-"""What must agree: a card with its results, seeds with each other, entries with entries."""
+"""What must agree: a card with its results, results with themselves, entries with each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from smile_bench.envs import get_family
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run
 from smile_bench.leaderboard.training import training_of
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
+from smile_bench.protocol.scores import normalised_scores
 from smile_bench.tracks import TRACKS
 
-__all__ = ["check_between", "check_entry"]
+__all__ = ["ShippedWeights", "check_between", "check_entry", "check_weights"]
+
+ShippedWeights = Callable[[str, str], str | None]
+"""SHA-256 of the weights of an agent for a family, given their names; None without weights."""
+ROUNDING = 1e-9
+"""Allowed relative difference of scores that another version of NumPy may sum in another order."""
 
 
 def check_entry(entry: Entry) -> None:
@@ -63,6 +70,12 @@ def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -
         raise LeaderboardError(
             "its episodes are not those of the protocol. Evaluate the agent again."
         )
+    scores = normalised_scores(run.family, meta_test.tasks, result.episodes, meta_test.references)
+    if not np.allclose(result.scores, scores, rtol=ROUNDING, atol=ROUNDING, equal_nan=True):
+        raise LeaderboardError(
+            f"its score is {result.score:.6g}, but its episodes give {np.nanmean(scores):.6g}. "
+            "Evaluate the agent again."
+        )
     if result.privileged and not card.reference:
         raise LeaderboardError(
             'the agent is privileged: it sees the task. entry.json must say "reference": true.'
@@ -85,6 +98,13 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
             f"the agent was trained with seed {training.seed}; move the result to the folder "
             f"seed-{training.seed}."
         )
+    most = card.demonstrations[run.family] * len(get_family(run.family).table("train"))
+    if training.demonstrations is not None and training.demonstrations > most:
+        raise LeaderboardError(
+            f"its training was given {training.demonstrations} demonstrations, but entry.json "
+            f"claims {card.demonstrations[run.family]} for each meta-train task, which makes "
+            f'{most}. Correct "demonstrations" in entry.json.'
+        )
     order = list(TRACKS)
     if order.index(training.least_track) > order.index(card.track):
         raise LeaderboardError(
@@ -93,16 +113,44 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
         )
 
 
-def check_between(entries: Sequence[Entry]) -> list[str]:
-    """Find what two results or two entries must not share: their evidence, their title.
+def check_weights(entry: Entry, shipped: ShippedWeights) -> None:
+    """Check that an entry of an agent that ships was evaluated with the weights that ship.
 
-    Evidence is compared by the SHA-256 that results state, so it need not be at hand.
+    Args:
+        entry: the entry. Only the first seed of each family is of the weights that ship.
+        shipped: returns their SHA-256.
+
+    Raises:
+        LeaderboardError: a result names other weights.
+        AgentError: no weights of the agent ship for a family.
+    """
+    agent = entry.card.agent
+    if agent is None:
+        return
+    for run in entry.runs:
+        for one in run.evaluations:
+            if not one.reproducible:
+                continue
+            found, expected = one.result.weights, shipped(agent, run.family)
+            if found != expected:
+                raise LeaderboardError(
+                    f"{one.place}: the result is of {_weights(found)}, but {agent} ships with "
+                    f'{_weights(expected)}. Evaluate the agent that ships, or leave "agent" out '
+                    "of entry.json."
+                )
+
+
+def _weights(sha256: str | None) -> str:
+    return "no weights" if sha256 is None else f"the weights {sha256[:16]}…"
+
+
+def check_between(entries: Sequence[Entry]) -> list[str]:
+    """Find entries with the same title in a track and form.
 
     Returns:
         One line for each finding; none if all is well.
     """
     findings = []
-    places: dict[str, str] = {}
     titles: dict[tuple[str, str, bool], str] = {}
     for entry in entries:
         card = entry.card
@@ -113,10 +161,4 @@ def check_between(entries: Sequence[Entry]) -> list[str]:
                 "that tells them apart."
             )
         titles.setdefault(key, card.name)
-        for run in entry.runs:
-            for one in run.evaluations:
-                place = f"{card.name}: {one.place}"
-                if one.sha256 in places:
-                    findings.append(f"{place} has the same evidence as {places[one.sha256]}.")
-                places.setdefault(one.sha256, place)
     return findings

@@ -41,9 +41,9 @@ def children(folder: Path) -> dict[str, Path]:
         raise LeaderboardError(f"{folder} is not a folder.")
     found = {}
     for path in sorted(folder.iterdir()):
-        if path.name == ".gitkeep":
-            continue
         mode = path.lstat().st_mode
+        if path.name == ".gitkeep" and stat.S_ISREG(mode):
+            continue
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise LeaderboardError(
                 f"{_short(path.name)} in {folder.name} is a link or special file; an entry may "

@@ -42,7 +42,8 @@ def ranked_families() -> tuple[str, ...]:
 def rank(rows: Sequence[Row]) -> list[Row]:
     """Rank rows by their interquartile means, overall and on each family.
 
-    References get no rank; incomplete rows get none overall. Equal means share a rank.
+    References and rows apart get no rank; incomplete rows get none overall. Equal means share a
+    rank. Across tracks and forms, complete rows have a place by the same score.
 
     Returns:
         The rows by partition, track, form and rank; references last.
@@ -52,7 +53,7 @@ def rank(rows: Sequence[Row]) -> list[Row]:
         groups[(row.partition, row.card.track, row.card.state_only)].append(row)
     ranked = []
     for group in groups.values():
-        entries = [row for row in group if not row.card.reference]
+        entries = [row for row in group if _competes(row)]
         overall = _ranks({r.card.name: r.overall for r in entries if r.overall is not None})
         of_family = {
             family: _ranks(
@@ -63,11 +64,37 @@ def rank(rows: Sequence[Row]) -> list[Row]:
         for row in group:
             name = row.card.name
             families = {
-                family: replace(part, rank=of_family.get(family, {}).get(name))
+                family: replace(
+                    part, rank=None if row.apart else of_family.get(family, {}).get(name)
+                )
                 for family, part in row.families.items()
             }
-            ranked.append(replace(row, families=families, rank=overall.get(name)))
-    return sorted(ranked, key=_order)
+            ranked.append(
+                replace(row, families=families, rank=None if row.apart else overall.get(name))
+            )
+    return sorted(_placed(ranked), key=_order)
+
+
+def _competes(row: Row) -> bool:
+    return not row.card.reference and not row.apart
+
+
+def _placed(rows: Sequence[Row]) -> list[Row]:
+    """The rows with their places across tracks and forms, within each partition."""
+    placed = []
+    for row in rows:
+        place = None
+        if _competes(row) and row.overall is not None:
+            own = row.overall.interquartile_mean.value
+            place = 1 + sum(
+                other.overall.interquartile_mean.value > own
+                for other in rows
+                if _competes(other)
+                and other.partition == row.partition
+                and other.overall is not None
+            )
+        placed.append(replace(row, place=place))
+    return placed
 
 
 def _order(row: Row) -> tuple[object, ...]:
@@ -75,6 +102,7 @@ def _order(row: Row) -> tuple[object, ...]:
     unranked = row.rank is None
     return (
         row.partition,
+        row.apart,
         card.reference,
         list(TRACKS).index(card.track),
         card.state_only,

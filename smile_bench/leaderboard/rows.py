@@ -1,8 +1,10 @@
 """The rows of the leaderboard: an entry's statistics, costs and verification.
 
 A row is of one partition, a protocol number and a MuJoCo minor version: numbers of different
-physics are never compared. Its score is the interquartile mean of the normalised scores, pooled
-over the ranked families as in :mod:`smile_bench.protocol.statistics`.
+physics are never compared. The version is that of the MuJoCo which replayed the row, whatever its
+results state. What did not replay exactly makes a row of its own, which gets no rank. A score is
+the interquartile mean of the normalised scores, pooled over the ranked families as in
+:mod:`smile_bench.protocol.statistics`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +25,7 @@ from smile_bench.leaderboard.entries import Entry, Evaluated, Run
 from smile_bench.leaderboard.training import Cost, Curve, mean_cost, training_of
 from smile_bench.leaderboard.verification import Status
 from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import scores_of_means, task_means
 from smile_bench.protocol.statistics import Estimate, Summary, interquartile_mean, summarise
 
@@ -73,8 +77,8 @@ class FamilyRow:
     """Primary metric on the worst task."""
     shots: tuple[ShotPoint, ...]
     shots_measured: bool
-    """Whether each context size has an evaluation of its own. Otherwise the curve is the primary
-    evaluation, split by context size."""
+    """Whether each context size has an evaluation of its own that this build replayed or ran again.
+    Otherwise the curve is the primary evaluation, split by context size."""
     curves: tuple[tuple[int, Curve], ...]
     """Seed and learning curve of each training that has one."""
     demonstrations: int
@@ -95,11 +99,16 @@ class Row:
     card: Card
     partition: Partition
     families: Mapping[str, FamilyRow]
+    apart: bool
+    """Whether it is shown apart, unranked: its results did not replay exactly in this build."""
     overall: Summary | None
     """Over the ranked families; None unless the entry has all of them."""
     missing: tuple[str, ...]
     """Ranked families that it lacks."""
     rank: int | None = None
+    """Within its track and form."""
+    place: int | None = None
+    """Across tracks and forms."""
 
     @property
     def statuses(self) -> Mapping[int, Status]:
@@ -107,30 +116,49 @@ class Row:
         return _worst(pair for part in self.families.values() for pair in part.statuses.items())
 
 
-def partition_of(one: Evaluated) -> Partition:
-    """The partition that a result belongs to."""
+def partition_of(one: Evaluated, *, replayed: bool) -> Partition:
+    """The partition that a result is filed under.
+
+    Args:
+        one: the evaluation.
+        replayed: whether the MuJoCo of this build counts. Otherwise it is what the result states.
+    """
     protocol = one.result.protocol_version.partition("-")[0]
-    return Partition(protocol, ".".join(one.result.versions["mujoco"].split(".")[:2]))
+    mujoco = metadata.version("mujoco") if replayed else one.result.versions["mujoco"]
+    return Partition(protocol, ".".join(mujoco.split(".")[:2]))
 
 
 def entry_rows(
-    entry: Entry, statuses: Callable[[Evaluated], Status], ranked: Sequence[str]
+    entry: Entry,
+    statuses: Callable[[Evaluated], Status],
+    ranked: Sequence[str],
+    *,
+    trusted: bool = False,
 ) -> list[Row]:
-    """The rows of an entry, not yet ranked: one for each partition that it has results in.
+    """The rows of an entry, not yet ranked.
+
+    One row holds the trainings whose primary evaluation replayed exactly, another one, apart, all
+    others.
 
     Args:
         entry: the entry, checked.
         statuses: returns what verification found of an evaluation.
         ranked: the families that the overall rank is over.
+        trusted: whether the build replays nothing. Then nothing is apart, and results are filed
+            under the MuJoCo that they state.
     """
-    parts: dict[Partition, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    parts: dict[tuple[bool, Partition], dict[str, list[Run]]]
+    parts = defaultdict(lambda: defaultdict(list))
     for run in entry.runs:
-        parts[partition_of(run.primary)][run.family].append(run)
+        apart = not trusted and not statuses(run.primary).replays_exactly
+        partition = partition_of(run.primary, replayed=not trusted)
+        parts[apart, partition][run.family].append(run)
     rows = []
-    for partition, families in sorted(parts.items()):
+    for (apart, partition), families in sorted(parts.items()):
         missing = tuple(family for family in ranked if family not in families)
         found = {
-            family: _family_row(entry.card, runs, statuses) for family, runs in families.items()
+            family: _family_row(entry.card, runs, statuses, trusted)
+            for family, runs in families.items()
         }
         scores = {family: _scores(families[family]) for family in ranked if family in families}
         rows.append(
@@ -138,6 +166,7 @@ def entry_rows(
                 card=entry.card,
                 partition=partition,
                 families=found,
+                apart=apart,
                 overall=None if missing else summarise(scores, SEED, resamples=RESAMPLES_OVERALL),
                 missing=missing,
             )
@@ -150,13 +179,14 @@ def _scores(runs: Sequence[Run]) -> FloatArray:
 
 
 def _family_row(
-    card: Card, runs: Sequence[Run], statuses: Callable[[Evaluated], Status]
+    card: Card, runs: Sequence[Run], statuses: Callable[[Evaluated], Status], trusted: bool
 ) -> FamilyRow:
     family = get_family(runs[0].family)
-    results = [run.primary.result for run in runs]
+    results = _primary(runs)
     scores = _scores(runs)
     per_task = np.mean([result.per_task() for result in results], axis=0)
-    shots, measured = _shot_points(runs)
+    drawn = [_drawn_shots(run, statuses, trusted) for run in runs]
+    shots, measured = _shot_points(runs, drawn)
     return FamilyRow(
         family=family.id,
         protocol_version=results[0].protocol_version,
@@ -202,16 +232,26 @@ def _mean(family: str, values: Sequence[FloatArray]) -> Estimate:
     return summarise({family: np.stack(values)}, SEED, resamples=RESAMPLES).mean
 
 
-def _shot_points(runs: Sequence[Run]) -> tuple[tuple[ShotPoint, ...], bool]:
+def _drawn_shots(
+    run: Run, statuses: Callable[[Evaluated], Status], trusted: bool
+) -> dict[int, Evaluated]:
+    """The evaluations of a shot curve that this build made again; all if nothing is replayed."""
+    return {shots: one for shots, one in run.shots.items() if trusted or statuses(one).made_again}
+
+
+def _shot_points(
+    runs: Sequence[Run], drawn: Sequence[Mapping[int, Evaluated]]
+) -> tuple[tuple[ShotPoint, ...], bool]:
     """The shot curve, and whether each context size has an evaluation of its own."""
     family = get_family(runs[0].family)
     if len(family.context_sizes) < 2:
         return (), False
     references = load_meta_test(family.id).references
-    common = set.intersection(*(set(run.shots) for run in runs))
+    common = sorted(set.intersection(*map(set, drawn)))
     points = []
-    for shots in sorted(common) if common else family.context_sizes:
-        values = np.stack([_at(run, shots, measured=bool(common)) for run in runs])
+    for shots in common or family.context_sizes:
+        results = [curve[shots].result for curve in drawn] if common else _primary(runs)
+        values = np.stack([_at(result, shots) for result in results])
         scores = scores_of_means(family.id, values, references)
         if np.isfinite(scores).any():
             points.append(
@@ -224,11 +264,14 @@ def _shot_points(runs: Sequence[Run]) -> tuple[tuple[ShotPoint, ...], bool]:
     return tuple(points), bool(common)
 
 
-def _at(run: Run, shots: int, *, measured: bool) -> FloatArray:
+def _primary(runs: Sequence[Run]) -> list[Result]:
+    return [run.primary.result for run in runs]
+
+
+def _at(result: Result, shots: int) -> FloatArray:
     """Primary metric on each task, (tasks,), with contexts of one size; NaN without an episode."""
-    result = run.shots[shots].result if measured else run.primary.result
     kept = result.shots == shots
-    family = get_family(run.family)
+    family = get_family(result.family)
     values = result.episodes[family.metric.name][kept]
     return task_means(result.tasks[kept], values, len(family.table("test")))
 

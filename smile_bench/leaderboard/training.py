@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from smile_bench.leaderboard.files import read_text
 from smile_bench.protocol.result import Result
 from smile_bench.tracks import TRACKS
 
-__all__ = ["Cost", "Curve", "Training", "mean_cost", "read_curve", "training_of"]
+__all__ = ["Cost", "Curve", "Training", "mean_cost", "read_curve", "stated_seed", "training_of"]
 
 LIMIT = 16 * 2**20
 MAX_ROWS = 200_000
+MAX_COLUMNS = 200
 MAX_POINTS = 150
 
 _STEPS = "charts/env_steps"
@@ -39,6 +40,8 @@ class Training:
     """Control steps in meta-train environments."""
     expert_queries: int | None
     """Observations that an expert labelled."""
+    demonstrations: int | None = None
+    """Meta-train demonstrations handed out."""
 
     @property
     def least_track(self) -> str:
@@ -63,18 +66,21 @@ def training_of(result: Result) -> Training | None:
     without_steps = track is not None and not TRACKS[track].environments
     without_queries = track is not None and not TRACKS[track].labels
     return Training(
-        seed=stated.get("seed", _setting(stated, "seed")),
+        seed=stated_seed(stated),
         track=track,
         seconds=stated.get("seconds"),
         env_steps=access.get("env_steps", 0 if without_steps else None),
         expert_queries=access.get("expert_queries", 0 if without_queries else None),
+        demonstrations=access.get("demonstrations"),
     )
 
 
-def _setting(stated: Mapping[str, Any], name: str) -> int | None:
-    """A whole number among the settings of a training."""
-    settings = stated.get("settings")
-    value = settings.get(name) if isinstance(settings, dict) else None
+def stated_seed(recipe: Mapping[str, Any] | None) -> int | None:
+    """The seed of a training, as its recipe states it or among its settings."""
+    if recipe is None:
+        return None
+    settings = recipe.get("settings")
+    value = recipe.get("seed", settings.get("seed") if isinstance(settings, dict) else None)
     return value if type(value) is int else None
 
 
@@ -137,13 +143,17 @@ def read_curve(path: Path, metric: str) -> Curve | None:
     """
     text = read_text(path, limit=LIMIT)
     try:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
+        # Of many short lines no more are parsed than are kept.
+        rows = list(islice(csv.reader(io.StringIO(text), strict=True), MAX_ROWS + 1))
     except csv.Error as error:
         raise LeaderboardError(
             f"{path.name} is not a table of comma-separated values: {error}."
         ) from error
-    if not rows or len(rows) > MAX_ROWS:
-        raise LeaderboardError(f"{path.name} must have a header and at most {MAX_ROWS} rows.")
+    if not rows or len(rows) > MAX_ROWS or len(rows[0]) > MAX_COLUMNS:
+        raise LeaderboardError(
+            f"{path.name} must have a header of at most {MAX_COLUMNS} columns and, with it, at "
+            f"most {MAX_ROWS} rows."
+        )
     header = rows[0]
     if len(set(header)) < len(header) or not {"iteration", "seconds"} <= set(header):
         raise LeaderboardError(
@@ -173,7 +183,7 @@ def _numbers(file: str, line: int, row: list[str], header: list[str]) -> dict[st
             numbers[name] = math.nan
         if not math.isfinite(numbers[name]):
             raise LeaderboardError(
-                f"{file}, line {line}: {name} is {cell[:40]!r}, which is not a finite number."
+                f"{file}, line {line}: {name[:40]} is {cell[:40]!r}, which is not a finite number."
             )
     for name in ("iteration", "seconds"):
         if numbers.get(name, -1.0) < 0.0:

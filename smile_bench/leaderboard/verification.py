@@ -1,4 +1,4 @@
-"""Whether results can be trusted: each is replayed from its evidence, once."""
+"""Whether results can be trusted: each is replayed from its evidence, once, or run again."""
 
 from __future__ import annotations
 
@@ -7,34 +7,45 @@ import json
 import os
 import platform
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 
+from smile_bench.checks import Check
 from smile_bench.errors import LeaderboardError
 from smile_bench.io.files import write_atomically
 from smile_bench.leaderboard.entries import Evaluated
+from smile_bench.leaderboard.rerunning import rerun_without_evidence
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
-from smile_bench.protocol.verification import Verification, verify_result
+from smile_bench.protocol.verification import AgentLoader, Verification, verify_result
 
 __all__ = ["Status", "Verifier", "default_cache", "status_label"]
+
+
+CHECKS = 2
+"""Raised when checks become stricter, so that outcomes of weaker ones are forgotten."""
 
 
 class Status(IntEnum):
     """What is known of a result, the best first."""
 
-    EXACT = 0
+    CONFIRMED = 0
+    """Replayed, exact, and the agent that ships acted the same again."""
+    EXACT = 1
     """Replayed: every state and number is the same to the last bit."""
-    CLOSE = 1
-    """Replayed on another machine type or MuJoCo patch: the same within tolerance."""
-    RERUN = 2
+    RERAN = 2
+    """There is no evidence; the agent that ships was run again and gave the same numbers."""
+    CLOSE = 3
+    """Replayed, not exactly: the same within tolerance on another machine type or MuJoCo."""
+    RERUN = 4
     """The evidence is not kept; running the agent, whose weights ship, gives it again."""
-    UNCHECKED = 3
+    UNCHECKED = 5
     """Not replayed in this build."""
-    ABSENT = 4
+    ABSENT = 6
     """The evidence is kept elsewhere and was not given to this build."""
 
     @property
@@ -42,9 +53,21 @@ class Status(IntEnum):
         """How the page calls it."""
         return _LABELS[self]
 
+    @property
+    def replays_exactly(self) -> bool:
+        """Whether this build met every recorded state to the last bit."""
+        return self <= Status.EXACT
+
+    @property
+    def made_again(self) -> bool:
+        """Whether this build made the numbers again, by a replay or by running the agent."""
+        return self <= Status.RERAN
+
 
 _LABELS = {
+    Status.CONFIRMED: "replayed, exact; rerun",
     Status.EXACT: "replayed, exact",
+    Status.RERAN: "rerun",
     Status.CLOSE: "replayed, within tolerance",
     Status.RERUN: "rerun to verify",
     Status.UNCHECKED: "not replayed",
@@ -77,10 +100,12 @@ class Verifier:
     """Replays evaluations and remembers each outcome by the content of its files.
 
     Args:
-        replay: whether to replay at all.
+        replay: whether to replay at all. Without it numbers are trusted as results state them.
         cache: folder of remembered outcomes, or None to remember nothing. It must be your own:
             whatever it says is trusted.
         verify: replays the folder of a result.
+        rerun: loads an agent, given its name and a family's id. Evaluations of the agents that
+            ship are then run again as well. None runs no agent.
     """
 
     def __init__(
@@ -89,41 +114,75 @@ class Verifier:
         replay: bool = True,
         cache: Path | None = None,
         verify: Callable[[Path], Verification] = verify_result,
+        rerun: AgentLoader | None = None,
     ) -> None:
-        self.replay, self.cache, self.verify = replay, cache, verify
+        self.replay, self.cache, self.verify, self.rerun = replay, cache, verify, rerun
+        self._cannot_remember = False
 
     def __call__(self, one: Evaluated) -> Status:
         """Verify one evaluation.
 
         Raises:
-            LeaderboardError: its replay does not give its numbers.
+            LeaderboardError: its replay or its agent does not give its numbers.
         """
-        if one.evidence is None:
+        again = self.rerun is not None and one.reproducible
+        if one.evidence is None and not again:
             return Status.RERUN if one.reproducible else Status.ABSENT
-        if not self.replay:
+        if one.evidence is not None and not self.replay:
             return Status.UNCHECKED
-        remembered = self.cache / f"{self._key(one)}.json" if self.cache else None
+        remembered = self.cache / f"{self._key(one, again)}.json" if self.cache else None
         if remembered is not None and (status := _recall(remembered)) is not None:
             return status
-        with _beside_result(one, one.evidence) as folder:
-            outcome = self.verify(folder)
-            if not outcome.passed:
-                found = "; ".join(f"{f.name}: {f.detail}" for f in outcome.findings if not f.passed)
-                # Name the file that the reader knows, not a copy of it.
-                found = found.replace(str(folder), str(one.evidence.parent))
-                raise LeaderboardError(f"it cannot be verified: {found}")
-        status = Status.EXACT if outcome.exact else Status.CLOSE
+        status = self._checked(one, again)
         if remembered is not None:
-            write_atomically(remembered, json.dumps({"status": int(status)}))
+            self._remember(remembered, status)
         return status
 
-    def _key(self, one: Evaluated) -> str:
-        """Digest of both files and of what replays them."""
+    def _checked(self, one: Evaluated, again: bool) -> Status:
+        if one.evidence is None:
+            assert self.rerun is not None
+            _require_passed(rerun_without_evidence(one.result, self.rerun))
+            return Status.RERAN
+        with _beside_result(one, one.evidence) as folder:
+            outcome = self.verify(folder)
+            # Name the file that the reader knows, not a copy of it.
+            _require_passed(outcome.findings, (str(folder), str(one.evidence.parent)))
+            if again:
+                assert self.rerun is not None
+                rerun = verify_result(folder, rerun=self.rerun)
+                _require_passed(rerun.findings, (str(folder), str(one.evidence.parent)))
+        if not outcome.exact:
+            return Status.CLOSE
+        return Status.CONFIRMED if again else Status.EXACT
+
+    def _remember(self, path: Path, status: Status) -> None:
+        if self._cannot_remember:
+            return
+        try:
+            write_atomically(path, json.dumps({"status": status.name}))
+        except OSError as error:
+            self._cannot_remember = True
+            print(
+                f"smile-bench: outcomes of replays cannot be remembered in {path.parent} "
+                f"({error.strerror or error}), so the next build replays again. Set XDG_CACHE_HOME "
+                "to a folder that you can write.",
+                file=sys.stderr,
+            )
+
+    def _key(self, one: Evaluated, again: bool) -> str:
+        """Digest of both files and of what checks them."""
         total = hashlib.sha256((one.folder / RESULT_FILE).read_bytes())
         versions = [metadata.version(name) for name in ("smile-bench", "mujoco", "numpy")]
         facts = [one.sha256, *versions, platform.machine(), one.result.protocol_version]
-        total.update(json.dumps(facts).encode())
+        total.update(json.dumps([CHECKS, again, *facts]).encode())
         return total.hexdigest()
+
+
+def _require_passed(findings: Iterable[Check], rename: tuple[str, str] = ("", "")) -> None:
+    found = "; ".join(f"{f.name}: {f.detail}" for f in findings if not f.passed)
+    if found:
+        renamed = found.replace(*rename) if rename[0] else found
+        raise LeaderboardError(f"it cannot be verified: {renamed}")
 
 
 @contextmanager
@@ -140,9 +199,9 @@ def _beside_result(one: Evaluated, evidence: Path) -> Iterator[Path]:
 
 
 def _recall(path: Path) -> Status | None:
-    """The remembered outcome of a replay, if there is one and it can be read."""
+    """The remembered outcome of a check, if there is one and it can be read."""
     try:
-        status = Status(json.loads(path.read_text(encoding="utf-8"))["status"])
+        status = Status[json.loads(path.read_text(encoding="utf-8"))["status"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return status if status in (Status.EXACT, Status.CLOSE) else None
+    return status if status <= Status.CLOSE else None

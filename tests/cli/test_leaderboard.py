@@ -150,14 +150,72 @@ def test_weights_trained_locally_are_evaluated_with_their_seed(entry: Path) -> N
     from smile_bench.baselines.registry import weights_path
 
     pattern = str(weights_path("meta-bc", "{family}"))
-    command = ["leaderboard", "evaluate", str(entry), "--agent", "meta-bc", "--seed", "7"]
-    assert main([*command, "--weights", pattern]) == 0
-    path = entry / GRID / "seed-7" / "primary" / "result.json"
+    command = ["leaderboard", "evaluate", str(entry), "--agent", "meta-bc", "--weights", pattern]
+    assert main([*command, "--seed", "0"]) == 0
+    path = entry / GRID / "seed-0" / "primary" / "result.json"
     document = json.loads(path.read_text())
     assert document["agent"] == "meta-bc"
     digest = hashlib.sha256(weights_path("meta-bc", GRID).read_bytes()).hexdigest()
     assert document["weights_sha256"] == digest
     assert document["score"] > 0.9
+
+
+def test_a_seed_that_is_not_the_recipe_s_is_refused(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["leaderboard", "evaluate", str(entry), "--agent", "meta-bc", "--seed", "7"]
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "trained with seed 0, but --seed is 7. Give --seed 0" in captured.err
+    assert not (entry / GRID).exists()
+
+
+FACTORY = """
+import numpy as np
+
+class Mine:
+    name = "mine"
+
+    def __init__(self, seed):
+        self.recipe = {"seed": seed}
+        self.rng = np.random.default_rng(seed)
+
+    def adapt(self, contexts):
+        return self
+
+    def act(self, observations):
+        return self.rng.integers(5, size=len(observations))
+
+def with_keyword(family, *, seed=0):
+    return Mine(seed)
+
+def with_two(family, number):
+    return Mine(number)
+
+def without(family):
+    return Mine(1)
+"""
+
+
+def test_a_function_gets_the_seed_and_its_agent_keeps_its_name(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "factory_of_seeds.py").write_text(FACTORY)
+    mine = entry.with_name("mine")
+    write_card(mine, card("mine", (GRID,)))
+    command = ["leaderboard", "evaluate", str(mine), "--agent"]
+    for seed, function in ((0, "with_keyword"), (1, "without"), (2, "with_two")):
+        agent = f"factory_of_seeds:{function}"
+        assert main([*command, agent, "--seed", str(seed)]) == 0
+        path = mine / GRID / f"seed-{seed}" / "primary" / "result.json"
+        document = json.loads(path.read_text())
+        assert (document["agent"], document["training"]["seed"]) == ("mine", seed)
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(mine)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main([*command, "factory_of_seeds:without", "--seed", "5"]) == 2
+    assert "trained with seed 1, but --seed is 5" in capsys.readouterr().err
 
 
 def test_errors_are_one_line(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:

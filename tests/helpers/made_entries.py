@@ -39,7 +39,7 @@ def training(seed: int, **facts: Any) -> dict[str, Any]:
         "command": "none",
         "seconds": 1800.0,
         "track": "offline",
-        "access": {"demonstrations": 512, "env_steps": 0, "expert_queries": 0},
+        "access": {"demonstrations": 64, "env_steps": 0, "expert_queries": 0},
     }
     return {**stated, **facts}
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard import build
+from smile_bench.io.files import replacing
+from smile_bench.leaderboard import site as site_module
 from smile_bench.leaderboard.build import FILES, build_leaderboard, check_folder, summary_lines
 from smile_bench.leaderboard.verification import Verifier
 from tests.helpers.made_entries import ANT, write_entry
@@ -80,17 +87,18 @@ def test_a_build_that_fails_late_leaves_the_page_as_it_was(
     before = contents(site)
     write_entry(root, "better", families=(ANT,), level=0.9)
 
-    written = []
+    opened = []
 
-    def full(path: Path, content: str) -> None:
-        written.append(path)
-        if len(written) == 2:
-            raise OSError("no space left on device")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
+    @contextmanager
+    def full(path: Path) -> Iterator[Path]:
+        opened.append(path)
+        if len(opened) == 2:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        with replacing(path) as temporary:
+            yield temporary
 
-    monkeypatch.setattr(build, "write_atomically", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(site_module, "replacing", full)
+    with pytest.raises(LeaderboardError, match=r"cannot be written into .*/site: no space"):
         build_leaderboard(root, site, TRUST)
     assert contents(site) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["entries", "site"]
@@ -131,3 +139,90 @@ def test_a_terminal_shows_ranks_and_scores(tmp_path: Path) -> None:
     assert "rank 1" in lines[0]
     assert "0.900 [0.900, 0.900]" in lines[0]
     assert "incomplete" in lines[1]
+
+
+def test_leftovers_of_killed_builds_are_removed(tmp_path: Path) -> None:
+    root, site = tmp_path / "entries", tmp_path / "site"
+    write_entry(root, "good", families=(ANT,))
+    build_leaderboard(root, site, TRUST)
+    (site / ".index.html.x1y2.part").write_text("half a page")
+    former = tmp_path / ".site.abcd.part"
+    (former / "new").mkdir(parents=True)
+    build_leaderboard(root, site, TRUST)
+    assert set(contents(site)) == set(FILES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["entries", "site"]
+
+
+def test_two_builds_of_one_target_at_once_are_one_clear_error(tmp_path: Path) -> None:
+    root, site = tmp_path / "entries", tmp_path / "site"
+    write_entry(root, "good", families=(ANT,))
+    build_leaderboard(root, site, TRUST)
+    before = contents(site)
+    write_entry(root, "better", families=(ANT,), level=0.9)
+    handle = os.open(site, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(LeaderboardError, match="another build is writing into"):
+            build_leaderboard(root, site, TRUST)
+    finally:
+        os.close(handle)
+    assert contents(site) == before
+    build_leaderboard(root, site, TRUST)
+    assert contents(site) != before
+
+
+def test_the_page_is_there_at_every_moment_of_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, site = tmp_path / "entries", tmp_path / "site"
+    write_entry(root, "good", families=(ANT,))
+    build_leaderboard(root, site, TRUST)
+    seen = []
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append(set(FILES) <= {path.name for path in site.iterdir()})
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    build_leaderboard(root, site, TRUST)
+    assert seen == [True] * len(FILES)
+
+
+def test_the_first_build_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_entry(tmp_path / "entries", "good", families=(ANT,))
+
+    @contextmanager
+    def full(path: Path) -> Iterator[Path]:
+        raise OSError(errno.ENOSPC, "no space left on device")
+        yield path
+
+    monkeypatch.setattr(site_module, "replacing", full)
+    with pytest.raises(LeaderboardError, match="no space"):
+        build_leaderboard(tmp_path / "entries", tmp_path / "site", TRUST)
+    assert [path.name for path in tmp_path.iterdir()] == ["entries"]
+
+
+def test_one_run_is_not_two_entries(tmp_path: Path) -> None:
+    root = tmp_path / "entries"
+    first = write_entry(root, "first", families=(ANT,), spread=0.1)
+    shutil.copytree(first, root / "second")
+    card = json.loads((first / "entry.json").read_text())
+    (root / "second" / "entry.json").write_text(
+        json.dumps({**card, "name": "second", "title": "Second"})
+    )
+    with pytest.raises(LeaderboardError, match=r"second: .* has the same evidence as first"):
+        build_leaderboard(root, tmp_path / "site", TRUST)
+
+
+def test_the_weights_of_an_agent_that_ships_must_be_those_that_ship(tmp_path: Path) -> None:
+    folder = write_entry(
+        tmp_path, "mine", families=(ANT,), agent="mine", facts={"weights": "a" * 64}
+    )
+    check_folder(folder, TRUST, shipped_weights=lambda agent, family: "a" * 64)
+    with pytest.raises(LeaderboardError, match="the weights aaaaaaaaaaaaaaaa…, but mine ships"):
+        check_folder(folder, TRUST, shipped_weights=lambda agent, family: "b" * 64)
+    with pytest.raises(LeaderboardError, match="but mine ships with no weights"):
+        check_folder(folder, TRUST, shipped_weights=lambda agent, family: None)

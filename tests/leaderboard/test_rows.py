@@ -23,8 +23,10 @@ from tests.helpers.made_entries import (
 )
 
 
-def rows_of(folder: Path, statuses: Any = lambda one: Status.EXACT) -> list[Row]:
-    return entry_rows(read_entry(folder), statuses, FAMILIES)
+def rows_of(
+    folder: Path, statuses: Any = lambda one: Status.EXACT, *, trusted: bool = False
+) -> list[Row]:
+    return entry_rows(read_entry(folder), statuses, FAMILIES, trusted=trusted)
 
 
 def row_of(folder: Path) -> Row:
@@ -86,7 +88,8 @@ def test_an_entry_over_two_versions_is_a_row_in_each(tmp_path: Path) -> None:
         folder / ANT / "seed-1" / "primary",
         result(ANT, agent="a", seed=1, **facts),
     )
-    assert [(row.partition.mujoco, row.families[ANT].seeds) for row in rows_of(folder)] == [
+    rows = rows_of(folder, trusted=True)
+    assert [(row.partition.mujoco, row.families[ANT].seeds) for row in rows] == [
         ("3.17", (1,)),
         ("4.0", (0,)),
     ]
@@ -142,6 +145,25 @@ def test_costs_are_means_over_seeds_and_unknown_where_one_does_not_say(tmp_path:
     assert (cheetah.env_steps, cheetah.expert_queries) == (None, 1.0)
 
 
+def test_a_shot_curve_that_nothing_made_again_is_not_drawn(tmp_path: Path) -> None:
+    folder = write_entry(tmp_path, "a", families=(CHEETAH,), level=0.5)
+    invented = result(CHEETAH, agent="a", level=2.31, shots=1)
+    write_result(folder / CHEETAH / "seed-0" / "1-shots", invented)
+
+    def shots(status: Status) -> Any:
+        return lambda one: status if one.folder.name == "1-shots" else Status.EXACT
+
+    for status in (Status.RERUN, Status.ABSENT, Status.CLOSE):
+        (row,) = rows_of(folder, shots(status))
+        part = row.families[CHEETAH]
+        assert not part.shots_measured
+        assert [point.score for point in part.shots] == pytest.approx([0.5] * 4)
+    for status in (Status.RERAN, Status.EXACT, Status.CONFIRMED):
+        (row,) = rows_of(folder, shots(status))
+        assert row.families[CHEETAH].shots_measured
+        assert row.families[CHEETAH].shots[0].score == pytest.approx(2.31)
+
+
 def test_a_row_is_as_good_as_its_worst_verification(tmp_path: Path) -> None:
     folder = write_entry(tmp_path, "a", families=(ANT, CHEETAH))
     write_result(folder / CHEETAH / "seed-0" / "1-shots", result(CHEETAH, agent="a", shots=1))
@@ -149,12 +171,12 @@ def test_a_row_is_as_good_as_its_worst_verification(tmp_path: Path) -> None:
     def statuses(one: Any) -> Status:
         if one.folder.name == "1-shots":
             return Status.RERUN
-        return Status.CLOSE if one.result.family == ANT else Status.EXACT
+        return Status.EXACT if one.result.family == ANT else Status.CONFIRMED
 
     (row,) = rows_of(folder, statuses)
-    assert row.statuses == {0: Status.CLOSE}
+    assert row.statuses == {0: Status.EXACT}
     assert row.families[ANT].shots_statuses == {}
-    assert row.families[CHEETAH].statuses == {0: Status.EXACT}
+    assert row.families[CHEETAH].statuses == {0: Status.CONFIRMED}
     assert row.families[CHEETAH].shots_statuses == {0: Status.RERUN}
 
 
@@ -166,6 +188,6 @@ def test_the_status_of_each_seed_is_kept(tmp_path: Path) -> None:
             return Status.EXACT
         return Status.ABSENT if one.result.family == ANT else Status.CLOSE
 
-    (row,) = rows_of(folder, statuses)
+    (row,) = rows_of(folder, statuses, trusted=True)
     assert row.families[CHEETAH].statuses == {0: Status.EXACT, 1: Status.CLOSE}
     assert row.statuses == {0: Status.EXACT, 1: Status.ABSENT}

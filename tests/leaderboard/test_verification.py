@@ -71,7 +71,7 @@ def test_a_damaged_memory_is_not_believed(one: Evaluated, tmp_path: Path) -> Non
     verify = Verifier(cache=tmp_path / "cache", verify=replays)
     verify(one)
     (remembered,) = (tmp_path / "cache").iterdir()
-    for content in ("", "{}", '{"status": 9}', '{"status": 4}', "[]"):
+    for content in ("", "{}", '{"status": 0}', '{"status": "ABSENT"}', "[]"):
         remembered.write_text(content)
         assert verify(one) is Status.EXACT
     assert replays.asked == 6
@@ -90,6 +90,20 @@ def test_the_worst_status_is_the_largest() -> None:
     assert max(Status.EXACT, Status.UNCHECKED, Status.CLOSE) is Status.UNCHECKED
     assert max(Status) is Status.ABSENT
     assert len({status.label for status in Status}) == len(Status)
+
+
+def test_a_memory_that_cannot_be_written_blames_itself_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_entry(tmp_path / "entries", "mine", families=(ANT,), seeds=(0, 1))
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    verify = Verifier(cache=tmp_path / "cache", verify=Replays())
+    for run in read_entry(folder).runs:
+        assert verify(run.primary) is Status.EXACT
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"cannot be remembered in {tmp_path / 'cache'}" in error
+    assert "mine" not in error
 
 
 def test_evidence_from_elsewhere_is_replayed_with_its_result(tmp_path: Path) -> None:

@@ -28,7 +28,13 @@ Json = dict[str, Any]
 
 
 def leaderboard_document(
-    rows: Sequence[Row], published: Published, ranked: Sequence[str], *, evidence_base: str
+    rows: Sequence[Row],
+    published: Published,
+    ranked: Sequence[str],
+    *,
+    evidence_base: str,
+    replayed: bool = True,
+    code: Mapping[str, str] | None = None,
 ) -> Json:
     """The whole leaderboard.
 
@@ -38,6 +44,8 @@ def leaderboard_document(
         ranked: the families that the overall rank is over.
         evidence_base: address of the entries' folder, ending in a slash; links to results begin
             with it.
+        replayed: whether results were replayed, rather than trusted.
+        code: address of the code of agents that ship, for cards that name none.
     """
     partitions = {row.partition: "" for row in rows}
     used = {family for row in rows for family in row.families}
@@ -45,6 +53,7 @@ def leaderboard_document(
     return {
         "format": FORMAT,
         "evidence": evidence_base,
+        "replayed": replayed,
         "partitions": [_partition(p) for p in sorted(partitions, key=_newest, reverse=True)],
         "tracks": [{"id": name, "rule": track.rule} for name, track in TRACKS.items()],
         "families": [
@@ -54,7 +63,7 @@ def leaderboard_document(
             )
             if family.id in used or family.id in ranked
         ],
-        "rows": [_row(row) for row in rows],
+        "rows": [_row(row, code or {}) for row in rows],
         "published": {
             "title": published.title,
             "authors": list(published.authors),
@@ -142,21 +151,29 @@ def _family(family: Family, *, ranked: bool) -> Json:
     }
 
 
-def _row(row: Row) -> Json:
+def _row_id(row: Row) -> str:
+    place = f"{row.partition.protocol}/{row.partition.mujoco}"
+    return f"{row.card.name}@{place}{'/apart' if row.apart else ''}"
+
+
+def _row(row: Row, code: Mapping[str, str]) -> Json:
     card = row.card
     return {
-        "id": f"{card.name}@{row.partition.protocol}/{row.partition.mujoco}",
+        "id": _row_id(row),
         "name": card.name,
         "title": card.title,
         "authors": list(card.authors),
         "paper": card.paper,
         "code": card.code,
+        "source": None if card.code or card.agent is None else code.get(card.agent),
         "description": card.description,
         "track": card.track,
         "state_only": card.state_only,
         "kind": "reference" if card.reference else "entry",
         "partition": f"{row.partition.protocol}/{row.partition.mujoco}",
+        "apart": row.apart,
         "rank": row.rank,
+        "place": row.place,
         "overall": None if row.overall is None else _summary(row.overall),
         "missing": list(row.missing),
         "status": _status(row.statuses),
