@@ -10,7 +10,8 @@ import numpy as np
 from smile_bench.agents import Agent, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
-from smile_bench.datasets.subsets import first_tasks, select
+from smile_bench.datasets.dataset import checked_indices
+from smile_bench.datasets.subsets import first_tasks, own_tasks, select
 from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
@@ -53,7 +54,8 @@ class Access:
         family: the family or its id.
         track: one of :data:`TRACKS`.
         state_only: hand out demonstrations without their actions.
-        dataset: by default the family's canonical one.
+        dataset: by default the family's canonical one. If it does not hold the first tasks of the
+            family's tables, the tasks and their indices are the dataset's, in its order.
         demonstrations: number of demonstrations of each meta-train task, the first ones; by default
             all.
         tasks: number of meta-train tasks, the first ones in the order of
@@ -62,7 +64,8 @@ class Access:
 
     Raises:
         UnknownNameError: there is no such family or track.
-        DatasetError: the family has no canonical dataset.
+        DatasetError: the family has no canonical dataset, or the dataset holds a task that does not
+            stand in the family's table.
         InputError: the learner is state-only and the track has labels, which are actions; or a
             number of tasks or demonstrations is below 1 or above what there is.
     """
@@ -91,30 +94,31 @@ class Access:
         self.subset: Mapping[str, int] = {name: n for name, n in given.items() if n is not None}
         """The limits that were given, by the names of the arguments; empty for everything."""
         self._dataset = dataset or load_dataset(self.family)
-        self._parameters = self.family.table("train")
+        self._tables = {
+            split: own_tasks(self.family, self._dataset.splits[split]) for split in SPLITS
+        }
+        """The parameters of the learner's tasks, by split."""
         if self.subset:
             self._limit(**given)
 
     def _limit(self, demonstrations: int | None, tasks: int | None) -> None:
         whole, chosen = self._dataset.train, np.arange(self._dataset.train.tasks)
         if tasks is not None:
-            chosen = first_tasks(self.family, tasks)
-            if whole.tasks != len(self._parameters):
+            chosen, table = first_tasks(self.family, tasks), self.family.table("train")
+            if not np.array_equal(whole.task_parameters, table):
                 raise InputError(
-                    f"{self.family.id} has {len(self._parameters)} meta-train tasks, but this "
-                    f"dataset has {whole.tasks}. To choose {tasks} of them, give a dataset with "
-                    "all."
+                    f"{self.family.id} has {len(table)} meta-train tasks, but this dataset has "
+                    f"{whole.tasks}, or another order. To choose {tasks} of them, give a dataset "
+                    "with all, in the family's order."
                 )
-            self._parameters = self._parameters[chosen]
+            self._tables["train"] = table[chosen]
         each = whole.demonstrations if demonstrations is None else demonstrations
         part = select(whole, chosen, each)
         self._dataset = replace(self._dataset, splits={**self._dataset.splits, "train": part})
 
     def tasks(self, split: str = "train") -> int:
         """Number of tasks of a split that the learner has."""
-        if self._reachable(split) == "train":
-            return len(self._parameters)
-        return len(self.family.table(split))
+        return len(self._tables[self._reachable(split)])
 
     def demonstrations(self, split: str = "train") -> Context:
         """Hand out every demonstration of a split.
@@ -150,8 +154,8 @@ class Access:
                 f"the {self.track} track has no environments; choose one that does: "
                 f"{_tracks_with(environments=True)}."
             )
-        self._require_tasks(tasks)
-        parameters = self._parameters[tasks]
+        tasks = self._checked_tasks(tasks)
+        parameters = self._tables["train"][tasks]
         return Environments(self.family, tasks, parameters, self.count_env_steps, threads=threads)
 
     def expert_actions(
@@ -178,8 +182,7 @@ class Access:
                 f"the {self.track} track has no expert labels; choose one that does: "
                 f"{_tracks_with(labels=True)}."
             )
-        self._require_tasks(tasks)
-        parameters = self._parameters[tasks]
+        parameters = self._tables["train"][self._checked_tasks(tasks)]
         actions = load_expert(self.family).act(observations, parameters, rng)
         self._count(expert_queries=len(observations))
         return np.asarray(actions, np.float32)
@@ -200,9 +203,16 @@ class Access:
 
         Raises:
             AgentError: the agent breaks the interface.
+            InputError: a task has fewer demonstrations than the family's largest context.
         """
         family, rng = self.family, np.random.default_rng(seed)
-        part = self._dataset.validation
+        part, most = self._dataset.validation, max(self.family.context_sizes)
+        if part.demonstrations < most:
+            raise InputError(
+                f"contexts of {family.id} hold up to {most} demonstrations, but this dataset has "
+                f"{part.demonstrations} of each validation task, so that agents cannot be "
+                f"validated. Give a dataset with at least {most}."
+            )
         tasks = np.repeat(np.arange(part.tasks), episodes)
         contexts = []
         for slot, task in enumerate(tasks):
@@ -212,7 +222,7 @@ class Access:
         if self.state_only or is_state_only(agent):
             contexts = [context.state_only() for context in contexts]
         policy = checked_policy(agent, agent.adapt(contexts))
-        parameters = family.table("validation")[tasks]
+        parameters = part.task_parameters[tasks]
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
         starts = sample_starts(simulator, rng, parameters)
@@ -237,12 +247,14 @@ class Access:
         now = asdict(self.counts)
         self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
 
-    def _require_tasks(self, tasks: IntArray) -> None:
+    def _checked_tasks(self, tasks: IntArray) -> IntArray:
         number = self.tasks()
-        if len(tasks) == 0 or not ((tasks >= 0) & (tasks < number)).all():
+        if np.ndim(tasks) != 1 or len(tasks) == 0:
             raise InputError(
-                f"{self.family.id} has the meta-train tasks 0 to {number - 1}; got {tasks}."
+                f"{self.family.id} has the meta-train tasks 0 to {number - 1}; give an array with "
+                "one for each slot."
             )
+        return checked_indices(f"a meta-train task of {self.family.id}", tasks, number)
 
     def _reachable(self, split: str) -> str:
         if split not in SPLITS:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smile_bench import load_agent, load_dataset
 from smile_bench.access import Access, AccessCounts
 from smile_bench.agents import Context
 from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.datasets.subsets import task_order
+from smile_bench.datasets.subsets import select, task_order
 from smile_bench.envs import get_family
-from smile_bench.errors import InputError, UnknownNameError
+from smile_bench.errors import DatasetError, InputError, UnknownNameError
 from smile_bench.experts.policy import load_expert
 from smile_bench.tracks import TRACKS
 from tests.helpers import synthetic
@@ -75,9 +76,9 @@ def test_meta_test_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     for refused in (given.tasks, given.demonstrations):
         with pytest.raises(InputError, match="cannot reach 'test'"):
             refused("test")
-    for tasks in ([len(train)], [0, -1], []):
-        with pytest.raises(InputError, match=f"meta-train tasks 0 to {len(train) - 1}"):
-            given.environments(np.array(tasks, np.int64))
+    for tasks in ([len(train)], [0, -1], [], [True, False], [0.5], 3, [[1], [2]]):
+        with pytest.raises(InputError, match=rf"meta-train task.* 0 to {len(train) - 1}"):
+            given.environments(np.array(tasks))
     environments = given.environments(np.array([2, 0]))
     np.testing.assert_array_equal(environments._simulator.parameters, train[[2, 0]])
     given.demonstrations()
@@ -88,7 +89,7 @@ def test_meta_test_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("tasks", [[-1], [32]])
 def test_labels_are_of_meta_train_experts_only(tasks: list[int]) -> None:
-    with pytest.raises(InputError, match="meta-train tasks 0 to 31"):
+    with pytest.raises(InputError, match=r"meta-train task .* 0 to 31"):
         access().expert_actions(np.array(tasks), np.zeros((1, OBSERVED)))
 
 
@@ -213,7 +214,7 @@ def test_a_subset_is_all_that_is_handed_out_and_counted() -> None:
         lambda: given.environments(np.array([4])),
         lambda: given.expert_actions(np.array([4]), observations[:1]),
     ):
-        with pytest.raises(InputError, match="meta-train tasks 0 to 3"):
+        with pytest.raises(InputError, match=r"meta-train task .* 0 to 3"):
             refused()
     everything = given.demonstrations("validation")
     np.testing.assert_array_equal(everything.observations, whole.validation.observations)
@@ -241,8 +242,62 @@ def test_without_a_subset_everything_is_there() -> None:
         ({"tasks": 33}, "Give 1 to 32"),
         ({"tasks": 2}, "this dataset has 3"),
         ({"demonstrations": 5}, "Give 1 to 4"),
+        ({"demonstrations": True}, "Give 1 to 4"),
+        ({"tasks": True}, "Give 1 to 32"),
     ],
 )
 def test_a_subset_that_there_is_not_is_refused(subset: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Access(FAMILY, dataset=synthetic.dataset(), **subset)  # type: ignore[arg-type]
+
+
+def chosen(dataset: Dataset, rows: list[int]) -> Dataset:
+    """Only some tasks of every split."""
+    splits = {
+        split: select(part, np.array(rows), part.demonstrations)
+        for split, part in dataset.splits.items()
+    }
+    return replace(dataset, splits=splits)
+
+
+def test_the_tasks_are_those_that_the_dataset_shows() -> None:
+    rows = [5, 6, 7]
+    given = Access(FAMILY, track="expert-queries", dataset=chosen(synthetic.dataset(tasks=8), rows))
+    assert (given.tasks(), given.tasks("validation")) == (3, 3)
+    parameters = FAMILY.table("train")[rows]
+    environments = given.environments(np.arange(3))
+    np.testing.assert_array_equal(environments._simulator.parameters, parameters)
+    observations = np.random.default_rng(0).standard_normal((3, OBSERVED))
+    labels = given.expert_actions(np.arange(3), observations)
+    np.testing.assert_array_equal(labels, load_expert(FAMILY).act(observations, parameters))
+    with pytest.raises(InputError, match=r"meta-train task .* 0 to 2"):
+        given.environments(np.array([3]))
+    with pytest.raises(InputError, match="or another order"):
+        Access(FAMILY, dataset=chosen(synthetic.dataset(tasks=8), rows), tasks=2)
+
+
+def test_agents_are_validated_on_the_tasks_that_the_dataset_shows() -> None:
+    # Meta-BC comes within 3 cm of the goals that it is shown; the first goals lie elsewhere.
+    agent: Any = load_agent("meta-bc", FAMILY.id)
+    part = chosen(load_dataset(FAMILY), [5, 6, 7])
+    assert Access(FAMILY, dataset=part).validate(agent)["min_distance"] < 0.03
+
+
+def test_a_dataset_of_other_tasks_is_refused() -> None:
+    for split in ("train", "validation"):
+        whole = synthetic.dataset()
+        other = whole.splits[split].task_parameters.copy()
+        other[1] += 1e-9
+        part = replace(whole.splits[split], task_parameters=other)
+        with pytest.raises(DatasetError, match=f"{split} task 1 of this dataset is not one of"):
+            Access(FAMILY, dataset=replace(whole, splits={**whole.splits, split: part}))
+
+
+def test_contexts_of_the_validation_are_never_smaller_than_the_family_s() -> None:
+    whole = load_dataset("SmileHalfCheetahVelocity-v0")
+    few = select(whole.validation, np.arange(whole.validation.tasks), 3)
+    few_shown = replace(whole, splits={**whole.splits, "validation": few})
+    given = Access("SmileHalfCheetahVelocity-v0", dataset=few_shown)
+    with pytest.raises(InputError, match=r"has 3 of each validation task.*at least 4"):
+        given.validate(Recorder())
+    assert given.counts == AccessCounts()

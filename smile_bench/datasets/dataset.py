@@ -14,9 +14,9 @@ from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.datasets.variants import EXPERT, current_variant
 from smile_bench.envs.family import SPLITS
-from smile_bench.errors import UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, suggestion
 
-__all__ = ["ARRAYS", "Dataset", "Demonstrations"]
+__all__ = ["ARRAYS", "Dataset", "Demonstrations", "checked_indices"]
 
 ARRAYS: dict[str, type[np.generic]] = {
     "task_parameters": np.float64,
@@ -75,8 +75,13 @@ class Demonstrations:
 
         Returns:
             Contexts whose arrays have the leading axis B.
+
+        Raises:
+            InputError: an index that there is not, or that is not an integer.
         """
-        where = (np.asarray(tasks)[:, None], np.asarray(demonstrations))
+        rows = checked_indices("tasks", tasks, self.tasks)
+        columns = checked_indices("demonstrations", demonstrations, self.demonstrations)
+        where = (rows[:, None], columns)
         return Context(
             family=self.family,
             observations=self.observations[where],
@@ -85,12 +90,18 @@ class Demonstrations:
         )
 
     def context(self, task: int, demonstrations: list[int]) -> Context:
-        """The context of one task with the demonstrations of these indices."""
+        """The context of one task with the demonstrations of these indices.
+
+        Raises:
+            InputError: an index that there is not, or that is not an integer.
+        """
+        row = checked_indices("a task", task, self.tasks)
+        columns = checked_indices("demonstrations", demonstrations, self.demonstrations)
         return Context(
             family=self.family,
-            observations=self.observations[task, demonstrations],
-            actions=self.actions[task, demonstrations],
-            next_observations=self.next_observations[task, demonstrations],
+            observations=self.observations[row, columns],
+            actions=self.actions[row, columns],
+            next_observations=self.next_observations[row, columns],
         )
 
     def sample_contexts(self, tasks: IntArray, shots: int, rng: np.random.Generator) -> Context:
@@ -105,14 +116,15 @@ class Demonstrations:
             Contexts whose arrays have the leading axis B.
 
         Raises:
-            ValueError: ``shots`` is below 1 or above the number of demonstrations.
+            InputError: ``shots`` is below 1 or above the number of demonstrations; or an index that
+                there is not.
         """
-        if not 1 <= shots <= self.demonstrations:
-            raise ValueError(
+        if isinstance(shots, bool) or not 1 <= shots <= self.demonstrations:
+            raise InputError(
                 f"a context of {shots} demonstrations cannot be sampled from "
                 f"{self.demonstrations} per task; give 1 to {self.demonstrations}."
             )
-        order = rng.random((len(tasks), self.demonstrations))
+        order = rng.random((len(checked_indices("tasks", tasks, self.tasks)), self.demonstrations))
         chosen = np.argpartition(order, shots - 1, axis=1)[:, :shots]
         return self.contexts(tasks, chosen)
 
@@ -171,3 +183,31 @@ class Dataset:
                 total.update(f"{split}/{name} {array.dtype.str} {array.shape}\n".encode())
                 total.update(np.ascontiguousarray(array).data)
         return total.hexdigest()
+
+
+def checked_indices(what: str, given: Any, number: int) -> IntArray:
+    """Indices from 0 to ``number`` - 1 as an array; an empty list is fine.
+
+    NumPy would count a negative index from the end and read booleans as a mask.
+
+    Args:
+        what: what is counted, for the message.
+        given: an integer, or a sequence or array of integers.
+        number: how many there are.
+
+    Raises:
+        InputError: something else was given.
+    """
+    try:
+        indices = np.asarray(given)
+    except ValueError:  # Rows of different lengths.
+        indices = np.array("ragged")
+    if indices.size == 0:
+        return indices.astype(np.int64)
+    if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= number:
+        shown = " ".join(repr(given).split())
+        raise InputError(
+            f"the index of {what} is an integer from 0 to {number - 1}; got "
+            f"{shown if len(shown) <= 60 else shown[:59] + '…'}."
+        )
+    return indices

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.datasets.dataset import Demonstrations
+from smile_bench.datasets.dataset import Demonstrations, checked_indices
 from smile_bench.envs import Family
-from smile_bench.errors import InputError
+from smile_bench.errors import DatasetError, InputError
 
-__all__ = ["first_tasks", "select", "task_order"]
+__all__ = ["first_tasks", "own_tasks", "select", "task_order"]
 
 DECIMALS = 9
 """Squared distances that agree to this many decimals are ties, so that rounding never decides the
@@ -53,7 +53,7 @@ def first_tasks(family: Family, number: int) -> IntArray:
         InputError: ``number`` is below 1 or above the number of tasks.
     """
     total = len(family.table("train"))
-    if not 1 <= number <= total:
+    if isinstance(number, bool) or not 1 <= number <= total:
         raise InputError(
             f"{family.id} has {total} meta-train tasks, not {number}. Give 1 to {total}."
         )
@@ -69,9 +69,11 @@ def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demons
         demonstrations: number of demonstrations per task.
 
     Raises:
-        InputError: ``demonstrations`` is below 1 or above what a task has.
+        InputError: ``demonstrations`` is below 1 or above what a task has; or a task that there is
+            not.
     """
-    if not 1 <= demonstrations <= part.demonstrations:
+    tasks = checked_indices("tasks", tasks, part.tasks)
+    if isinstance(demonstrations, bool) or not 1 <= demonstrations <= part.demonstrations:
         raise InputError(
             f"{part.family} has {part.demonstrations} demonstrations of each meta-train task, not "
             f"{demonstrations}. Give 1 to {part.demonstrations}."
@@ -94,6 +96,37 @@ def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demons
         replay_actions=None if part.replay_actions is None else part.replay_actions[tasks],
         **per_demonstration,
     )
+
+
+def own_tasks(family: Family, part: Demonstrations) -> FloatArray:
+    """The tasks that a learner gets with the demonstrations of a split.
+
+    They are the family's table where the demonstrations are of its first tasks, so that an index
+    means the same everywhere. Where a dataset holds other tasks of the table, they are the
+    dataset's, in its order.
+
+    Args:
+        family: the family.
+        part: the split.
+
+    Returns:
+        Parameters (number of tasks, P).
+
+    Raises:
+        DatasetError: a demonstrated task does not stand in the family's table of the split.
+    """
+    table, rows = family.table(part.split), part.task_parameters
+    if np.array_equal(rows, table[: len(rows)]):
+        return table
+    known = {row.tobytes() for row in table}
+    unknown = [index for index, row in enumerate(rows) if row.tobytes() not in known]
+    if unknown:
+        raise DatasetError(
+            f"{part.split} task {unknown[0]} of this dataset is not one of the {len(table)} "
+            f"{part.split} tasks of {family.id}. Give a dataset of the family's tasks, or register "
+            "a family with yours (register_family)."
+        )
+    return rows
 
 
 def _squared_distances(points: FloatArray, index: int) -> FloatArray:

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from smile_bench.arrays import Float32Array
 from smile_bench.io.tensors import TensorFile
 
-__all__ = ["forward", "unpack_network"]
+__all__ = ["forward", "require_sizes", "unpack_network"]
 
 
 def forward(
@@ -70,6 +70,28 @@ def unpack_network(file: TensorFile, stacked: tuple[int, ...] = ()) -> dict[str,
                 f"float32 {shape}"
             )
     return {"weights": weights, "biases": biases, "mean": mean, "scale": scale}
+
+
+def require_sizes(file: TensorFile, network: Any, features: int, actions: int) -> None:
+    """Refuse a network that does not fit its family, or whose numbers are not all finite.
+
+    Args:
+        file: where it was read.
+        network: has ``weights``, ``biases``, ``mean`` and ``scale``.
+        features: number of inputs that the family gives.
+        actions: number of outputs that it takes.
+
+    Raises:
+        SmileError: of the file's type.
+    """
+    found = network.mean.shape[-1:] + network.biases[-1].shape[-1:]
+    if found != (features, actions):
+        raise file.damaged(
+            f"its network has inputs and outputs {found}, but its family needs "
+            f"{(features, actions)}"
+        )
+    if not all(np.isfinite(array).all() for array in network.arrays):
+        raise file.damaged("its network holds numbers that are not finite")
 
 
 @cache

@@ -18,7 +18,7 @@ from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import PrivilegedPolicy, sample_starts
 from smile_bench.errors import ExpertError
 from smile_bench.experts import per_task
-from smile_bench.experts.network import forward, unpack_network
+from smile_bench.experts.network import forward, require_sizes, unpack_network
 from smile_bench.experts.per_task import PerTaskExperts, unpack_per_task
 from smile_bench.io.tensors import read_tensors, write_tensors
 from smile_bench.learning.normaliser import Normaliser
@@ -123,8 +123,12 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
     stated = file.text("family")
     if family not in (None, stated):
         raise ExpertError(f"{path} holds an expert of {stated}, not of {family}.")
+    with file.understanding():
+        declared = get_mujoco_family(stated)
     if file.text("format") == per_task.FORMAT:
-        return unpack_per_task(file)
+        experts = unpack_per_task(file)
+        require_sizes(file, experts, declared.observation_size, declared.action_size)
+        return experts
     activation, squash = file.text("activation"), file.text("squash")
     if activation not in ACTIVATIONS or squash not in SQUASHES:
         raise file.damaged(
@@ -132,7 +136,7 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
             f"{' or '.join(ACTIVATIONS)} with {' or '.join(SQUASHES)}"
         )
     with file.understanding():
-        return Expert(
+        expert = Expert(
             family=stated,
             **unpack_network(file),
             activation=activation,
@@ -140,6 +144,11 @@ def read_expert(path: Path, family: str | None = None) -> Expert | PerTaskExpert
             feature_clip=float(file.text("feature_clip")),
             recipe=file.document("recipe"),
         )
+    shown = declared.privileged(
+        np.zeros((1, declared.observation_size)), declared.table("train")[:1]
+    )
+    require_sizes(file, expert, shown.shape[1], declared.action_size)
+    return expert
 
 
 def load_expert(family: str | Family) -> PrivilegedPolicy:

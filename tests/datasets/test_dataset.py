@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from smile_bench.errors import UnknownNameError
+from smile_bench.errors import InputError, UnknownNameError
 from tests.helpers import synthetic
 
 
@@ -40,6 +42,38 @@ def test_too_many_shots_are_refused() -> None:
     part = synthetic.demonstrations("train", each=2)
     with pytest.raises(ValueError, match="give 1 to 2"):
         part.sample_contexts(np.array([0]), 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("task", "chosen"),
+    [
+        (-1, [0]),
+        (3, [0]),
+        (True, [0]),
+        (0.0, [0]),
+        (0, [-1]),
+        (0, [4]),
+        (0, [True, False, True, False]),
+        (0, [1.0]),
+        (0, ["1"]),
+        (0, [[0], [1, 2]]),
+    ],
+)
+def test_an_index_that_there_is_not_is_refused(task: Any, chosen: Any) -> None:
+    part = synthetic.demonstrations("train")
+    with pytest.raises(InputError, match=r"is an integer from 0 to [23]; got"):
+        part.context(task, chosen)
+    with pytest.raises(InputError, match=r"is an integer from 0 to [23]; got"):
+        part.contexts([task], [chosen])  # type: ignore[arg-type]
+
+
+def test_tasks_to_sample_for_are_checked() -> None:
+    part, rng = synthetic.demonstrations("train"), np.random.default_rng(0)
+    for tasks in ([-1], [3], [True], [0.0]):
+        with pytest.raises(InputError, match="the index of tasks is an integer from 0 to 2"):
+            part.sample_contexts(np.array(tasks), 1, rng)
+    with pytest.raises(InputError, match="give 1 to 4"):
+        part.sample_contexts(np.array([0]), True, rng)
 
 
 def test_state_only_contexts_have_no_actions() -> None:

@@ -49,7 +49,7 @@ def test_a_few_tasks_span_the_family() -> None:
     assert velocities[chosen].max() == velocities.max()
 
 
-@pytest.mark.parametrize("number", [0, -1, 33])
+@pytest.mark.parametrize("number", [0, -1, 33, True])
 def test_a_number_that_the_family_does_not_have_is_refused(number: int) -> None:
     with pytest.raises(InputError, match=r"has 32 meta-train tasks, not .*Give 1 to 32"):
         first_tasks(get_family("SmileAntGoal-v0"), number)
@@ -66,7 +66,13 @@ def test_select_keeps_whole_demonstrations() -> None:
         np.testing.assert_array_equal(kept[name], expected, err_msg=name)
 
 
-@pytest.mark.parametrize("number", [0, 5])
+@pytest.mark.parametrize("number", [0, 5, True])
 def test_more_demonstrations_than_there_are_are_refused(number: int) -> None:
     with pytest.raises(InputError, match="has 4 demonstrations of each meta-train task, not"):
         select(synthetic.demonstrations("train"), np.array([0]), number)
+
+
+@pytest.mark.parametrize("tasks", [[-1], [3], [True, False, True]])
+def test_tasks_that_there_are_not_are_refused(tasks: list[int]) -> None:
+    with pytest.raises(InputError, match="the index of tasks is an integer from 0 to 2"):
+        select(synthetic.demonstrations("train"), np.array(tasks), 2)

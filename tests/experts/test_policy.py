@@ -202,3 +202,21 @@ def test_experts_saved_twice_are_the_same_bytes(tmp_path: Path) -> None:
         write_per_task(tmp_path / f"{number}-per-task", per_task)
     written = {path.read_bytes() for path in tmp_path.iterdir()}
     assert len(written) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "SmileGridGoal-v0"}, "has no MuJoCo body"),
+        ({"family": "SmileAntGaol-v0"}, "has no MuJoCo body|unknown family"),
+        ({"family": "SmileWalkerDynamics-v0"}, "but its family needs"),
+        ({"mean": np.full(33, np.nan, np.float32)}, "not finite"),
+        ({"biases": (np.zeros(5, np.float32), np.full(8, np.inf, np.float32))}, "not finite"),
+    ],
+)
+def test_a_network_that_does_not_fit_its_family_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    write_expert(tmp_path / "x", replace(small_expert(), **change))
+    with pytest.raises(ExpertError, match=message):
+        read_expert(tmp_path / "x")
