@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -31,6 +33,22 @@ EXTRAS = {
     "matplotlib": "docs",
 }
 """Modules that some commands need, and the extra that installs each."""
+
+
+PLAIN = {
+    "↑": "^",
+    "↓": "v",
+    "−": "-",
+    "–": "-",
+    "×": "x",
+    "±": "+-",
+    "…": "...",
+    "≥": ">=",
+    "≤": "<=",
+    "²": "2",
+    "⁴": "4",
+}
+"""What is printed where the terminal's encoding lacks a character; others become question marks."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 1 where a check failed, 2 after an error, 130 after Ctrl-C.
     """
+    _print_anything()
     try:
         arguments = build_parser().parse_args(argv)
         with working_directory_importable():
@@ -104,6 +123,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _failed("interrupted; what was finished is kept")
         return 130
+
+
+def _print_anything() -> None:
+    """Print characters that the terminal's encoding lacks in plain form, in place of failing."""
+    codecs.register_error("smile-bench", _in_plain_form)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="smile-bench")
+
+
+def _in_plain_form(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character, "?") for character in lacking), error.end
 
 
 def _failed(message: str) -> int:

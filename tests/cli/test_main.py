@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,40 @@ def test_a_reader_that_stops_early_meets_no_error(tmp_path: Path) -> None:
         shell=True, cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert (shown.stdout, shown.stderr) == ("[\n", "")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp932"])
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["families"], "SmileAntGoal-v0"),
+        (["agents"], "meta-bc"),
+        (
+            ["evaluate", "--family", "SmileGridGoal-v0", "--agent", "retrieve-and-play"],
+            "episode_return",
+        ),
+    ],
+)
+def test_any_encoding_can_be_printed_to(encoding: str, command: list[str], shown: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "smile_bench", *command],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert shown in text
+    assert "?" not in text
+
+
+def test_what_no_encoding_can_show_is_a_question_mark() -> None:
+    code = "import sys; from smile_bench.cli import main; main(['families'])\nprint('↑ − 漢')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("^ - ?\n")
