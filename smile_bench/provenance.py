@@ -37,11 +37,16 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that results depend on; PyTorch's if it is imported."""
+def package_versions(*, torch: bool = False) -> dict[str, str]:
+    """Versions of the packages that results depend on.
+
+    Args:
+        torch: whether PyTorch is in use elsewhere; its version is given then, or if it is imported
+            here.
+    """
     versions = {package: metadata.version(package) for package in PACKAGES}
     versions["python"] = platform.python_version()
-    if "torch" in sys.modules:
+    if torch or "torch" in sys.modules:
         versions["torch"] = metadata.version("torch")
     return versions
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from smile_bench.envs import get_family
+
+Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
 TABLES = Path(__file__).parent.parent / "smile_bench" / "envs" / "tables"
 WALKER_SIZES = {"train": 50, "validation": 10, "test": 25}
@@ -27,19 +32,12 @@ def walker_dynamics(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]
     return np.asarray(base ** rng.uniform(-3.0, 3.0, (tasks, len(base))))
 
 
-def ant_linear_classification(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
-    """Unit normals (tasks, 4), uniform on the sphere."""
-    normals = rng.standard_normal((tasks, 4))
-    return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
+def of_family(family: str) -> Draw:
+    """The rule by which a family samples tasks."""
 
-
-def grid_goal(rng: np.random.Generator, tasks: int) -> NDArray[np.float64]:
-    """Slips and weights (tasks, 8): one of five places is the goal, the others lure or repel."""
-    slips = rng.uniform(0.0, 0.3, (tasks, 1))
-    places = rng.uniform(-2.0, 1.0, (tasks, 5))
-    places[np.arange(tasks), rng.integers(5, size=tasks)] = rng.uniform(3.0, 5.0, tasks)
-    ground = rng.uniform(-4.0, 0.0, (tasks, 2))
-    return np.asarray(np.round(np.concatenate((slips, places, ground), axis=1), 6), np.float64)
+    draw = get_family(family).task_distribution
+    assert draw is not None
+    return draw
 
 
 def main() -> int:
@@ -52,8 +50,12 @@ def main() -> int:
     status = 0
     for name, draw, sizes in (
         ("walker_dynamics", walker_dynamics, WALKER_SIZES),
-        ("ant_linear_classification", ant_linear_classification, CLASSIFICATION_SIZES),
-        ("grid_goal", grid_goal, GRID_SIZES),
+        (
+            "ant_linear_classification",
+            of_family("SmileAntLinearClassification-v0"),
+            CLASSIFICATION_SIZES,
+        ),
+        ("grid_goal", of_family("SmileGridGoal-v0"), GRID_SIZES),
     ):
         if arguments.table not in (None, name):
             continue

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import agent_by_name
+from smile_bench.cli.options import agent_by_name, opened_agent
+from smile_bench.errors import InputError
 
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["add_evaluation_commands"]
 
 AGENT_HELP = "names that `smile-bench agents` lists, or import paths package.module:make_agent"
+
+ISOLATED_HELP = "run an agent that an import path names in a process of its own"
 
 
 def add_evaluation_commands(commands: Any) -> None:
@@ -32,6 +36,7 @@ def add_evaluation_commands(commands: Any) -> None:
         help="the primary evaluation, then every context size; each is saved in its own folder",
     )
     evaluate.add_argument("--save", metavar="FOLDER", help="write the results below this folder")
+    evaluate.add_argument("--isolated", action="store_true", help=ISOLATED_HELP)
     evaluate.set_defaults(run=_evaluate)
 
     verify = commands.add_parser("verify", help="replay results and compute their numbers again")
@@ -42,6 +47,7 @@ def add_evaluation_commands(commands: Any) -> None:
     verify.add_argument(
         "--agent", help="also ask this agent: a name, or an import path package.module:name"
     )
+    verify.add_argument("--isolated", action="store_true", help=ISOLATED_HELP)
     verify.set_defaults(run=_verify)
 
     render = commands.add_parser("render", help="film agents in a meta-test episode")
@@ -60,19 +66,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from smile_bench.envs import get_family
     from smile_bench.protocol import evaluate
 
+    _require_paths(arguments, arguments.agent)
     family = get_family(arguments.family)
     curve = (None, *family.context_sizes) if arguments.shot_curve else (arguments.shots,)
     print(table_header(family))
     for name in arguments.agent:
-        agent = agent_by_name(name, family.id)
-        for shots in curve:
-            result = evaluate(agent, family, shots=shots, name=name)
-            print(result_row(result), flush=True)
-            if arguments.save:
-                folder = Path(arguments.save) / family.id / name.replace(":", ".")
-                if arguments.shot_curve:
-                    folder /= result.evaluation.replace(" ", "-")
-                print(f"  written to {result.save(folder)}")
+        opened = opened_agent(
+            name, family.id, isolated=arguments.isolated, modules=arguments.modules
+        )
+        with opened as agent:
+            for shots in curve:
+                result = evaluate(agent, family, shots=shots, name=name)
+                print(result_row(result), flush=True)
+                if arguments.save:
+                    folder = Path(arguments.save) / family.id / name.replace(":", ".")
+                    if arguments.shot_curve:
+                        folder /= result.evaluation.replace(" ", "-")
+                    print(f"  written to {result.save(folder)}")
     return 0
 
 
@@ -80,9 +90,15 @@ def _verify(arguments: argparse.Namespace) -> int:
     from smile_bench.baselines import load_agent
     from smile_bench.protocol import verify_result
 
-    def named(_: str, family: str) -> Agent | PrivilegedAgent:
-        return agent_by_name(arguments.agent, family)
+    opened = ExitStack()
 
+    def named(_: str, family: str) -> Agent | PrivilegedAgent:
+        isolated, modules = arguments.isolated, arguments.modules
+        return opened.enter_context(
+            opened_agent(arguments.agent, family, isolated=isolated, modules=modules)
+        )
+
+    _require_paths(arguments, [arguments.agent or ""])
     load: Callable[[str, str], Agent | PrivilegedAgent] | None = None
     if arguments.agent:
         load = named
@@ -91,13 +107,23 @@ def _verify(arguments: argparse.Namespace) -> int:
         load = load_agent
     failed = 0
     for directory in arguments.directory:
-        found = verify_result(directory, rerun=load)
+        with opened:
+            found = verify_result(directory, rerun=load)
         for finding in found.findings:
             print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.detail}")
         how = "exactly" if found.exact else "within the tolerance for results made elsewhere"
         print(f"{directory}: {f'verified {how}' if found.passed else 'NOT VERIFIED'}", flush=True)
         failed += not found.passed
     return 1 if failed else 0
+
+
+def _require_paths(arguments: argparse.Namespace, agents: Sequence[str]) -> None:
+    """Refuse ``--isolated`` where no agent is given by an import path."""
+    if arguments.isolated and not any(":" in name for name in agents):
+        raise InputError(
+            "--isolated is for an agent of your own, given as --agent package.module:name; "
+            "registered agents are part of the suite and run in this process."
+        )
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smile_bench.cli.options import opened_agent
 from smile_bench.cli.retraining import add_retrain_command
+from smile_bench.cli.season import add_season_command
 from smile_bench.errors import AgentError, InputError
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def add_leaderboard_commands(commands: Any) -> None:
     check.set_defaults(run=_check)
 
     add_retrain_command(leaderboard_commands)
+    add_season_command(leaderboard_commands)
 
     evaluate = leaderboard_commands.add_parser(
         "evaluate", help="evaluate an agent into an entry's folder"
@@ -59,6 +63,11 @@ def add_leaderboard_commands(commands: Any) -> None:
     )
     evaluate.add_argument("--family", nargs="+", help="by default all families of the entry")
     evaluate.add_argument("--seed", type=int, default=0, help="training seed of the agent (0)")
+    evaluate.add_argument(
+        "--no-isolation",
+        action="store_true",
+        help="run an agent that an import path names in this process, not in one of its own",
+    )
     evaluate.add_argument("--shot-curve", action="store_true", help="also every context size")
     kept = evaluate.add_mutually_exclusive_group()
     kept.add_argument(
@@ -202,22 +211,22 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     # Anyone can run an agent that ships; its weights are those of one seed.
     ships = card.agent == name and not arguments.weights and arguments.seed == 0
     for family in map(get_family, arguments.family or card.families):
-        agent = _agent(name, family.id, arguments.weights, arguments.seed)
-        _require_seed(agent, arguments.seed)
-        print(f"{family.id}\n{table_header(family)}")
-        # An agent from outside goes by its own name, whatever path it was imported from.
-        called = None if ":" in name else name
-        sizes = family.context_sizes if len(family.context_sizes) > 1 else ()
-        for shots in (None, *(sizes if arguments.shot_curve else ())):
-            result = evaluate(agent, family, shots=shots, name=called)
-            evaluation = "primary" if shots is None else f"{shots}-shots"
-            place = Path(family.id, f"seed-{arguments.seed}", evaluation)
-            result.save(entry / place)
-            if arguments.evidence:
-                _move_evidence(entry / place, Path(arguments.evidence) / card.name / place)
-            elif ships and shots is not None and not arguments.keep_evidence:
-                _evidence(entry / place).unlink()
-            print(result_row(result), flush=True)
+        with _opened(name, family.id, arguments) as agent:
+            _require_seed(agent, arguments.seed)
+            print(f"{family.id}\n{table_header(family)}")
+            # An agent from outside goes by its own name, whatever path it was imported from.
+            called = None if ":" in name else name
+            sizes = family.context_sizes if len(family.context_sizes) > 1 else ()
+            for shots in (None, *(sizes if arguments.shot_curve else ())):
+                result = evaluate(agent, family, shots=shots, name=called)
+                evaluation = "primary" if shots is None else f"{shots}-shots"
+                place = Path(family.id, f"seed-{arguments.seed}", evaluation)
+                result.save(entry / place)
+                if arguments.evidence:
+                    _move_evidence(entry / place, Path(arguments.evidence) / card.name / place)
+                elif ships and shots is not None and not arguments.keep_evidence:
+                    _evidence(entry / place).unlink()
+                print(result_row(result), flush=True)
     return 0
 
 
@@ -234,14 +243,17 @@ def _require_seed(agent: object, seed: int) -> None:
         )
 
 
-def _agent(name: str, family: str, weights: str | None, seed: int) -> Agent | PrivilegedAgent:
+def _opened(
+    name: str, family: str, arguments: argparse.Namespace
+) -> AbstractContextManager[Agent | PrivilegedAgent]:
     """An agent by its name or import path, or one of the table with weights trained locally."""
-    from smile_bench.agents import import_agent
     from smile_bench.baselines.registry import get_agent
 
-    if weights is not None:
-        return get_agent(name).read_weights(Path(weights.replace("{family}", family)), family)
-    return import_agent(name, family, seed=seed) if ":" in name else get_agent(name).make(family)
+    if arguments.weights is None:
+        isolated, modules = not arguments.no_isolation, arguments.modules
+        return opened_agent(name, family, isolated=isolated, modules=modules, seed=arguments.seed)
+    path = Path(arguments.weights.replace("{family}", family))
+    return nullcontext(get_agent(name).read_weights(path, family))
 
 
 def _evidence(folder: Path) -> Path:

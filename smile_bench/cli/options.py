@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
 
-__all__ = ["add_run_options", "agent_by_name", "use_one_thread"]
+__all__ = ["add_run_options", "agent_by_name", "opened_agent", "use_one_thread"]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +30,13 @@ def use_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def agent_by_name(name: str, family: str) -> Agent | PrivilegedAgent:
+def agent_by_name(name: str, family: str, *, seed: int | None = None) -> Agent | PrivilegedAgent:
     """A registered agent, or the one that an import path ``package.module:name`` names.
+
+    Args:
+        name: of the agent, or its import path.
+        family: the family's id.
+        seed: training seed, for a function of an import path that takes one.
 
     Raises:
         UnknownNameError: no such agent or family.
@@ -38,4 +45,34 @@ def agent_by_name(name: str, family: str) -> Agent | PrivilegedAgent:
     from smile_bench.agents import import_agent
     from smile_bench.baselines import load_agent
 
-    return import_agent(name, family) if ":" in name else load_agent(name, family)
+    if ":" in name:
+        return import_agent(name, family, seed=seed)
+    return load_agent(name, family)
+
+
+def opened_agent(
+    name: str,
+    family: str,
+    *,
+    isolated: bool,
+    modules: Sequence[str] = (),
+    seed: int | None = None,
+) -> AbstractContextManager[Agent | PrivilegedAgent]:
+    """An agent for a ``with`` block, in which an import path can run in a process of its own.
+
+    Args:
+        name: as :func:`agent_by_name` takes it.
+        family: the family's id.
+        isolated: whether an agent that an import path names gets its own process. Registered
+            agents run in this one.
+        modules: imported there first.
+        seed: training seed, for a function of an import path that takes one.
+
+    Raises:
+        UnknownNameError, AgentError: as :func:`agent_by_name`.
+    """
+    if isolated and ":" in name:
+        from smile_bench.isolation import isolated_agent
+
+        return isolated_agent(name, family, modules=modules, seed=seed)
+    return nullcontext(agent_by_name(name, family, seed=seed))

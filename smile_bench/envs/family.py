@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -124,12 +124,18 @@ class Family(ABC):
     """Episodes per meta-test task in the protocol."""
     dataset_recipe: DatasetRecipe
     """How the canonical dataset is made."""
+    task_distribution: Callable[[np.random.Generator, int], FloatArray] | None = None
+    """Samples n new tasks (n, P) like those of the tables, for fresh meta-test sets. None where the
+    expert knows the tables' tasks alone, or where they follow no distribution."""
     data: Path | None = None
     """Folder of the family's own files (dataset ``ID.h5`` with ``manifest.json``, protocol
     ``ID.json`` and ``ID.safetensors``, expert weights), where they do not ship with smile-bench."""
 
     blind_is_base_policy: ClassVar[bool] = False
     """Whether the task-blind reference is a policy trained on the unmodified dynamics only."""
+    season_episodes: ClassVar[int] = 1
+    """How many times the protocol's episodes a fresh meta-test set has. More than 1 where one
+    episode says little."""
     constants: ClassVar[Mapping[str, float]] = {}
     """Numbers in rewards and metrics. The protocol's version covers them."""
     entry_point: ClassVar[str]

@@ -91,7 +91,7 @@ def evaluate(
         shots=sizes,
         episodes=episodes,
         scores=normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references),
-        versions=package_versions(),
+        versions=package_versions(torch=getattr(agent, "uses_torch", False)),
         hardware=hardware(),
         seconds={"adapt": adapted - began, "act": acting, "simulate": simulating},
         training=training,

@@ -26,7 +26,7 @@ from smile_bench.protocol.meta_test import (
 )
 from smile_bench.protocol.scores import task_means
 
-__all__ = ["freeze_protocol"]
+__all__ = ["BLIND_EPISODES", "freeze_protocol", "sample_measured"]
 
 SEED, BLIND_EPISODES = 2019, 3000
 """Those of the shipped protocols."""
@@ -59,13 +59,32 @@ def freeze_protocol(
         DatasetError, ExpertError: the family has no dataset or no expert.
     """
     family = get_family(family)
+    digest, rng = load_dataset(family).digest(), np.random.default_rng(seed)
+    meta_test = sample_measured(family, digest, rng, blind_episodes)
+    write_meta_test(folder or family.data or protocol_folder(), meta_test)
+    return meta_test
+
+
+def sample_measured(
+    family: Family, dataset: str, rng: np.random.Generator, blind_episodes: int
+) -> MetaTest:
+    """Sample a meta-test set of a family's test tasks and measure the references on it.
+
+    Args:
+        family: the family.
+        dataset: digest of the demonstrations.
+        rng: source of randomness.
+        blind_episodes: as for :func:`freeze_protocol`.
+
+    Raises:
+        ExpertError: the family has no expert.
+    """
     table, number = family.table("test"), len(family.table("test"))
-    dataset, expert, blind = load_dataset(family), load_expert(family), load_task_blind(family)
-    rng = np.random.default_rng(seed)
+    expert, blind = load_expert(family), load_task_blind(family)
     parameters = np.repeat(table, family.evaluation_episodes, axis=0)
     simulator = family.make_simulator(len(parameters))
     states = sample_starts(simulator, rng, parameters)
-    meta_test = sample_meta_test(family, states, dataset.digest(), rng)
+    meta_test = sample_meta_test(family, states, dataset, rng)
 
     # The task-blind expert acts for every other task, so that a task's zero does not depend on the
     # mismatched tasks that its episodes happened to get.
@@ -77,9 +96,7 @@ def freeze_protocol(
         expert=_measure(family, expert, meta_test.tasks, meta_test.tasks, states),
         blind=_measure(family, blind, tasks, others, starts),
     )
-    meta_test = replace(meta_test, references=references)
-    write_meta_test(folder or family.data or protocol_folder(), meta_test)
-    return meta_test
+    return replace(meta_test, references=references)
 
 
 def _measure(

@@ -88,7 +88,7 @@ def rerun_agent(
         yield Check("agent", False, str(error))
         return
     tolerance = TOLERANCE if exact else TOLERANCE_ELSEWHERE
-    allowed = FLIPPED if exact and _same_computer(result) else FLIPPED_ELSEWHERE
+    allowed = FLIPPED if exact and _same_computer(agent, result) else FLIPPED_ELSEWHERE
     yield _judge("actions again", differences[0], tolerance, allowed)
     if alone:
         apart_differences = np.concatenate(differences[1:])
@@ -156,9 +156,10 @@ def _judge(name: str, difference: Float32Array, tolerance: float, allowed: float
     return Check(name, share <= allowed and worst <= FLIPPED_IN_EPISODE, detail)
 
 
-def _same_computer(result: Result) -> bool:
+def _same_computer(agent: Agent | PrivilegedAgent, result: Result) -> bool:
     """Whether processor and versions equal the result's, so that networks round alike."""
-    stated, own = dict(result.versions), package_versions()
+    own = package_versions(torch=getattr(agent, "uses_torch", False))
+    stated = dict(result.versions)
     same = all(stated.get(name) == own.get(name) for name in ("numpy", "torch"))
     here = hardware()["processor"] == result.hardware["processor"]
     return same and here and made_here(stated["mujoco"], result.hardware["machine"])

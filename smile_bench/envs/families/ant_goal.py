@@ -42,6 +42,11 @@ def on_circle(angles: FloatArray) -> FloatArray:
     return np.round(RADIUS * np.stack((np.cos(angles), np.sin(angles)), axis=1), 12)
 
 
+def goals_on_circle(rng: np.random.Generator, number: int) -> FloatArray:
+    """Sample goals (number, 2) uniformly on the circle."""
+    return on_circle(rng.uniform(0.0, 2.0 * np.pi, number))
+
+
 def towards(observations: FloatArray, goals: FloatArray) -> FloatArray:
     """Input (N, 33) of an expert that walks to goals (N, 2): body, goal and the offset to it."""
     body = observations[:, : ANT.observed]
@@ -132,6 +137,7 @@ FAMILY = AntGoal(
         "validation": on_circle((8 * np.arange(8) + 3) * np.pi / 32),
         "test": on_circle(2 * np.arange(16) * np.pi / 16 + np.pi / 32),
     },
+    task_distribution=goals_on_circle,
     horizon=100,
     metrics=(
         Metric(

@@ -22,6 +22,12 @@ FEATURES = 4
 """Length of a sample."""
 
 
+def unit_normals(rng: np.random.Generator, number: int) -> FloatArray:
+    """Sample normals (number, 4) uniformly on the unit sphere."""
+    normals = rng.standard_normal((number, FEATURES))
+    return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
+
+
 class AntLinearClassification(MujocoFamily):
     """Answer a linear classification by walking to one of two targets (SMILe, section 4.4).
 
@@ -63,6 +69,7 @@ class AntLinearClassification(MujocoFamily):
     extra_observed: ClassVar[int] = 4 + 2 * FEATURES
     episode_size: ClassVar[int] = 2 * FEATURES
     metric_state_size: ClassVar[int] = 1
+    season_episodes: ClassVar[int] = 4
     constants: ClassVar[dict[str, float]] = {"reach": REACH, "target": float(TARGETS[0, 0])}
 
     def sample_episode(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
@@ -127,6 +134,7 @@ FAMILY = AntLinearClassification(
     body=ANT,
     parameter_names=tuple(f"normal_{i}" for i in range(FEATURES)),
     tasks=load_table("ant_linear_classification"),
+    task_distribution=unit_normals,
     horizon=50,
     metrics=(
         Metric(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from smile_bench.arrays import FloatArray
 from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.tables import load_table
@@ -18,6 +21,15 @@ LAYOUT = (
 )
 KINDS = "abcdewm"
 """Five places a to e, water and mud."""
+
+
+def slips_and_weights(rng: np.random.Generator, number: int) -> FloatArray:
+    """Sample tasks (number, 8): one of the five places is good, and ground may be bad."""
+    slips = rng.uniform(0.0, 0.3, (number, 1))
+    places = rng.uniform(-2.0, 1.0, (number, 5))
+    places[np.arange(number), rng.integers(5, size=number)] = rng.uniform(3.0, 5.0, number)
+    ground = rng.uniform(-4.0, 0.0, (number, 2))
+    return np.asarray(np.round(np.concatenate((slips, places, ground), axis=1), 6), np.float64)
 
 
 class GridGoal(GridFamily):
@@ -71,6 +83,7 @@ FAMILY = GridGoal(
     summary="find the good cells of an 8 × 8 grid whose moves slip",
     parameter_names=("slip", *(f"weight_{kind}" for kind in KINDS)),
     tasks=load_table("grid_goal"),
+    task_distribution=slips_and_weights,
     horizon=20,
     metrics=(
         Metric(

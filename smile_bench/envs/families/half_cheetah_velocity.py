@@ -12,7 +12,14 @@ from smile_bench.envs.mujoco.body import HALF_CHEETAH, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
 from smile_bench.envs.simulation import StepResult
 
+FASTEST = 3.0
+"""The largest target velocity in m/s."""
 CONTROL_COST = 0.05
+
+
+def target_velocities(rng: np.random.Generator, number: int) -> FloatArray:
+    """Sample target velocities (number, 1) in m/s, uniformly."""
+    return rng.uniform(0.0, FASTEST, (number, 1))
 
 
 class HalfCheetahVelocity(MujocoFamily):
@@ -96,6 +103,7 @@ FAMILY = HalfCheetahVelocity(
         "validation": (175 + 300 * np.arange(10))[:, None] / 1000,
         "test": (5 + 10 * np.arange(30))[:, None] / 100,
     },
+    task_distribution=target_velocities,
     horizon=1000,
     metrics=(
         Metric(
