@@ -5,8 +5,9 @@ from __future__ import annotations
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.compat import deprecated
 from smile_bench.envs import declaration
+from smile_bench.envs.arguments import as_array
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.envs.tables import FrozenTables
 from smile_bench.errors import InputError, UnknownNameError, suggestion
@@ -161,7 +163,18 @@ class Family(ABC):
         )
         if not isinstance(self.tasks, FrozenTables):  # Those that ship are read on first use.
             tables = declaration.task_tables(self.id, self.tasks, SPLITS, len(self.parameter_names))
-            object.__setattr__(self, "tasks", tables)
+            object.__setattr__(self, "tasks", MappingProxyType(tables))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Family:
+        """The family itself, because nothing of it changes."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds the declaration. Loaded where its id is known, it is the family there."""
+        declared = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        if isinstance(self.tasks, MappingProxyType):
+            declared["tasks"] = dict(self.tasks)
+        return _declared_again, (type(self), declared)
 
     @property
     def metric(self) -> Metric:
@@ -239,7 +252,7 @@ class Family(ABC):
             InputError: states of another shape or type, or not finite.
         """
         shape = (*batch, self.state_size)
-        given = np.asarray(states)
+        given = as_array("an initial state", states)
         if given.shape != shape or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
             raise InputError(
                 f"an initial state of {self.id} is {self.state_size} finite numbers "
@@ -255,7 +268,7 @@ class Family(ABC):
         Raises:
             InputError: actions outside the action space.
         """
-        return np.asarray(actions)
+        return as_array("actions", actions)
 
     def admissible(self, actions: NDArray[Any]) -> Float32Array:
         """Turn continuous outputs (N, A) in [-1, 1] into action rows (N, A).
@@ -285,7 +298,8 @@ class Family(ABC):
             UnknownNameError: no such split, or no such index in it.
         """
         table = self.table(split)
-        if not isinstance(index, (int, np.integer)) or not 0 <= index < len(table):
+        whole = isinstance(index, (int, np.integer)) and not isinstance(index, bool)
+        if not whole or not 0 <= index < len(table):
             raise UnknownNameError(
                 f"{self.id} has no {split} task {index!r}: "
                 f"give an integer from 0 to {len(table) - 1}."
@@ -299,9 +313,14 @@ class Family(ABC):
         Raises:
             UnknownNameError: no such split.
         """
-        if split not in self.tasks:
+        if not isinstance(split, str) or split not in self.tasks:
             raise UnknownNameError(f"unknown split {split!r}. {suggestion(split, SPLITS)}")
         return self.tasks[split]
+
+
+def _declared_again(cls: type[Family], declared: dict[str, Any]) -> Family:
+    known = pkgutil.resolve_name("smile_bench.envs.registry:all_families")().get(declared["id"])
+    return known if type(known) is cls else cls(**declared)
 
 
 if not TYPE_CHECKING:

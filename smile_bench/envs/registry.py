@@ -68,12 +68,10 @@ def get_family(family: str | Family) -> Family:
     """
     if isinstance(family, Family):
         return family
-    try:
-        return all_families()[family]
-    except KeyError:
-        raise UnknownNameError(
-            f"unknown family {family!r}. {suggestion(family, all_families())}"
-        ) from None
+    known = all_families()
+    if not isinstance(family, str) or family not in known:
+        raise UnknownNameError(f"unknown family {family!r}. {suggestion(family, known)}")
+    return known[family]
 
 
 def get_mujoco_family(family: str | Family) -> MujocoFamily:

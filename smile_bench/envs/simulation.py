@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from smile_bench.errors import InputError
 
-__all__ = ["BatchSimulator", "PrivilegedPolicy", "Renderer", "StepResult", "sample_starts"]
+__all__ = [
+    "BatchSimulator",
+    "PrivilegedPolicy",
+    "Renderer",
+    "StepResult",
+    "require_begun",
+    "sample_starts",
+]
 
 
 class StepResult(NamedTuple):
@@ -42,7 +50,7 @@ class BatchSimulator(Protocol):
         """Seconds (N,) since each episode began."""
 
     def set_tasks(self, parameters: FloatArray) -> None:
-        """Give every environment its task (N, P). Reset the episodes afterwards."""
+        """Give every environment its task (N, P). Reset those whose task is another one."""
 
     def sample_start(self, rng: np.random.Generator, parameters: FloatArray) -> FloatArray:
         """Sample an initial state (S,) for task parameters (P,)."""
@@ -83,6 +91,24 @@ def sample_starts(
 ) -> FloatArray:
     """Sample initial states (N, S) for tasks (N, P), one after the other from one generator."""
     return np.stack([simulator.sample_start(rng, row) for row in parameters])
+
+
+def require_begun(begun: BoolArray, active: BoolArray | None) -> None:
+    """Refuse a step of episodes that have not begun: they have no metrics.
+
+    Args:
+        begun: whose episode has begun, (N,).
+        active: who takes the step, (N,), or None for all.
+
+    Raises:
+        InputError: naming the environments.
+    """
+    early = ~begun if active is None else ~begun & active
+    if early.any():
+        raise InputError(
+            f"the episodes of environments {np.flatnonzero(early)[:5].tolist()} have not begun: "
+            "reset them before the step."
+        )
 
 
 class Renderer(Protocol):

@@ -6,17 +6,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.utils import EzPickle, seeding
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray
+from smile_bench.envs.arguments import (
+    checked_count,
+    checked_mask,
+    checked_options,
+    checked_seeds,
+    require_render_mode,
+    warn_of_no_render_mode,
+)
 from smile_bench.envs.family import Task
 from smile_bench.envs.registry import get_family
 from smile_bench.envs.simulation import Renderer
 from smile_bench.envs.vector_info import masked_info, replaced_info, with_final
-from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
+from smile_bench.envs.vector_tasks import DRAW, checked_tasks, first_tasks, sampled_tasks
+from smile_bench.errors import InputError, UnknownNameError, suggestion
 
 __all__ = ["SmileVectorEnv"]
 
@@ -27,17 +37,22 @@ PICTURE_SIZE = 480
 """Width and height of a picture in pixels, as in Gymnasium's MuJoCo environments."""
 
 
-class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle):
+class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
     """N environments of a family, stepped together on native threads.
 
-    Environment ``i`` keeps task ``tasks[i]`` and is seeded ``seed + i``; observations, rewards and
-    infos equal those of N scalar environments to the last bit.
+    Environment ``i`` keeps task ``tasks[i]``, or samples one at each reset if ``tasks`` is
+    ``"draw"``. It is seeded ``seed + i``. Observations, rewards and infos equal those of N scalar
+    environments to the last bit. A copy by ``copy.deepcopy`` or ``pickle`` continues the episodes
+    to the same bits.
 
     Args:
         family: the family's id.
         num_envs: N.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        tasks: the task index of each environment; by default i modulo the number of tasks.
+        tasks: the task index of each environment, which it keeps; or ``"draw"``: each environment
+            samples a task of the split at each of its resets, from its own generator, as the scalar
+            environment does. By default environment i keeps task i modulo the number of tasks, with
+            a warning if there are more tasks than environments.
         autoreset_mode: one of Gymnasium's; next-step by default.
         render_mode: None or ``"rgb_array"``.
         threads: native threads, by default one per available processor.
@@ -46,8 +61,8 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         height: of a picture, in pixels.
 
     ``reset`` takes three options: ``"reset_mask"`` (N,) as in Gymnasium, ``"tasks"`` (N,) to change
-    the task of every environment, and ``"states"`` (N, S) to set the initial states. The masks in
-    infos are read-only and shared between steps.
+    the task of every environment (with ``tasks="draw"``, until its next reset), and ``"states"``
+    (N, S) to set the initial states. The masks in infos are read-only and shared between steps.
 
     Raises:
         UnknownNameError: no such family, split, task, autoreset or render mode.
@@ -61,7 +76,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         family: str,
         num_envs: int = 1,
         split: str = "train",
-        tasks: Sequence[int] | None = None,
+        tasks: Sequence[int] | str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         threads: int | None = None,
@@ -69,30 +84,15 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         width: int = PICTURE_SIZE,
         height: int = PICTURE_SIZE,
     ) -> None:
-        EzPickle.__init__(
-            self,
-            family,
-            num_envs,
-            split,
-            tasks,
-            autoreset_mode,
-            render_mode,
-            threads,
-            max_episode_steps,
-            width,
-            height,
-        )
-        if render_mode is not None and render_mode not in RENDER_MODES:
-            raise UnknownNameError(
-                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
-            )
+        require_render_mode(render_mode, RENDER_MODES)
         modes = [mode.value for mode in AutoresetMode]
         if autoreset_mode not in (*AutoresetMode, *modes):
             raise UnknownNameError(
                 f"unknown autoreset_mode {autoreset_mode!r}. {suggestion(autoreset_mode, modes)}"
             )
-        if max_episode_steps is not None and max_episode_steps < 1:
-            raise InputError(f"max_episode_steps must be at least 1, got {max_episode_steps}.")
+        num_envs = checked_count("num_envs", num_envs)
+        if max_episode_steps is not None:
+            max_episode_steps = checked_count("max_episode_steps", max_episode_steps)
         self.family = get_family(family)
         self.split = split
         self.num_envs = num_envs
@@ -108,19 +108,30 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         self.single_action_space = self.family.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self.draws_tasks = isinstance(tasks, str) and tasks == DRAW
+        """Whether every reset samples a task."""
+        chosen = first_tasks(self.family, split, tasks, num_envs)
         self.simulator: Any = self.family.make_simulator(num_envs, threads=threads)
         """The batched simulator of the family's physics."""
+        self._begun: BoolArray = np.zeros(num_envs, np.bool_)
+        self._all_begun = False
         self._all: BoolArray = np.ones(num_envs, np.bool_)
         self._all.setflags(write=False)
         self._ended: BoolArray = np.zeros(num_envs, np.bool_)
         self._some_ended = False
         self._generators: list[np.random.Generator] | None = None
         self._seeds: list[int | None] = [None] * num_envs
-        self._size = (width, height)
+        self._size = (checked_count("width", width), checked_count("height", height))
         self._renderer: Renderer | None = None
-        if tasks is None:
-            tasks = [i % len(self.family.table(split)) for i in range(num_envs)]
-        self._set_tasks(tasks)
+        self._set_tasks(chosen)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All that a copy or a pickle needs to continue to the same bits."""
+        return {**self.__dict__, "_renderer": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._all.setflags(write=False)
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
@@ -146,25 +157,32 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             options: see the class.
 
         Raises:
-            InputError: options or seeds that do not fit.
-            UnknownNameError: no such option or task.
+            InputError: options or seeds that do not fit. Nothing has changed.
+            UnknownNameError: no such option or task. Nothing has changed.
+            ClosedEnvironmentError: after ``close``.
         """
-        # Read without changing it: wrappers look at the same options afterwards.
-        options = options or {}
-        require_known("reset option", options, RESET_OPTIONS)
-        mask = self._checked_mask(options.get("reset_mask"))
-        tasks, states = options.get("tasks"), options.get("states")
+        self._require_open()
+        # Checked before anything changes, so that a mistake leaves the episodes as they were. The
+        # options stay as they are, too: wrappers look at them afterwards.
+        options = checked_options(options, RESET_OPTIONS)
+        given = options.get("reset_mask")
+        mask = self._all if given is None else checked_mask(given, self.num_envs)
+        states = options.get("states")
         if states is not None:
             states = self.family.require_states(states, (self.num_envs,))
-        if tasks is not None:
+        tasks = None
+        if options.get("tasks") is not None:
+            tasks = checked_tasks(self.family, self.split, options["tasks"], self.num_envs)
             if not mask.all():
                 raise InputError(
                     "options['tasks'] changes the task of every environment, so reset all of "
                     "them: leave options['reset_mask'] out."
                 )
+        seeds = checked_seeds(seed, self.num_envs)
+        if tasks is not None:
             self._set_tasks(tasks)
-        self._seed(seed, mask)
-        info = self._begin(mask, states)
+        self._seed(seeds, mask)
+        info = self._begin(mask, states, draw=self.draws_tasks and tasks is None)
         return self.simulator.observe(), info
 
     def step(
@@ -175,8 +193,15 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         Raises:
             InputError: actions of another shape or not finite, or episodes that are over and were
                 not reset. Nothing has moved.
-            SimulationError: a state is not finite.
+            ResetNeeded: environments that were never reset. Nothing has moved.
+            ClosedEnvironmentError: after ``close``.
+            SimulationError: a state is not finite, or this process is a fork of the one that made
+                the environments.
         """
+        self._require_open()
+        if not self._all_begun:
+            never = np.flatnonzero(~self._begun)[:5].tolist()
+            raise ResetNeeded(f"call reset before step: environments {never} were never reset.")
         actions = self.family.action_rows(actions, self.num_envs)
         simulator = self.simulator
         # In next-step mode these are reset now, and their actions do not matter.
@@ -205,8 +230,10 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         return simulator.observe(), rewards, terminations, truncations.copy(), info
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """A picture (height, width, 3) of every environment, or None without a render mode."""
+        """A picture (height, width, 3) of every environment; without a render mode, a warning."""
+        self._require_open()
         if self.render_mode is None:
+            warn_of_no_render_mode(self.family.id, "make_vec")
             return None
         if self._renderer is None:
             self._renderer = self.family.make_renderer(*self._size)
@@ -214,24 +241,25 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         return tuple(renderer.draw_slot(self.simulator, i) for i in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Free the renderer."""
+        """Free the renderer, the physics and its threads."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+        close = getattr(self.simulator, "close", None)
+        if close is not None:
+            close()
 
-    def _set_tasks(self, tasks: Sequence[int]) -> None:
-        if np.ndim(tasks) != 1:
-            raise InputError(
-                f"tasks must be a sequence of {self.num_envs} indices, one per environment, "
-                f"got {tasks!r}."
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError(
+                f"these environments are closed: make others with gymnasium.make_vec("
+                f"{self.family.id!r}, num_envs={self.num_envs})."
             )
-        if len(tasks) != self.num_envs:
-            raise InputError(
-                f"tasks must name one task for each of {self.num_envs} environments, "
-                f"got {len(tasks)}."
-            )
-        self.tasks: tuple[Task, ...] = tuple(self.family.task(self.split, index) for index in tasks)
-        self.simulator.set_tasks(np.array([task.parameters for task in self.tasks]))
+
+    def _set_tasks(self, tasks: tuple[Task, ...]) -> None:
+        self.simulator.set_tasks(np.array([task.parameters for task in tasks]))
+        self.tasks: tuple[Task, ...] = tasks
+        """The task of each environment's episode."""
 
     def _rngs(self) -> list[np.random.Generator]:
         if self._generators is None:
@@ -240,25 +268,27 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
             self._seeds = [seed for _, seed in seeded]
         return self._generators
 
-    def _seed(self, seed: int | Sequence[int | None] | None, mask: BoolArray) -> None:
-        if seed is None:
-            return
-        if isinstance(seed, (int, np.integer)):
-            seeds: list[int | None] = [int(seed) + i for i in range(self.num_envs)]
-        else:
-            seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise InputError(f"give {self.num_envs} seeds or one, got {len(seeds)}.")
+    def _seed(self, seeds: list[int | None], mask: BoolArray) -> None:
         generators = self._rngs()
         for i in np.flatnonzero(mask):
             if seeds[i] is not None:
                 generators[i], self._seeds[i] = seeding.np_random(seeds[i])
 
-    def _begin(self, mask: BoolArray, states: FloatArray | None = None) -> dict[str, Any]:
-        """Reset the environments of a mask; return their infos."""
+    def _begin(
+        self, mask: BoolArray, states: FloatArray | None = None, *, draw: bool | None = None
+    ) -> dict[str, Any]:
+        """Reset the environments of a mask; return their infos.
+
+        Args:
+            mask: the environments, (N,).
+            states: initial states, (N, S); sampled by default.
+            draw: whether to sample tasks; by default as the environments were made.
+        """
         ids = np.flatnonzero(mask)
+        generators = self._rngs()
+        if self.draws_tasks if draw is None else draw:
+            self._set_tasks(sampled_tasks(self.family, self.tasks, generators, ids.tolist()))
         if states is None:
-            generators = self._rngs()
             parameters = self.simulator.parameters
             chosen = np.stack(
                 [self.simulator.sample_start(generators[i], parameters[i]) for i in ids]
@@ -266,22 +296,8 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]], EzPickle
         else:
             chosen = states[ids]
         self.simulator.reset(chosen, ids)
+        self._begun = self._begun | mask
+        self._all_begun = bool(self._begun.all())
         self._ended = self._ended & ~mask
         self._some_ended = bool(self._ended.any())
         return masked_info(self.simulator.positions(), mask, everywhere=mask is self._all)
-
-    def _checked_mask(self, mask: Any) -> BoolArray:
-        if mask is None:
-            return self._all
-        shape = (self.num_envs,)
-        if (
-            not isinstance(mask, np.ndarray)
-            or mask.dtype != np.bool_
-            or mask.shape != shape
-            or not mask.any()
-        ):
-            raise InputError(
-                f"options['reset_mask'] must be a NumPy array of bool of shape {shape} with at "
-                f"least one True, got {mask!r}."
-            )
-        return mask

@@ -28,6 +28,9 @@ class Replay:
     states: FloatArray
     """States at the keyframes, (E, C, W)."""
     evidence: Evidence
+    peaks: FloatArray
+    """Largest absolute value of each number of the state since the keyframe before, at the control
+    steps of that stretch and at its beginning, (E, C, W)."""
 
     @property
     def equal(self) -> BoolArray:
@@ -75,10 +78,17 @@ def replay(
         return evidence.actions[:, time]
 
     states: list[FloatArray] = []
+    peaks: list[FloatArray] = []
+    peak = np.abs(simulator.state())
     for step in rollout(simulator, recorded, family.horizon):
+        state = simulator.state()
+        np.maximum(peak, np.abs(state), out=peak)
         if step.time + 1 == evidence.steps[len(states)]:
-            states.append(simulator.state())
+            states.append(state)
+            peaks.append(peak)
             if guided:
-                simulator.set_state(evidence.states[:, len(states) - 1].astype(np.float64))
+                state = evidence.states[:, len(states) - 1].astype(np.float64)
+                simulator.set_state(state)
+            peak = np.abs(state)
     episodes = {metric.name: step.result.info[metric.name].copy() for metric in family.metrics}
-    return Replay(episodes, np.stack(states, axis=1), evidence)
+    return Replay(episodes, np.stack(states, axis=1), evidence, np.stack(peaks, axis=1))

@@ -68,7 +68,7 @@ def test_import_is_light() -> None:
     assert float(seconds) < 0.5
 
 
-@pytest.mark.parametrize("make", ["make", "make_vec"])
+@pytest.mark.parametrize("make", ["make(", "make_vec(tasks='draw', id="])
 def test_module_prefix_imports_the_package(make: str) -> None:
-    code = f"import gymnasium; e = gymnasium.{make}('smile_bench:SmileAntGoal-v0'); "
+    code = f"import gymnasium; e = gymnasium.{make}'smile_bench:SmileAntGoal-v0'); "
     assert run(code + "e.reset(seed=0); print(e.unwrapped.family.id)") == "SmileAntGoal-v0"

@@ -309,6 +309,118 @@ def test_bad_construction(family: MujocoFamily, options: dict[str, Any], message
         make(family, **options)
 
 
+def test_tasks_are_drawn_as_by_scalar_environments(family: MujocoFamily) -> None:
+    options: dict[str, Any] = {"split": "train", "max_episode_steps": 2}
+    for mode in ("NextStep", "SameStep"):
+        ours: Any = gym.make_vec(
+            family.id, num_envs=5, tasks="draw", autoreset_mode=mode, **options
+        )
+        theirs: Any = SyncVectorEnv(
+            [partial(gym.make, family.id, **options)] * 5, autoreset_mode=mode
+        )
+        seen: set[int] = set()
+        assert_same(dict(enumerate(ours.reset(seed=0))), dict(enumerate(theirs.reset(seed=0))))
+        for k, actions in enumerate(sample_actions(family, 30)):
+            assert ours.tasks == theirs.get_attr("task")
+            seen.update(task.index for task in ours.tasks)
+            given, expected = ours.step(actions), theirs.step(actions)
+            assert_same(dict(enumerate(given)), dict(enumerate(expected)), f"{mode} step {k}")
+        assert len(seen) > 15
+        ours.reset(seed=4, options={"tasks": [6, 5, 4, 3, 2]})
+        assert [task.index for task in ours.tasks] == [6, 5, 4, 3, 2]
+        mask = np.array([False, False, True, False, False])
+        ours.reset(seed=11, options={"reset_mask": mask.copy()})
+        theirs.reset(seed=11)
+        assert ours.tasks[2] == theirs.get_attr("task")[2]
+        assert [ours.tasks[i].index for i in (0, 1, 3, 4)] == [6, 5, 3, 2]
+
+
+def test_drawn_tasks_follow_from_the_seed(family: MujocoFamily) -> None:
+    drawn = []
+    for _ in range(2):
+        env: Any = gym.make_vec(family.id, num_envs=4, tasks="draw", max_episode_steps=1)
+        env.reset(seed=7)
+        episodes = [env.tasks]
+        for _ in range(10):
+            env.step(np.zeros(env.action_space.shape))
+            episodes.append(env.tasks)
+        drawn.append(episodes)
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) > 3
+
+
+def test_fewer_environments_than_tasks_are_warned_of(family: MujocoFamily) -> None:
+    count = len(family.table("test"))
+    message = rf"num_envs=2 is less than the {count} test tasks of {family.id}.*tasks='draw'"
+    with pytest.warns(UserWarning, match=message) as caught:
+        env: Any = gym.make_vec(family.id, num_envs=2, split="test")
+    assert caught[0].filename == __file__
+    assert [task.index for task in env.tasks] == [0, 1]
+    for chosen in ("draw", [0, 1]):  # Warnings are errors here.
+        gym.make_vec(family.id, num_envs=2, split="test", tasks=chosen)
+    gym.make_vec(family.id, num_envs=count, split="test")
+
+
+def test_a_step_needs_a_reset(family: MujocoFamily) -> None:
+    env = make(family)
+    actions = sample_actions(family, 1)[0]
+    with pytest.raises(gym.error.ResetNeeded, match=r"environments \[0, 1, 2, 3, 4\] were never"):
+        env.step(actions)
+    env.reset(options={"reset_mask": np.array([True, True, False, True, False])})
+    with pytest.raises(gym.error.ResetNeeded, match=r"environments \[2, 4\] were never reset"):
+        env.step(actions)
+    assert env.simulator.steps.tolist() == [0] * 5
+    env.reset(options={"reset_mask": np.array([False, False, True, False, True])})
+    env.step(actions)
+
+
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [
+        ([1], {"tasks": [5, 6, 7, 8, 9]}),
+        ([1, 2, 3, 4, -5], {"tasks": [5, 6, 7, 8, 9]}),
+        ([1, 2, 3, 4, 5.5], {}),
+        (True, {}),
+        (1, {"tasks": [5, 6, 7, 8, 999]}),
+        (1, {"tasks": [5, 6, 7, 8, True]}),
+        (1, {"tasks": [5, 6, 7, 8, 9], "states": np.zeros((5, 1))}),
+        (1, {"tasks": [5, 6, 7, 8, 9], "reset_mask": np.eye(5, dtype=np.bool_)[0]}),
+        (1, {"reset_mask": np.zeros(5, np.bool_)}),
+        (1, {"task": 3}),
+    ],
+)
+def test_a_refused_reset_changes_nothing(
+    family: MujocoFamily, seed: Any, options: dict[str, Any]
+) -> None:
+    env, other = make(family), make(family)
+    for each in (env, other):
+        each.reset(seed=3)
+    actions = sample_actions(family, 4)
+    for action in actions[:2]:
+        env.step(action)
+        other.step(action)
+    with pytest.raises((InputError, UnknownNameError)):
+        env.reset(seed=seed, options=options)
+    assert env.tasks == other.tasks
+    assert env.np_random_seed == other.np_random_seed
+    for action in actions[2:]:
+        given, expected = env.step(action), other.step(action)
+        assert_same(dict(enumerate(given)), dict(enumerate(expected)))
+    assert_same(dict(enumerate(env.reset())), dict(enumerate(other.reset())))
+
+
+def test_closed_environments_say_so(family: MujocoFamily) -> None:
+    env = make(family)
+    env.reset(seed=0)
+    env.close()
+    env.close()
+    for call in (env.reset, env.render, partial(env.step, sample_actions(family, 1)[0])):
+        with pytest.raises(
+            gym.error.ClosedEnvironmentError, match=r"make others with gymnasium\.ma"
+        ):
+            call()
+
+
 def test_bad_seeds(family: MujocoFamily) -> None:
     with pytest.raises(InputError, match="give 5 seeds or one, got 2"):
         make(family).reset(seed=[1, 2])

@@ -7,15 +7,22 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.utils import EzPickle
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray
+from smile_bench.envs.arguments import (
+    checked_count,
+    checked_options,
+    checked_seed,
+    require_render_mode,
+    warn_of_no_render_mode,
+)
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.grid.rendering import as_text
 from smile_bench.envs.grid.simulator import GridSimulator
 from smile_bench.envs.registry import get_family
-from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
+from smile_bench.errors import InputError, UnknownNameError
 
 __all__ = ["SmileGridEnv"]
 
@@ -23,7 +30,7 @@ RENDER_MODES = ["ansi", "rgb_array"]
 RESET_OPTIONS = ("state", "task")
 
 
-class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
+class SmileGridEnv(gym.Env[FloatArray, np.int64]):
     """One environment of a gridworld family.
 
     ## Description
@@ -61,7 +68,8 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         height: of a picture, in pixels.
 
     ``reset(options={"task": i})`` sets the task of one episode, and ``options={"state": s}`` its
-    initial state: a cell and a seed of slips.
+    initial state: a cell and a seed of slips. A copy by ``copy.deepcopy`` or ``pickle`` continues
+    the episode to the same bits.
 
     Raises:
         UnknownNameError: no such family, split, task or render mode.
@@ -78,11 +86,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         width: int = 480,
         height: int = 480,
     ) -> None:
-        EzPickle.__init__(self, family, split, task, render_mode, width, height)
-        if render_mode is not None and render_mode not in RENDER_MODES:
-            raise UnknownNameError(
-                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
-            )
+        require_render_mode(render_mode, RENDER_MODES)
         found = get_family(family)
         if not isinstance(found, GridFamily):
             raise UnknownNameError(f"{found.id} is not a grid: make it with gymnasium.make.")
@@ -94,7 +98,10 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         self.observation_space = cast("spaces.Space[FloatArray]", found.observation_space)
         self.action_space = found.action_space
         self.simulator = GridSimulator(found, 1)
-        self._renderer = found.make_renderer(width, height)
+        self._begun = False
+        self._renderer = found.make_renderer(
+            checked_count("width", width), checked_count("height", height)
+        )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -107,12 +114,11 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
 
         Raises:
             UnknownNameError: no such option or task.
-            InputError: a state that does not fit.
+            InputError: a seed or a state that does not fit.
         """
-        options = options or {}
-        require_known("reset option", options, RESET_OPTIONS)
-        index, state = options.get("task"), options.get("state")
         # Checked before anything changes, so that a mistake leaves the episode as it was.
+        options, seed = checked_options(options, RESET_OPTIONS), checked_seed(seed)
+        index, state = options.get("task"), options.get("state")
         task = self._fixed_task if index is None else self.family.task(self.split, index)
         if state is not None:
             state = self.family.require_states(state, ())
@@ -125,6 +131,7 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         if state is None:
             state = self.simulator.sample_start(self.np_random, self.simulator.parameters[0])
         self.simulator.reset(state[None])
+        self._begun = True
         return self.simulator.observe()[0], self._first(self.simulator.positions())
 
     def step(
@@ -134,7 +141,10 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
 
         Raises:
             InputError: not a move of the family. Nothing has moved.
+            ResetNeeded: before the first ``reset``.
         """
+        if not self._begun:
+            raise ResetNeeded("call reset before step: no episode has begun.")
         if np.ndim(action) != 0:
             raise InputError(f"an action is one integer, got shape {np.shape(action)}.")
         result = self.simulator.step(self.family.action_rows(np.asarray(action)[None], 1))
@@ -142,8 +152,9 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64], EzPickle):
         return observation, result.rewards[0], False, False, self._first(result.info)
 
     def render(self) -> NDArray[np.uint8] | str | None:
-        """The episode as a picture (height, width, 3), as text, or None without a render mode."""
+        """The episode as a picture (height, width, 3) or as text; without a mode, a warning."""
         if self.render_mode is None:
+            warn_of_no_render_mode(self.family.id, "make")
             return None
         if self.render_mode == "ansi":
             return as_text(self.family.layout, int(self.simulator.cells[0]))

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.envs.arguments import as_array
 from smile_bench.envs.family import Family
 from smile_bench.envs.grid.mdp import MDP
 from smile_bench.envs.simulation import PrivilegedPolicy
@@ -195,7 +196,7 @@ class GridFamily(Family):
         Raises:
             InputError: not integers, of another shape or out of range.
         """
-        given, n = np.asarray(actions), len(MOVES)
+        given, n = as_array("actions", actions), len(MOVES)
         if given.shape != (num_envs,) or given.dtype.kind not in "iu":
             raise InputError(
                 f"actions must be integers from 0 to {n - 1} of shape {(num_envs,)}, got an array "

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray, IntArray
+from smile_bench.envs.arguments import checked_count
 from smile_bench.envs.declaration import require_metrics
 from smile_bench.envs.grid.family import MOVES, SEEDS, GridFamily
-from smile_bench.envs.simulation import StepResult
+from smile_bench.envs.simulation import StepResult, require_begun
 from smile_bench.errors import InputError
 
 __all__ = ["GridSimulator", "slip_noise"]
@@ -50,16 +51,16 @@ class GridSimulator:
     """
 
     def __init__(self, family: GridFamily, num_envs: int, *, threads: int | None = None) -> None:
-        if num_envs < 1:
-            raise InputError(f"num_envs must be at least 1, got {num_envs}.")
-        if threads is not None and threads < 1:
-            raise InputError(f"threads must be at least 1 or None for all, got {threads}.")
+        num_envs = checked_count("num_envs", num_envs)
+        if threads is not None:
+            checked_count("threads", threads, " or None for all")
         self.family, self.num_envs = family, num_envs
         self.parameters: FloatArray = np.zeros((num_envs, len(family.parameter_names)))
         self.cells: IntArray = np.full(num_envs, family.free[0])
         """Where each episode is, (N,)."""
         self.steps: IntArray = np.zeros(num_envs, np.int64)
-        self.returns: FloatArray = np.zeros(num_envs)
+        # Not a number until an episode begins: zero would be better than most returns.
+        self.returns: FloatArray = np.full(num_envs, np.nan)
         self._seeds: NDArray[np.uint64] = np.zeros(num_envs, np.uint64)
 
     @property
@@ -68,7 +69,7 @@ class GridSimulator:
         return self.steps.astype(np.float64) * self.family.control_seconds
 
     def set_tasks(self, parameters: FloatArray) -> None:
-        """Give every environment its task (N, P). Reset the episodes afterwards.
+        """Give every environment its task (N, P). Reset those whose task is another one.
 
         Raises:
             InputError: parameters of another shape, or slips outside [0, 1].
@@ -152,9 +153,10 @@ class GridSimulator:
                 state, and their rows of the result mean nothing.
 
         Raises:
-            InputError: actions of another shape, or rows that are not one-hot (nothing has moved),
-                or a declared metric that grids do not compute.
+            InputError: actions of another shape, rows that are not one-hot, or episodes that have
+                not begun (nothing has moved); or a declared metric that grids do not compute.
         """
+        require_begun(~np.isnan(self.returns), active)
         active = np.ones(self.num_envs, np.bool_) if active is None else active
         shape = (self.num_envs, len(MOVES))
         if actions.shape != shape:

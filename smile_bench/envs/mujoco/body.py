@@ -171,7 +171,7 @@ class Body:
         Raises:
             SimulationError: Gymnasium's model file is not the one this body was defined on.
         """
-        import mujoco
+        from smile_bench.envs.mujoco.library import mujoco
 
         path = self._asset_path()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import IntArray
 from smile_bench.envs.family import Family
+from smile_bench.envs.mujoco.library import mujoco
 from smile_bench.errors import InputError, SimulationError
 
 __all__ = ["require_actions", "require_stable"]

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco
 import numpy as np
-from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from smile_bench.arrays import Float32Array, FloatArray
+from smile_bench.envs.arguments import (
+    as_array,
+    checked_count,
+    checked_options,
+    checked_seed,
+    require_render_mode,
+    warn_of_no_render_mode,
+)
 from smile_bench.envs.declaration import require_metrics
 from smile_bench.envs.family import Task
 from smile_bench.envs.mujoco.checks import require_actions, require_stable
 from smile_bench.envs.mujoco.family import ControlStep
+from smile_bench.envs.mujoco.library import MujocoEnv, mujoco
+from smile_bench.envs.mujoco.opengl import opengl_errors, require_opengl
 from smile_bench.envs.mujoco.rendering import camera_options, fit_offscreen_buffer, place_markers
 from smile_bench.envs.registry import get_mujoco_family
-from smile_bench.errors import UnknownNameError, require_known, suggestion
 
 __all__ = ["SmileEnv"]
 
 RESET_OPTIONS = ("state", "task")
 RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
+_MADE_AGAIN = ("family", "mujoco_renderer", "_nominal", "_tasks")
+"""Attributes that follow from the arguments, so that a copy need not hold them."""
 
 
 class SmileEnv(MujocoEnv, EzPickle):
@@ -62,7 +72,8 @@ class SmileEnv(MujocoEnv, EzPickle):
         **kwargs: rendering options of :class:`gymnasium.envs.mujoco.MujocoEnv`.
 
     ``reset(options={"task": i})`` sets the task of one episode, and ``options={"state": s}`` its
-    initial state: positions, velocities and what the family samples for an episode.
+    initial state: positions, velocities and what the family samples for an episode. A copy by
+    ``copy.deepcopy`` or ``pickle`` continues the episode to the same bits.
 
     Raises:
         UnknownNameError: no such family, split, task or render mode.
@@ -80,10 +91,9 @@ class SmileEnv(MujocoEnv, EzPickle):
         **kwargs: Any,
     ) -> None:
         EzPickle.__init__(self, family, split, task, render_mode, **kwargs)
-        if render_mode is not None and render_mode not in RENDER_MODES:
-            raise UnknownNameError(
-                f"unknown render_mode {render_mode!r}. {suggestion(render_mode, RENDER_MODES)}"
-            )
+        require_render_mode(render_mode, RENDER_MODES)
+        for name in kwargs.keys() & {"width", "height"}:
+            checked_count(name, kwargs[name])
         self.family = get_mujoco_family(family)
         self.split = split
         self._tasks = self.family.table(split)
@@ -105,8 +115,19 @@ class SmileEnv(MujocoEnv, EzPickle):
             **kwargs,
         )
         self._steps = np.zeros(1, np.int64)
-        self._metric_state: FloatArray = np.zeros((1, self.family.metric_state_size))
+        self._begun = False
+        # Not a number until an episode begins: zero would be the best value of some metrics.
+        self._metric_state: FloatArray = np.full((1, self.family.metric_state_size), np.nan)
         self._episode: FloatArray = np.zeros((1, self.family.episode_size))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments, and all that a copy or a pickle needs to continue to the same bits."""
+        return {name: value for name, value in self.__dict__.items() if name not in _MADE_AGAIN}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        type(self).__init__(self, *state["_ezpickle_args"], **state["_ezpickle_kwargs"])
+        self.__dict__.update(state)
+        self.mujoco_renderer.model, self.mujoco_renderer.data = self.model, self.data
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
         self._nominal = self.family.body.compile(self.family.markers)
@@ -129,17 +150,17 @@ class SmileEnv(MujocoEnv, EzPickle):
 
         Raises:
             UnknownNameError: no such option or task.
-            InputError: a state that does not fit.
+            InputError: a seed or a state that does not fit.
         """
-        options = options or {}
-        require_known("reset option", options, RESET_OPTIONS)
         # Checked before anything changes, so that a mistake leaves the episode as it was.
+        options, seed = checked_options(options, RESET_OPTIONS), checked_seed(seed)
         self._next_task = options.get("task")
         if self._next_task is not None:
             self.family.task(self.split, self._next_task)
         self._next_state = options.get("state")
         if self._next_state is not None:
             self._next_state = self.family.require_states(self._next_state, ())
+        self._begun = True
         observation, info = super().reset(seed=seed)
         return observation, info
 
@@ -174,9 +195,12 @@ class SmileEnv(MujocoEnv, EzPickle):
         Raises:
             InputError: an action of another shape or not finite (nothing has moved), or an info
                 without a declared metric.
+            ResetNeeded: before the first ``reset``.
             SimulationError: the state is not finite.
         """
-        require_actions(np.asarray(action), (self.family.body.actions,))
+        if not self._begun:
+            raise ResetNeeded("call reset before step: no episode has begun.")
+        require_actions(as_array("actions", action), (self.family.body.actions,))
         before = self.data.qpos[None].copy()
         self.do_simulation(action, self.frame_skip)
         self._steps += 1
@@ -197,9 +221,19 @@ class SmileEnv(MujocoEnv, EzPickle):
         self._metric_state = result.metric_state
         self._place_markers()
         if self.render_mode == "human":
-            self.render()  # type: ignore[no-untyped-call]
+            self.render()
         info = {key: values[0] for key, values in result.info.items()}
         return self._observe(), result.rewards[0], False, False, info
+
+    def render(self) -> Any:
+        """What the render mode says; without one, a warning and None."""
+        if self.render_mode is None:
+            warn_of_no_render_mode(self.family.id, "make")
+            return None
+        if self.render_mode not in self.mujoco_renderer._viewers:
+            require_opengl(window=self.render_mode == "human")
+        with opengl_errors():
+            return super().render()  # type: ignore[no-untyped-call]
 
     def _step_mujoco_simulation(self, ctrl: NDArray[Any], n_frames: int) -> None:
         self.data.ctrl[:] = ctrl

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray
 from smile_bench.envs.mujoco.body import Body
 from smile_bench.envs.mujoco.family import MujocoFamily
+from smile_bench.envs.mujoco.library import mujoco
+from smile_bench.envs.mujoco.opengl import opengl_errors, require_opengl
 from smile_bench.envs.mujoco.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class BatchRenderer:
 
         Returns:
             The picture (height, width, 3).
+
+        Raises:
+            SimulationError: OpenGL cannot draw here.
         """
         model, data = self._model, self._data
         if self._family.varies_dynamics:
@@ -104,8 +108,10 @@ class BatchRenderer:
         mujoco.mj_forward(model, data)
         place_markers(self._family, model, data, parameters, episode, time)
         if self._renderer is None:
+            require_opengl()
             self._renderer = self._open()
-        picture: NDArray[np.uint8] = self._renderer.render("rgb_array")
+        with opengl_errors():
+            picture: NDArray[np.uint8] = self._renderer.render("rgb_array")
         return picture
 
     def draw_slot(self, simulator: Simulator, slot: int) -> NDArray[np.uint8]:

@@ -43,6 +43,9 @@ class FrozenTables(Mapping[str, FloatArray]):
             table.setflags(write=False)
         return tables
 
+    def __reduce__(self) -> tuple[type[FrozenTables], tuple[Path]]:
+        return FrozenTables, (self.path,)
+
     def __getitem__(self, split: str) -> FloatArray:
         return self._tables[split]
 

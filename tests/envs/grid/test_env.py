@@ -115,3 +115,24 @@ def test_pickle_keeps_the_construction() -> None:
     copy = pickle.loads(pickle.dumps(env))  # noqa: S301 (our own)
     assert copy.task == env.task
     np.testing.assert_array_equal(copy.reset(seed=1)[0], env.reset(seed=1)[0])
+
+
+def test_a_step_needs_a_reset() -> None:
+    env = make(task=4)
+    with pytest.raises(gym.error.ResetNeeded, match="call reset before step"):
+        env.step(0)
+    assert np.isnan(env.simulator.returns).all()
+    env.reset(seed=0)
+    env.step(0)
+
+
+def test_drawn_tasks_are_those_of_scalar_environments() -> None:
+    ours: Any = gym.make_vec(ID, num_envs=3, tasks="draw", max_episode_steps=2)
+    theirs: Any = SyncVectorEnv([partial(gym.make, ID, max_episode_steps=2)] * 3)
+    np.testing.assert_array_equal(ours.reset(seed=5)[0], theirs.reset(seed=5)[0])
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        assert ours.tasks == theirs.get_attr("task")
+        actions = rng.integers(5, size=3)
+        for one, other in zip(ours.step(actions)[:4], theirs.step(actions)[:4], strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)

@@ -23,7 +23,8 @@ def test_rendering() -> None:
     assert picture.shape == (40, 80, 3)
     assert picture[12, 15].tolist() == [40, 90, 220]
     assert picture[12, 25].tolist() == [70, 70, 75]
-    pictures = gym.make_vec(ID, num_envs=2, render_mode="rgb_array", width=32, height=32)
+    size: dict[str, Any] = {"width": 32, "height": 32}
+    pictures = gym.make_vec(ID, num_envs=2, tasks=[0, 1], render_mode="rgb_array", **size)
     pictures.reset(seed=0)
     drawn: Any = pictures.render()
     assert [picture.shape for picture in drawn] == [(32, 32, 3)] * 2

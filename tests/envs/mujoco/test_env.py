@@ -201,3 +201,14 @@ def test_spec_makes_it_again(family: MujocoFamily) -> None:
     assert inner.spec is not None
     again: Any = gym.make(EnvSpec.from_json(env.spec.to_json())).unwrapped
     assert again.task == inner.task
+
+
+def test_a_step_needs_a_reset(family: MujocoFamily) -> None:
+    _, inner = make(family)
+    action = np.zeros(family.body.actions, np.float32)
+    with pytest.raises(gym.error.ResetNeeded, match="call reset before step"):
+        inner.step(action)
+    assert np.isnan(inner._metric_state).all()
+    inner.reset(seed=0)
+    assert np.isfinite(inner._metric_state).all()
+    inner.step(action)

@@ -96,11 +96,16 @@ def test_rendering_does_not_change_the_episode(opengl: str) -> None:
     drawn.close()
 
 
-def test_no_render_mode_no_picture() -> None:
-    envs = gym.make_vec("SmileAntGoal-v0", num_envs=2)
+@pytest.mark.parametrize("name", ["SmileAntGoal-v0", "SmileGridGoal-v0"])
+def test_without_a_render_mode_there_is_a_warning_and_no_picture(name: str) -> None:
+    env, envs = gym.make(name), gym.make_vec(name, num_envs=2, tasks="draw")
+    env.reset(seed=0)
     envs.reset(seed=0)
-    assert envs.render() is None
-    envs.close()
+    for each, make in ((env, "make"), (envs, "make_vec")):
+        message = rf"made without a render mode. Make it with gymnasium.{make}\('{name}', render_m"
+        with pytest.warns(UserWarning, match=message):
+            assert each.unwrapped.render() is None
+        each.close()
 
 
 @pytest.mark.parametrize("body", [ANT, HALF_CHEETAH, WALKER], ids=lambda b: b.name)
@@ -147,3 +152,50 @@ def test_markers_stand_where_the_task_says(
     for name, place in expected.items():
         np.testing.assert_allclose(model.site(name).pos[:2], place)
         np.testing.assert_allclose(data.site(name).xpos[:2], place)
+
+
+CODE = """
+import gymnasium, smile_bench
+make = {"scalar": gymnasium.make, "batch": gymnasium.make_vec}[KIND]
+options = {} if KIND == "scalar" else {"num_envs": 32}
+try:
+    env = make("SmileAntGoal-v0", render_mode=MODE, **options)
+    env.reset(seed=0)
+    env.render()
+except smile_bench.errors.SmileError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "setting", "message"),
+    [
+        ("scalar", None, "foo", "MuJoCo cannot be imported with MUJOCO_GL='foo' (invalid value"),
+        ("batch", None, "foo", "MuJoCo cannot be imported with MUJOCO_GL='foo' (invalid value"),
+        (
+            "scalar",
+            "rgb_array",
+            "",
+            "no pictures can be drawn with MUJOCO_GL='': it must be one of",
+        ),
+        ("batch", "rgb_array", "off", "no pictures can be drawn with MUJOCO_GL='off': it must be"),
+        ("scalar", "rgb_array", "glfw", "with MUJOCO_GL='glfw': GLFW finds no screen. Set MUJOCO_"),
+        ("batch", "rgb_array", None, "without MUJOCO_GL: GLFW finds no screen. Set MUJOCO_GL"),
+        ("scalar", "human", "egl", "there is no screen here. Use render_mode='rgb_array'"),
+    ],
+)
+def test_opengl_that_cannot_draw_is_one_clear_error(
+    kind: str, mode: str | None, setting: str | None, message: str
+) -> None:
+    without = {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL", "PYOPENGL_PLATFORM"}
+    environment = {key: value for key, value in os.environ.items() if key not in without}
+    if setting is not None:
+        environment["MUJOCO_GL"] = setting
+    code = CODE.replace("KIND", repr(kind)).replace("MODE", repr(mode))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert message in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert not done.stderr

@@ -138,3 +138,52 @@ def test_bad_arguments(family: MujocoFamily) -> None:
 
 def test_available_threads_is_positive() -> None:
     assert available_threads() >= 1
+
+
+def test_episodes_that_have_not_begun_have_no_metrics(family: MujocoFamily) -> None:
+    simulator = Simulator(family, 3, threads=1)
+    actions = np.zeros((3, family.body.actions))
+    assert np.isnan(simulator.metric_state).all()
+    with pytest.raises(InputError, match=r"environments \[0, 1, 2\] have not begun: reset them"):
+        simulator.step(actions)
+    tasks = family.tasks["train"][:3]
+    simulator.set_tasks(tasks)
+    starts = sample_starts(simulator, np.random.default_rng(0), tasks)
+    simulator.reset(starts[[1]], np.array([1]))
+    with pytest.raises(InputError, match=r"environments \[0, 2\] have not begun"):
+        simulator.step(actions)
+    simulator.step(actions, active=np.array([False, True, False]))
+    assert simulator.steps.tolist() == [0, 1, 0]
+    assert np.isfinite(simulator.metric_state[1]).all()
+
+
+def test_a_closed_simulator_keeps_what_it_has_seen(family: MujocoFamily) -> None:
+    simulator = started(family)
+    state = simulator.state()
+    simulator.close()
+    simulator.close()
+    np.testing.assert_array_equal(simulator.state(), state)
+    with pytest.raises(InputError, match="is closed: make another one"):
+        simulator.step(np.zeros((3, family.body.actions)))
+    with pytest.raises(InputError, match="is closed"):
+        simulator.set_tasks(simulator.parameters)
+    with pytest.raises(InputError, match="is closed"):
+        simulator.reset(np.zeros((3, family.state_size)))
+
+
+def test_other_episodes_continue_when_one_gets_another_task(family: MujocoFamily) -> None:
+    simulator, alone = started(family), started(family)
+    rng = np.random.default_rng(6)
+    for actions in rng.uniform(-1, 1, (5, 3, family.body.actions)):
+        simulator.step(actions)
+        alone.step(actions)
+    tasks = simulator.parameters.copy()
+    tasks[1] = family.tasks["train"][7]
+    simulator.set_tasks(tasks)
+    start = simulator.sample_start(rng, tasks[1])
+    simulator.reset(start[None], np.array([1]))
+    for actions in rng.uniform(-1, 1, (5, 3, family.body.actions)):
+        given, expected = simulator.step(actions), alone.step(actions)
+        np.testing.assert_array_equal(given.rewards[[0, 2]], expected.rewards[[0, 2]])
+    np.testing.assert_array_equal(simulator.state()[[0, 2]], alone.state()[[0, 2]])
+    assert not np.array_equal(simulator.state()[1], alone.state()[1])
