@@ -61,7 +61,9 @@ def make_entries(root: Path) -> None:
         folder = cloned / CHEETAH / f"seed-{seed}"
         (folder / "progress.csv").write_text(curve)
         for shots in (1, 2, 3, 4):
-            made = result(CHEETAH, agent="cloned", seed=seed, shots=shots, level=0.2 * shots)
+            made = result(
+                CHEETAH, agent="cloned", seed=seed, shots=shots, level=0.2 * shots + 0.001 * seed
+            )
             write_result(folder / f"{shots}-shots", made)
     for evidence in cloned.glob("*/seed-1/*/evidence.h5"):
         evidence.unlink()
@@ -110,11 +112,13 @@ class Opened:
         return found
 
 
-def opened(browser: Any, site: Path, **options: Any) -> Iterator[Opened]:
+def opened(
+    browser: Any, site: Path, view: str = "#?grouping=track", **options: Any
+) -> Iterator[Opened]:
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     found = Opened(context.new_page())
     found.page.set_default_timeout(20_000)
-    found.page.goto(site.as_uri())
+    found.page.goto(site.as_uri() + view)
     yield found
     complaints, requests = list(found.complaints), list(found.requests)
     context.close()
@@ -126,6 +130,12 @@ def opened(browser: Any, site: Path, **options: Any) -> Iterator[Opened]:
 @pytest.fixture
 def desk(browser: Any, site: Path) -> Iterator[Opened]:
     yield from opened(browser, site)
+
+
+@pytest.fixture
+def front(browser: Any, site: Path) -> Iterator[Opened]:
+    """The page as it opens."""
+    yield from opened(browser, site, view="")
 
 
 @pytest.fixture
@@ -150,6 +160,74 @@ def test_the_ranking_is_drawn_by_track_and_form(desk: Opened) -> None:
     assert desk.ranks("interactive/true") == ["1"]
     assert desk.ranks("reference") == ["–"]
     assert set(desk.ranks("published")) == {"–"}
+
+
+def test_the_page_opens_with_one_ranking_and_says_which_is_best(front: Opened) -> None:
+    groups = front.page.locator("#board tbody").evaluate_all("all => all.map(b => b.dataset.group)")
+    assert groups == ["all", "reference", "published"]
+    assert front.names("all") == [
+        "Rolled", "Cloned", "Rolled Blind", "Frugal", HOSTILE, "Partial",
+    ]  # fmt: skip
+    assert front.ranks("all") == ["1", "2", "3", "4", "5", "–"]
+    lines = front.page.locator("#answer > div").all_inner_texts()
+    assert [line.split()[:2] for line in lines] == [
+        ["Best", "overall"], ["Best", "offline"], ["Best", "interactive"],
+    ]  # fmt: skip
+    assert "Rolled 0.900" in lines[0].replace("\n", " ")
+    assert "1 seed; not replayed" in lines[0]
+    assert "Cloned" in lines[1]
+    # Tracks are told apart by a badge, seeds and checks stand in columns of their own.
+    row = front.page.locator("#board tr.row", has_text="Rolled Blind")
+    assert row.locator(".badge.track").inner_text() == "Interactive, state-only"
+    headers = front.page.locator("#board thead .label").all_inner_texts()
+    assert {"Seeds", "Checked"} <= set(headers)
+    assert front.page.locator("#trust").is_visible()
+
+
+def test_one_ranking_sorts_across_tracks(front: Opened) -> None:
+    front.page.get_by_role("button", name="Entry", exact=True).click()
+    assert front.names("all")[:3] == [HOSTILE, "Cloned", "Frugal"]
+    assert front.names("all")[-2:] == ["Rolled", "Rolled Blind"]
+    front.page.get_by_role("button", name="By track").click()
+    assert front.names("offline/false") == [HOSTILE, "Cloned", "Frugal", "Partial"]
+
+
+def test_the_best_cells_are_marked(front: Opened) -> None:
+    best = front.page.locator("#board tbody[data-group='all'] td.best")
+    by_row: dict[str, int] = {}
+    for cell in best.all():
+        name = str(cell.locator("xpath=..").locator(".title").inner_text())
+        by_row[name] = by_row.get(name, 0) + 1
+    # Ant goal goes to the entry that has nothing else, grid goal to the only one but one.
+    assert by_row == {"Rolled": 4, "Partial": 1, "Cloned": 1}
+    assert front.page.locator("#board tbody[data-group='reference'] .best").count() == 0
+    assert front.page.locator("#board tbody[data-group='published'] .best").count() == 0
+
+
+def test_the_notes_follow_the_family(front: Opened) -> None:
+    note = front.page.locator("#ranking-note")
+    assert note.inner_text().startswith("The overall score is over Ant goal, ")
+    front.page.get_by_label("Family", exact=True).select_option(ANT)
+    assert note.inner_text() == "The score is over the tasks of Ant goal alone."
+    assert front.page.locator("#answer").inner_text().startswith("Best on Ant goal")
+    assert "Partial" in front.page.locator("#answer > div").first.inner_text()
+    assert front.ranks("all")[0] == "1"
+    assert front.names("all")[0] == "Partial"
+    assert "verall" not in front.page.locator("#board caption").inner_text()
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_an_opened_row_is_not_cut_off(front: Opened, width: int) -> None:
+    front.page.set_viewport_size({"width": width, "height": 900})
+    front.page.get_by_role("button", name="Cloned", exact=True).click()
+    sizes = front.page.locator(".detail .detail-scroll").evaluate(
+        "n => [n.scrollWidth, n.clientWidth]"
+    )
+    assert sizes[0] <= sizes[1]
+    frame = front.page.locator(".table-frame").evaluate("n => n.getBoundingClientRect().right")
+    for link in front.page.locator(".evidence a").all():
+        box = link.bounding_box()
+        assert box["x"] + box["width"] <= frame
 
 
 def test_what_entries_say_is_text(desk: Opened) -> None:

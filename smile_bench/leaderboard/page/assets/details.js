@@ -4,7 +4,8 @@ function detail(row) {
   const links = [];
   const paper = row.kind === 'published' ? data.published.address : row.paper;
   if (paper) links.push(outward(paper, 'Paper'));
-  if (row.code) links.push(outward(row.code, 'Code'));
+  const code = codeLink(row, 'Code');
+  if (code) links.push(code);
   return el(
     'div', { class: 'detail-box' },
     row.description ? el('p', {}, row.description) : null,
@@ -17,6 +18,12 @@ function detail(row) {
       row.kind === 'published' ? publishedDetail(row) : resultDetail(row),
     ),
   );
+}
+
+// A card's own link, or the code in this repository of an agent that ships.
+function codeLink(row, text) {
+  if (row.code) return outward(row.code, text);
+  return row.source ? el('a', { href: row.source, 'aria-label': `Code of ${row.title}` }, text) : null;
 }
 
 function plainTable(headers, lines) {
@@ -63,7 +70,7 @@ function evidenceList(part) {
 
 function resultDetail(row) {
   return plainTable(
-    ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Demos', 'Env steps', 'Expert queries', 'Hours', 'Verification', 'Results', 'Protocol'],
+    ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Training', 'Checked', 'Results'],
     familiesOf(row).map((family) => {
       const part = row.families[family.id];
       return [
@@ -72,16 +79,17 @@ function resultDetail(row) {
         `${plain(part.score.mean[0])} (${interval(part.score.mean)})`,
         plain(part.score.gap[0]),
         `${part.seeds.length} (${part.seeds.join(', ')})`,
-        part.demonstrations,
-        amount(part.cost.env_steps),
-        amount(part.cost.expert_queries),
-        amount(part.cost.hours),
+        [
+          `${part.demonstrations} demonstrations a task`,
+          `${amount(part.cost.env_steps)} steps`,
+          `${amount(part.cost.expert_queries)} queries`,
+          `${amount(part.cost.hours)} hours`,
+        ].map((text) => el('span', { class: 'line' }, text)),
         [
           el('span', { class: 'line' }, part.status.label),
-          part.shots_status ? el('span', { class: 'line' }, `shot curve: ${part.shots_status.label}`) : null,
+          part.shots_status ? el('span', { class: 'line' }, `shot curve: ${part.shots_status.label}${part.shots_measured ? '' : ' (not drawn)'}`) : null,
         ],
-        evidenceList(part),
-        part.protocol_version,
+        [evidenceList(part), el('span', { class: 'line muted' }, `protocol ${part.protocol_version}`)],
       ];
     }),
   );

@@ -22,8 +22,10 @@ function drawFilters() {
   const tracks = [['', 'All'], ...data.tracks.map((track) => [track.id, trackTitle(track.id)])];
   keepFocus(host, () => {
     const trackHost = el('div', { id: 'track', class: 'segments', role: 'group', 'aria-label': 'Track' });
+    const groupingHost = el('div', { id: 'grouping', class: 'segments', role: 'group', 'aria-label': 'Ranking' });
     const formHost = el('div', { id: 'form', class: 'segments', role: 'group', 'aria-label': 'What demonstrations show' });
     host.replaceChildren(
+      el('div', { class: 'field' }, el('span', { 'aria-hidden': 'true' }, 'Ranking'), groupingHost),
       el('div', { class: 'field' }, el('span', { 'aria-hidden': 'true' }, 'Track'), trackHost),
       el('div', { class: 'field' }, el('span', { 'aria-hidden': 'true' }, 'Demonstrations show'), formHost),
       select('family', 'Family', [['', 'All ranked families'], ...families.map((f) => [f.id, f.title])], state.family, set('family')),
@@ -51,6 +53,7 @@ function drawFilters() {
       el('span', { id: 'sort-menu', class: 'phone-only' }),
     );
     byId('find').value = state.find;
+    segments(groupingHost, [['all', 'Overall'], ['track', 'By track']], state.grouping, set('grouping'));
     segments(trackHost, tracks, state.track, set('track'));
     segments(formHost, [['', 'All'], ['state-action', 'States and actions'], ['state-only', 'States only']], state.form, set('form'));
   });

@@ -11,7 +11,7 @@ function drawFacts() {
     ['MuJoCo', partition ? partition.mujoco : '–'],
   ];
   byId('facts').replaceChildren(...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
-  byId('ranking-note').textContent = `The overall score is over ${ranked.map((family) => family.title).join(', ')}.`;
+  byId('trust').hidden = data.replayed;
   byId('published-note').replaceChildren(
     outward(data.published.address, data.published.title),
     `, ${data.published.venue}. ${data.published.note}`,
@@ -19,6 +19,34 @@ function drawFacts() {
   byId('tracks').replaceChildren(
     ...data.tracks.flatMap((track) => [el('dt', {}, trackTitle(track.id)), el('dd', {}, track.rule)]),
   );
+}
+
+// Which method is best, in words: overall and on each track.
+function drawAnswer() {
+  const family = state.family;
+  const found = data.rows
+    .filter((row) => competes(row) && row.partition === state.partition && score(row, family))
+    .sort((a, b) => score(b, family)[0] - score(a, family)[0]);
+  const ranked = families.filter((one) => one.ranked).map((one) => one.title);
+  byId('ranking-note').textContent = family
+    ? `The score is over the tasks of ${familyById.get(family).title} alone.`
+    : `The overall score is over ${ranked.join(', ')}.`;
+  const firsts = data.tracks
+    .map((track) => [trackTitle(track.id), found.find((row) => row.track === track.id)])
+    .filter(([, row]) => row);
+  byId('answer').replaceChildren(
+    ...(found.length ? [answerLine(family ? `Best on ${familyById.get(family).title}` : 'Best overall', found[0], found)] : []),
+    ...(firsts.length > 1 ? firsts.map(([title, row]) => answerLine(`Best ${title.toLocaleLowerCase()}`, row, null)) : []),
+  );
+}
+
+function answerLine(title, row, all) {
+  const own = score(row, state.family);
+  const seeds = fewestSeeds(row, state.family);
+  const facts = [`${plain(own[0])} (${interval(own)})`, `${seeds} seed${seeds > 1 ? 's' : ''}`, statusOf(row).label];
+  const near = all ? all.filter((one) => one !== row && score(one, state.family)[2] >= own[1]) : [];
+  if (near.length) facts.push(`its interval overlaps that of ${near.map((one) => one.title).join(', ')}`);
+  return el('div', {}, el('dt', {}, title), el('dd', {}, el('strong', {}, row.title), ` ${facts.join('; ')}`));
 }
 
 function drawAll(message) {

@@ -65,11 +65,28 @@ function score(row, family) {
   return part ? part.score.iqm : null;
 }
 
+const competes = (row) => row.kind === 'entry' && !row.apart;
+
+// The rank within a row's track and form.
 function rankOf(row, family) {
-  if (row.kind !== 'entry') return null;
+  if (!competes(row)) return null;
   if (!family) return row.rank;
   const part = row.families[family];
   return part ? part.rank : null;
+}
+
+// The rank across tracks and forms.
+function placeOf(row, family) {
+  const own = competes(row) ? score(row, family) : null;
+  if (!own) return null;
+  const others = data.rows.filter((one) => competes(one) && one.partition === row.partition);
+  return 1 + others.filter((one) => (score(one, family) || [-Infinity])[0] > own[0]).length;
+}
+
+// Training seeds on the family with the fewest, or on one family.
+function fewestSeeds(row, family) {
+  const parts = family ? [row.families[family]] : Object.values(row.families);
+  return Math.min(...parts.map((part) => (part.seeds || []).length));
 }
 
 function demonstrationsOf(row, family) {
@@ -87,11 +104,21 @@ function publishedNote() {
 
 // The heading under which a row is shown.
 function groupOf(row) {
+  if (row.apart) {
+    return {
+      key: 'apart',
+      title: 'Not replayed exactly',
+      note: 'These numbers were not made again to the last bit in this build. Not ranked.',
+    };
+  }
   if (row.kind === 'published') {
     return { key: 'published', title: 'Published', note: publishedNote() };
   }
   if (row.kind === 'reference') {
     return { key: 'reference', title: 'References', note: 'Privileged: they see the task. Not ranked.' };
+  }
+  if (state.grouping === 'all') {
+    return { key: 'all', title: 'All tracks', note: 'Ranked by score, whatever training used.' };
   }
   const track = data.tracks.find((one) => one.id === row.track);
   return {
@@ -102,7 +129,9 @@ function groupOf(row) {
 }
 
 const GROUP_ORDER = [
+  'all',
   ...data.tracks.flatMap((track) => [`${track.id}/false`, `${track.id}/true`]),
+  'apart',
   'reference',
   'published',
 ];

@@ -192,7 +192,7 @@ function drawShots(family, rows) {
 function drawLearning(family, rows) {
   const host = byId('learning');
   const metric = primary(family);
-  const title = `Learning curves: ${metric.label} on meta-validation tasks`;
+  const title = `Learning curves: ${metric.label} on meta-validation tasks, as the authors state it`;
   const curves = rows.flatMap((row) => row.families[family.id].curves.map((curve) => ({ row, curve })));
   if (!curves.length) {
     noFigure(host, title, 'None of the drawn entries has a learning curve on this family.');

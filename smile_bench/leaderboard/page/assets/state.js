@@ -7,6 +7,7 @@ const state = {
   family: '',
   demonstrations: '',
   find: '',
+  grouping: 'all',
   sort: 'rank',
   descending: false,
   plotFamily: (families.find((family) => family.ranked) || families[0] || { id: '' }).id,
@@ -15,7 +16,7 @@ const state = {
   open: new Set(),
 };
 
-const SHARED = ['partition', 'track', 'form', 'family', 'demonstrations', 'find', 'sort'];
+const SHARED = ['grouping', 'partition', 'track', 'form', 'family', 'demonstrations', 'find', 'sort'];
 
 function inPartition(row) {
   return row.kind === 'published' || row.partition === state.partition;
@@ -69,7 +70,7 @@ function selectDefaults() {
     return y - x || a.title.localeCompare(b.title);
   };
   state.selected = data.rows
-    .filter((row) => row.kind === 'entry' && row.partition === state.partition)
+    .filter((row) => competes(row) && row.partition === state.partition)
     .sort(best)
     .slice(0, 4)
     .map((row) => row.id);
@@ -82,13 +83,14 @@ function readAddress() {
   if (!data.partitions.some((one) => one.id === state.partition)) {
     state.partition = data.partitions.length ? data.partitions[0].id : '';
   }
+  if (!['all', 'track'].includes(state.grouping)) state.grouping = 'all';
   if (state.family && !familyById.has(state.family)) state.family = '';
   if (state.family) state.plotFamily = state.family;
 }
 
 function writeAddress() {
   const kept = new URLSearchParams();
-  const usual = { partition: data.partitions.length ? data.partitions[0].id : '', sort: 'rank' };
+  const usual = { grouping: 'all', partition: data.partitions.length ? data.partitions[0].id : '', sort: 'rank' };
   for (const name of SHARED) if (state[name] && state[name] !== usual[name]) kept.set(name, state[name]);
   if (state.descending) kept.set('order', 'descending');
   const text = kept.toString();

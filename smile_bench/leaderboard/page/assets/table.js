@@ -1,11 +1,13 @@
 // The ranking: columns, sorting, groups, details of a row.
 
 const ENOUGH_SEEDS = 3;
+// The best first.
+const STATUSES = ['confirmed', 'exact', 'reran', 'close', 'rerun', 'unchecked', 'absent', 'published'];
 
 function columns() {
   const family = state.family ? familyById.get(state.family) : null;
   const first = [
-    { key: 'rank', label: 'Rank', value: (row) => rankOf(row, state.family), cell: rankCell, kind: 'rank' },
+    { key: 'rank', label: 'Rank', value: shownRank, cell: rankCell, kind: 'rank' },
     { key: 'entry', label: 'Entry', value: (row) => row.title.toLocaleLowerCase(), cell: entryCell, kind: 'entry' },
     {
       key: 'score', label: 'Score', hint: 'with its 95 % interval', high: true, kind: 'score',
@@ -19,18 +21,18 @@ function columns() {
       value: (row) => row.families[family.id].worst ?? null,
       cell: (row) => short(row.families[family.id].worst ?? null),
     });
-    middle.push({
-      key: 'seeds', label: 'Seeds', high: true, kind: 'number',
-      value: (row) => (row.families[family.id].seeds || []).length || null,
-      cell: (row) => (row.families[family.id].seeds || []).length || '–',
-    });
   }
+  middle.push({
+    key: 'seeds', label: 'Seeds', high: true, kind: 'number', neutral: true,
+    value: (row) => fewestSeeds(row, state.family) || null,
+    cell: (row) => fewestSeeds(row, state.family) || '–',
+  });
   const costs = [
     ['env_steps', 'Env steps'],
     ['expert_queries', 'Expert queries'],
     ['hours', 'Hours'],
   ].map(([name, label]) => ({
-    key: name, label, kind: 'number',
+    key: name, label, kind: 'number', neutral: true,
     value: (row) => cost(row, name, state.family),
     cell: (row) => amount(cost(row, name, state.family)),
   }));
@@ -40,8 +42,8 @@ function columns() {
     cell: (row) => demonstrationsOf(row, state.family).join(', ') || '–',
   };
   const verification = {
-    key: 'verification', label: 'Verification', kind: 'status',
-    value: (row) => ['exact', 'close', 'rerun', 'unchecked', 'absent', 'published'].indexOf(statusOf(row).id),
+    key: 'verification', label: 'Checked', kind: 'status',
+    value: (row) => STATUSES.indexOf(statusOf(row).id),
     cell: statusCell,
   };
   return [...first, ...middle, demonstrations, ...costs, verification];
@@ -83,8 +85,10 @@ function metricColumn(family, metric) {
   };
 }
 
+const shownRank = (row) => (state.grouping === 'all' ? placeOf : rankOf)(row, state.family);
+
 function rankCell(row) {
-  const rank = rankOf(row, state.family);
+  const rank = shownRank(row);
   if (rank !== null) return el('span', { class: 'rank' }, String(rank));
   return el('span', { class: 'rank none', title: 'not ranked' }, '–');
 }
@@ -108,11 +112,15 @@ function entryCell(row) {
       )
     : el('span', { class: 'mark-space' });
   const form = `${trackTitle(row.track)}${row.state_only ? ', state-only' : ''}`;
-  const line = row.kind === 'published' ? `${data.published.venue} · ${form}` : row.authors.join(', ');
+  const line = row.kind === 'published' ? [`${data.published.venue} · ${form}`] : [row.authors.join(', ')];
+  const code = codeLink(row, 'code');
+  if (code) line.push(' · ', code);
   const notes = [];
+  // Headings name the track in the other grouping.
+  if (row.kind === 'entry' && (row.apart || state.grouping === 'all')) notes.push(el('span', { class: 'badge track' }, form));
   if (row.kind === 'published') notes.push(el('span', { class: 'badge warn' }, 'published, unverified'));
   if (row.kind === 'entry') {
-    const least = fewestSeeds(row);
+    const least = fewestSeeds(row, state.family);
     if (least < ENOUGH_SEEDS) notes.push(el('span', { class: 'badge', title: 'Fewer than three seeds: the interval says little about another training.' }, `${least} seed${least > 1 ? 's' : ''}`));
   }
   if (row.kind === 'entry' && row.missing.length && !state.family) {
@@ -139,12 +147,6 @@ function entryCell(row) {
       notes.length ? el('span', { class: 'badges' }, notes) : null,
     ),
   );
-}
-
-// Training seeds on the family with the fewest, or on the family that is shown.
-function fewestSeeds(row) {
-  const parts = state.family ? [row.families[state.family]] : Object.values(row.families);
-  return Math.min(...parts.map((part) => part.seeds.length));
 }
 
 function scoreRange(rows) {
@@ -187,7 +189,7 @@ function statusCell(row) {
 
 function sortRows(rows, column) {
   const direction = state.descending ? -1 : 1;
-  const tie = (a, b) => (rankOf(a, state.family) ?? Infinity) - (rankOf(b, state.family) ?? Infinity) || 0;
+  const tie = (a, b) => (shownRank(a) ?? Infinity) - (shownRank(b) ?? Infinity) || 0;
   return [...rows].sort((a, b) => {
     const [x, y] = [column.value(a), column.value(b)];
     if (x === null || y === null) return (x === null) - (y === null) || tie(a, b);
@@ -246,11 +248,25 @@ function drawTable() {
   });
   const entries = rows.filter((row) => row.kind === 'entry').length;
   byId('count').textContent = `${entries} ${entries === 1 ? 'entry' : 'entries'}, ${rows.length} rows`;
+  drawAnswer();
   drawSortMenu(shown);
   writeAddress();
 }
 
+// Of each column that measures how well entries do, the best value in a group.
+function bestOf(group, rows, shown) {
+  const best = new Map();
+  if (!rows.some(competes) || rows.length < 2) return best;
+  for (const column of shown) {
+    if (column.neutral || !['score', 'family', 'metric', 'number'].includes(column.kind)) continue;
+    const values = rows.map(column.value).filter((value) => value !== null);
+    if (values.length) best.set(column.key, column.high ? Math.max(...values) : Math.min(...values));
+  }
+  return best;
+}
+
 function groupBody(group, rows, shown, range) {
+  const best = bestOf(group, rows, shown);
   return el(
     'tbody', { 'data-group': group.key },
     el(
@@ -268,6 +284,10 @@ function groupBody(group, rows, shown, range) {
           const entry = column.kind === 'entry';
           const cell = el(entry ? 'th' : 'td', { scope: entry ? 'row' : null, 'data-label': column.label }, column.cell(row, range));
           cell.className = `c-${column.kind}${cell.textContent === '–' ? ' none' : ''}`;
+          if (best.has(column.key) && column.value(row) === best.get(column.key)) {
+            cell.classList.add('best');
+            cell.title = 'The best in this column';
+          }
           return cell;
         }),
       );
@@ -281,5 +301,6 @@ function captionText() {
   const partition = data.partitions.find((one) => one.id === state.partition);
   const of = state.family ? familyById.get(state.family).title : 'all ranked families';
   const where = partition ? ` Protocol ${partition.protocol}, MuJoCo ${partition.mujoco}.` : '';
-  return `Entries by track, scored on ${of}.${where} Column headers sort within each group.`;
+  const how = state.grouping === 'all' ? 'Entries of all tracks' : 'Entries by track';
+  return `${how}, scored on ${of}.${where} Column headers sort ${state.grouping === 'all' ? 'all entries' : 'within each group'}.`;
 }
