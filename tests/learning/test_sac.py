@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 from smile_bench.errors import DivergedError
-from smile_bench.learning.sac import SAC, Batch, SACConfig
+from smile_bench.learning.sac import SAC, Batch, Imitation, SACConfig
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -94,3 +95,80 @@ def test_a_number_that_is_not_finite_stops_the_update(field: str) -> None:
     with pytest.raises(DivergedError, match=field):
         learner.update(batch)
     assert all(map(torch.equal, learnt(learner), before))
+
+
+TUNED = SACConfig(hidden=(8, 8), layer_norm=True, policy_every=2, target_entropy=-2.0)
+
+
+def sampled(seed: int, size: int = 16) -> Batch:
+    rng = generator(seed)
+    states, actions, following = (torch.randn(size, n, generator=rng) for n in (3, 2, 3))
+    rewards, ones = torch.randn(size, generator=rng), torch.ones(size)
+    return Batch(states, actions.tanh(), rewards, following, ones)
+
+
+def test_it_continues_to_the_same_numbers_from_its_state() -> None:
+    whole, cut = (SAC(3, 2, TUNED, generator()) for _ in range(2))
+    for learner in (whole, cut):
+        for seed in range(5):
+            learner.update(sampled(seed))
+    resumed = SAC(3, 2, TUNED, generator(9))
+    resumed.load_state_dict(copy.deepcopy(cut.state_dict()))
+    resumed.generator.set_state(cut.generator.get_state())
+    for seed in range(5, 9):
+        assert resumed.update(sampled(seed)) == whole.update(sampled(seed))
+    assert all(map(torch.equal, learnt(resumed), learnt(whole)))
+    assert resumed.updates == 9
+
+
+def test_every_learning_rate_is_scaled() -> None:
+    """Adam's first step is as long as its learning rate, whatever the gradient."""
+    steps = []
+    for factor in (1.0, 0.5, 0.0):
+        learner = SAC(3, 2, replace(TUNED, policy_every=1, learning_rate=1e-2), generator())
+        before = [tensor.clone() for tensor in learnt(learner)]
+        learner.scale_learning_rate(factor)
+        learner.update(sampled(0))
+        learner_steps = [
+            float((new - old).abs().max()) for old, new in zip(before, learnt(learner), strict=True)
+        ]
+        policy = len(learner.policy.state_dict())
+        critic = len(learner.critic.state_dict())
+        parts = learner_steps[:policy], learner_steps[policy : policy + critic], learner_steps[-1:]
+        steps.append([max(part) for part in parts])
+    assert steps[0] == pytest.approx([1e-2] * 3, rel=1e-2)
+    assert steps[1] == pytest.approx([5e-3] * 3, rel=1e-2)
+    assert steps[2] == [0.0] * 3
+
+
+def test_targets_follow_the_critics_by_tau() -> None:
+    learner = SAC(3, 2, replace(TUNED, polyak=0.25), generator())
+    before = [value.clone() for value in learner.target.state_dict().values()]
+    learner.update(sampled(0))
+    critics = learner.critic.state_dict().values()
+    for old, critic, target in zip(
+        before, critics, learner.target.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(target, 0.75 * old + 0.25 * critic)
+        assert not target.requires_grad
+
+
+def test_the_logged_entropy_is_that_of_the_sampled_actions() -> None:
+    learner, features = SAC(3, 2, TUNED, generator()), sampled(0).features
+    again = torch.Generator()
+    again.set_state(learner.generator.get_state())
+    _, log_density = learner.policy.sample(features, again)
+    log = learner.update_policy(features)
+    assert log["charts/entropy"] == pytest.approx(-float(log_density.detach().mean()))
+
+
+def test_cloning_pulls_the_mean_action_to_the_demonstrated_one() -> None:
+    learner = SAC(3, 2, replace(TUNED, learning_rate=1e-2), generator())
+    features, wanted = sampled(0).features, torch.tensor([[0.5, -0.7]]).expand(16, 2)
+    cloning = Imitation(features, wanted, 100.0)
+    before = learner.update_policy(features, cloning)["losses/policy"]
+    for _ in range(200):
+        after = learner.update_policy(features, cloning)["losses/policy"]
+    assert after < before
+    error = (learner.policy.act(features) - wanted).abs().max()
+    assert float(error) < 0.05

@@ -168,3 +168,16 @@ def test_cloned_states_are_not_of_the_context(monkeypatch: pytest.MonkeyPatch) -
         assert others is expected
         assert others.shape[1] >= 1
         assert (number, first) == (8, 2)
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_final_states_are_predicted_where_they_have_a_weight(weight: float) -> None:
+    made = training(replace(CONFIG, final_state_weight=weight, updates_per_iteration=1))
+    plain = training(replace(CONFIG, updates_per_iteration=1))
+    before = [parameter.detach().clone() for parameter in made.predictor.parameters()]
+    assert made.step() == plain.step()  # The log is of the actions alone.
+    after = list(made.predictor.parameters())
+    changed = [not torch.equal(old, new) for old, new in zip(before, after, strict=True)]
+    assert changed == [weight > 0.0] * len(before)
+    # It trains the encoder, too.
+    assert torch.equal(parameters(made), parameters(plain)) is (weight == 0.0)

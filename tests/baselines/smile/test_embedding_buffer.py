@@ -54,3 +54,23 @@ def test_contexts_cycle_through_the_numbers_of_demonstrations(
     buffer = EmbeddingBuffer(permutations, shots=(1, 4), timesteps=8, each=3, length=32)
     buffer.refresh(encoder, np.random.default_rng(0))
     assert sizes == [1, 4, 1]
+
+
+def test_it_continues_from_its_state(demonstrations: TaskDemonstrations) -> None:
+    def made() -> EmbeddingBuffer:
+        permutations = SignedPermutations(demonstrations, 4)
+        return EmbeddingBuffer(permutations, shots=(1,), timesteps=8, each=2, length=5)
+
+    config = EncoderConfig(hidden=8, pooled=8, embedding=5)
+    encoder = ContextEncoder(demonstrations.features.shape[-1], config, torch.Generator())
+    buffer, other = made(), made()
+    buffer.refresh(encoder, np.random.default_rng(0))
+    other.load_state_dict(buffer.state_dict())
+    tasks = np.arange(6)
+    for one, two in zip(
+        buffer.sample(np.random.default_rng(1), tasks),
+        other.sample(np.random.default_rng(1), tasks),
+        strict=True,
+    ):
+        assert one.any()
+        assert torch.equal(one, two)
