@@ -73,7 +73,7 @@ class RawRollout(Rival):
     def __init__(self, ours: SmileVectorEnv) -> None:
         super().__init__(ours)
         simulator, n = ours.simulator, ours.num_envs
-        batch = simulator._batch
+        batch = simulator._pool.memory
         self.models = [batch.models[i] if batch.models else simulator.nominal for i in range(n)]
         threads = min(available_threads(), n)
         self.datas = [mujoco.MjData(simulator.nominal) for _ in range(threads)]
@@ -193,7 +193,8 @@ class Async(Rival):
 @pytest.fixture
 def rival(request: pytest.FixtureRequest) -> Iterator[Rival]:
     kind, family, num_envs = request.param
-    ours = cast(SmileVectorEnv, gym.make_vec(family, num_envs=num_envs))
+    tasks = [i % len(get_mujoco_family(family).table("train")) for i in range(num_envs)]
+    ours = cast(SmileVectorEnv, gym.make_vec(family, num_envs=num_envs, tasks=tasks))
     ours.reset(seed=0)
     rival: Rival = kind(ours)
     yield rival
