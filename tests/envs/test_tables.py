@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import smile_bench.envs.tables
 from smile_bench import get_family
 from smile_bench.envs import SPLITS, Family
 from smile_bench.envs.tables import load_table
@@ -99,3 +101,37 @@ def test_grid_tasks() -> None:
     assert ((ground >= -4.0) & (ground <= 0.0)).all()
     # Every place is the goal of some meta-test task.
     assert len(set(tasks[-24:, 1:6].argmax(axis=1).tolist())) == 5
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "null", '{"test": [[1.0], [1.0, 2.0]]}', None])
+def test_a_damaged_table_concerns_its_family_alone(tmp_path: Path, content: str | None) -> None:
+    """Importing the package and using the other families works; the family's own tasks do not."""
+    for name in ("walker_dynamics", "ant_linear_classification"):
+        shipped = Path(smile_bench.envs.tables.__file__).parent / f"{name}.json"
+        (tmp_path / shipped.name).write_bytes(shipped.read_bytes())
+    if content is not None:
+        (tmp_path / "grid_goal.json").write_text(content)
+    code = f"""
+import importlib.resources, pathlib
+files = importlib.resources.files
+importlib.resources.files = lambda name: (
+    pathlib.Path({str(tmp_path)!r}) if name == "smile_bench.envs.tables" else files(name)
+)
+import gymnasium, smile_bench
+print(list(smile_bench.all_families()))
+gymnasium.make("SmileWalkerDynamics-v0").reset(seed=0)
+for call in (
+    lambda: gymnasium.make("SmileGridGoal-v0"),
+    lambda: gymnasium.make_vec("SmileGridGoal-v0", num_envs=64),
+    lambda: smile_bench.get_family("SmileGridGoal-v0").task("test", 0),
+):
+    try: call()
+    except smile_bench.errors.ProtocolError as error: print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    ids, *errors = done.stdout.splitlines()
+    assert "SmileGridGoal-v0" in ids
+    assert len(errors) == 3
+    for error in errors:
+        assert re.search(r"cannot read the task table .*grid_goal\.json", error)
