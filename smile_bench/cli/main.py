@@ -102,9 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args(argv)
         with working_directory_importable():
-            for module in arguments.modules:
-                _import(module)
-            status = int(arguments.run(arguments))
+            status = _run(arguments)
             sys.stdout.flush()
             return status
     except BrokenPipeError:
@@ -123,6 +121,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _failed("interrupted; what was finished is kept")
         return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Import the modules and run the command.
+
+    Raises:
+        InputError: somebody's module or agent wants to end the program, whatever status it gives.
+    """
+    try:
+        for module in arguments.modules:
+            _import(module)
+        return int(arguments.run(arguments))
+    except SystemExit as error:
+        raise InputError(
+            f"a module or an agent tried to end the program by sys.exit({error.code!r}); an agent "
+            "must return from every call. --isolated runs it in a process of its own."
+        ) from error
 
 
 def _print_anything() -> None:

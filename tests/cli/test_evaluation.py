@@ -48,3 +48,22 @@ def test_someone_s_agent_is_scored_and_its_result_verified(
     shown = capsys.readouterr().out
     assert "FAIL" in shown
     assert f"{folder}: NOT VERIFIED" in shown
+
+
+def test_an_agent_that_ends_the_program_is_an_error_and_never_a_verified_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaves = AGENT.replace("return np.zeros(len(observations), int)", "raise SystemExit(0)")
+    (tmp_path / "leaving_agent.py").write_text(leaves)
+    (tmp_path / "leaving_module.py").write_text("raise SystemExit(0)")
+    monkeypatch.chdir(tmp_path)
+    evaluate = ["evaluate", "--family", GRID, "--agent"]
+    assert main([*evaluate, "retrieve-and-play", "--save", "results"]) == 0
+    folder = str(Path("results") / GRID / "retrieve-and-play")
+    for command in (
+        [*evaluate, "leaving_agent:make_agent"],
+        ["verify", folder, "--agent", "leaving_agent:make_agent"],
+        ["--import", "leaving_module", "families"],
+    ):
+        assert main(command) == 2
+        assert "tried to end the program by sys.exit(0)" in capsys.readouterr().err
