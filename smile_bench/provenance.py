@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Mapping
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,39 @@ __all__ = [
     "package_versions",
     "training_of",
     "training_recipe",
+    "version_of",
     "weights_of",
 ]
 
 PACKAGES = ("smile-bench", "mujoco", "gymnasium", "numpy")
+LONGEST = 200
+"""Characters of a fact about the computer."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def hardware() -> dict[str, Any]:
     """Machine type, processor model, number of processors and system of this computer."""
     return {
-        "machine": platform.machine(),
-        "processor": _processor(),
+        "machine": _printable(platform.machine()),
+        "processor": _printable(_processor()),
         "cpus": os.cpu_count() or 1,
-        "system": platform.system(),
+        "system": _printable(platform.system()),
     }
+
+
+def version_of(package: str) -> str:
+    """Version of a package that results depend on.
+
+    It is that of the code that runs: where a package is used from its source, without the metadata
+    that an installation leaves, it is its ``__version__``.
+
+    Args:
+        package: its name on PyPI, such as ``"smile-bench"``.
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return str(import_module(package.replace("-", "_")).__version__)
 
 
 def package_versions(*, torch: bool = False) -> dict[str, str]:
@@ -44,10 +62,10 @@ def package_versions(*, torch: bool = False) -> dict[str, str]:
         torch: whether PyTorch is in use elsewhere; its version is given then, or if it is imported
             here.
     """
-    versions = {package: metadata.version(package) for package in PACKAGES}
+    versions = {package: version_of(package) for package in PACKAGES}
     versions["python"] = platform.python_version()
     if torch or "torch" in sys.modules:
-        versions["torch"] = metadata.version("torch")
+        versions["torch"] = version_of("torch")
     return versions
 
 
@@ -60,7 +78,7 @@ def made_here(mujoco: str, machine: str) -> bool:
         mujoco: version of MuJoCo there.
         machine: machine type there, as :func:`hardware` states it.
     """
-    return mujoco == metadata.version("mujoco") and machine == platform.machine()
+    return mujoco == version_of("mujoco") and machine == _printable(platform.machine())
 
 
 def training_recipe(command: str, seed: int) -> dict[str, Any]:
@@ -103,6 +121,11 @@ def weights_of(agent: object) -> str | None:
             f"an agent's weights_sha256 must be 64 hexadecimal digits, got {weights!r}."
         )
     return weights
+
+
+def _printable(text: str) -> str:
+    """Text that result files can hold: printable, not empty and not too long."""
+    return "".join(filter(str.isprintable, text))[:LONGEST].strip() or "unknown"
 
 
 def _processor() -> str:

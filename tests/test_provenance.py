@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import smile_bench
 from smile_bench.errors import AgentError
 from smile_bench.provenance import (
     hardware,
@@ -18,6 +19,7 @@ from smile_bench.provenance import (
     package_versions,
     training_of,
     training_recipe,
+    version_of,
     weights_of,
 )
 
@@ -65,3 +67,25 @@ def test_weights_are_named_by_their_sha256() -> None:
     for wrong in ("0a" * 31, "0A" * 32, 3, b"0a" * 32):
         with pytest.raises(AgentError, match="must be 64 hexadecimal digits"):
             weights_of(SimpleNamespace(weights_sha256=wrong))
+
+
+def test_a_package_used_from_its_source_states_its_own_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(package: str) -> str:
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert version_of("smile-bench") == smile_bench.__version__
+    assert package_versions()["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"), [("", "unknown"), ("a\tb\n", "ab"), ("x" * 300, "x" * 200)]
+)
+def test_facts_of_the_computer_can_be_read_back(
+    monkeypatch: pytest.MonkeyPatch, text: str, stated: str
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: text)
+    assert hardware()["machine"] == stated
+    assert made_here(version_of("mujoco"), stated)

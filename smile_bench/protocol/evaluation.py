@@ -23,6 +23,7 @@ from smile_bench.errors import AgentError, InputError, ProtocolError
 from smile_bench.protocol.evidence import Recorder
 from smile_bench.protocol.meta_test import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result
+from smile_bench.protocol.result_schema import require_statements
 from smile_bench.protocol.scores import normalised_scores
 from smile_bench.provenance import hardware, package_versions, training_of, weights_of
 
@@ -62,13 +63,16 @@ def evaluate(
         UnknownNameError: there is no such family.
         DatasetError, ProtocolError: the dataset or the frozen set is missing or damaged, or they do
             not belong together.
-        AgentError: the agent breaks the interface.
+        AgentError: the agent breaks the interface, or states a name or a recipe that results cannot
+            hold.
         InputError: the family has no contexts of ``shots`` demonstrations.
     """
     family = get_family(family)
     meta_test, dataset = load_frozen(family)
     sizes = context_sizes(family, meta_test, shots)
     training, weights = training_of(agent), weights_of(agent)
+    agent_name = getattr(agent, "name", type(agent).__name__) if name is None else name
+    require_statements(agent_name, training)
     began = time.perf_counter()
     policy = adapt(agent, family, meta_test, dataset, sizes)
     adapted = time.perf_counter()
@@ -79,7 +83,7 @@ def evaluate(
     )
     simulating = time.perf_counter() - adapted - acting
     return Result(
-        agent=name or str(getattr(agent, "name", type(agent).__name__)),
+        agent=agent_name,
         family=family.id,
         protocol_version=meta_test.version,
         meta_test=meta_test.digest,
@@ -93,7 +97,7 @@ def evaluate(
         scores=normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references),
         versions=package_versions(torch=getattr(agent, "uses_torch", False)),
         hardware=hardware(),
-        seconds={"adapt": adapted - began, "act": acting, "simulate": simulating},
+        seconds={"adapt": adapted - began, "act": acting, "simulate": max(0.0, simulating)},
         training=training,
         weights=weights,
         evidence=recorder.evidence(meta_test, sizes),

@@ -68,6 +68,14 @@ class Evidence:
     state_digests: NDArray[np.uint64]
     """Digests of the states before rounding, (E, C)."""
 
+    def __repr__(self) -> str:
+        """A line; the arrays are in the attributes."""
+        episodes, steps = self.actions.shape[:2]
+        return (
+            f"Evidence of {episodes} episodes of {steps} control steps on {self.family} (protocol "
+            f"{self.protocol_version})"
+        )
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name."""
         return {name: getattr(self, name) for name in TYPES}

@@ -16,8 +16,10 @@ from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError
 from smile_bench.io.files import replacing
-from smile_bench.protocol.evidence import Evidence
+from smile_bench.protocol.evidence import MAXIMUM_FILE, Evidence
+from smile_bench.protocol.result_schema import EVIDENCE_FILE, FORMAT, RESULT_FILE, require_schema
 from smile_bench.protocol.scores import task_means
+from smile_bench.protocol.statistics import interquartile_mean
 
 __all__ = [
     "EVIDENCE_FILE",
@@ -28,9 +30,6 @@ __all__ = [
     "seal",
     "sealed",
 ]
-
-FORMAT = "smile-bench-result-2"
-RESULT_FILE, EVIDENCE_FILE = "result.json", "evidence.h5"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,6 +85,26 @@ class Result:
         """Normalised score, averaged over tasks: 1 is the expert, 0 the task-blind expert."""
         return float(np.nanmean(self.scores))
 
+    @property
+    def iqm(self) -> float:
+        """Interquartile mean (IQM) of the scores of the tasks; leaderboards rank by it."""
+        return interquartile_mean({self.family: self.scores[None]})
+
+    def __repr__(self) -> str:
+        """A short summary; the arrays are in the attributes."""
+        family = get_family(self.family)
+        means = ", ".join(
+            f"{metric.name} {self.metrics[metric.name]:.4g} {metric.unit}".rstrip()
+            for metric in family.metrics
+        )
+        seed = "" if self.training is None else f", training seed {self.training.get('seed', '–')}"
+        return (
+            f"Result of {self.agent} on {self.family} ({self.evaluation}, protocol "
+            f"{self.protocol_version}{seed})\n"
+            f"  score {self.score:.3f} (mean over {len(self.scores)} tasks), IQM {self.iqm:.3f}\n"
+            f"  {means} (mean over {len(self.tasks)} episodes)"
+        )
+
     def per_task(self, metric: str | None = None) -> FloatArray:
         """A metric's mean on each task, (number of tasks,); the primary one by default."""
         values = self.episodes[metric or get_family(self.family).metric.name]
@@ -130,7 +149,7 @@ class Result:
             The path of ``result.json``.
 
         Raises:
-            ProtocolError: the result was read without its evidence.
+            ProtocolError: the result was read without its evidence, or could not be read back.
             ValueError: a number is not finite.
         """
         if self.evidence is None:
@@ -139,8 +158,14 @@ class Result:
                 "read_result(path, evidence=True), or copy the folder."
             )
         content = self.evidence.to_bytes()
-        text = render(sealed(self.to_dict(), hashlib.sha256(content).hexdigest()))
-        path = Path(directory) / RESULT_FILE
+        document = sealed(self.to_dict(), hashlib.sha256(content).hexdigest())
+        text, path = render(document), Path(directory) / RESULT_FILE
+        require_schema(document, f"the result that {path} should hold")
+        if len(content) > MAXIMUM_FILE:
+            raise ProtocolError(
+                f"the evidence has {len(content)} bytes, and files of more than {MAXIMUM_FILE} are "
+                "not read back: use fewer evaluation episodes or a shorter horizon."
+            )
         with replacing(path) as result, replacing(path.with_name(EVIDENCE_FILE)) as evidence:
             evidence.write_bytes(content)
             result.write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from smile_bench.errors import AgentError, ProtocolError
 from smile_bench.protocol import evaluate, read_result
+from smile_bench.protocol import result as result_module
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result, seal
 from tests.helpers.results import GRID, RECIPE, WEIGHTS, Wanderer, evaluated
@@ -110,6 +112,98 @@ def test_what_an_agent_says_of_itself_is_checked(attribute: str, value: Any, mes
     setattr(agent, attribute, value)
     with pytest.raises(AgentError, match=message):
         evaluate(agent, GRID)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({"name": 7}, "name is 7; expected at most 200 printable"),
+        ({"name": ""}, "name is ''"),
+        ({"name": "a\x1b[2J"}, "name is"),
+        ({"name": "a" * 201}, "at most 200"),
+        ({"recipe": {"seed": -1}}, "recipe.seed is -1; expected an integer from 0"),
+        ({"recipe": {"seed": 1.5}}, "recipe.seed is 1.5"),
+        ({"recipe": {"seed": 2**60}}, "recipe.seed"),
+        ({"recipe": {"command": "train\nmore"}}, "recipe.command"),
+        ({"recipe": {"command": ["train"]}}, "recipe.command"),
+        ({"recipe": {"seconds": "3 h"}}, "recipe.seconds is '3 h'"),
+        ({"recipe": {"track": "private"}}, "recipe.track is 'private'"),
+        ({"recipe": {"access": {"env_steps": 1.5}}}, "recipe.access.env_steps"),
+        ({"recipe": {"notes": "a\ud800"}}, "recipe.notes"),
+        ({"recipe": {"losses": list(range(2000))}}, "more than 1000"),
+        ({"recipe": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": [[]]}}}}}}}}}, "deeper"),
+    ],
+)
+def test_a_result_that_could_not_be_read_is_refused_before_the_agent_works(
+    statement: dict[str, Any], message: str
+) -> None:
+    class Idle(Wanderer):
+        def adapt(self, contexts: Any) -> Any:
+            raise AssertionError("the evaluation began")
+
+    agent = Idle()
+    for name, value in statement.items():
+        setattr(agent, name, value)
+    with pytest.raises(AgentError, match=re.escape(message)) as raised:
+        evaluate(agent, GRID)
+    assert len(str(raised.value).splitlines()) == 1
+    if "name" in statement:
+        with pytest.raises(AgentError, match=re.escape(message)):
+            evaluate(Idle(), GRID, name=statement["name"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"agent": "a\nb"}, "agent is"),
+        ({"training": {"seed": -1}}, "training.seed"),
+        ({"weights": "abc"}, "weights_sha256"),
+        ({"seconds": {"adapt": -1.0, "act": 0.0, "simulate": 0.0}}, "seconds.adapt"),
+        ({"scores": np.full(24, np.nan)}, "no score on any task"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_what_could_not_be_read_back_is_not_written(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    if "scores" in changes:
+        with pytest.raises(ValueError, match="JSON"):
+            replace(evaluated(), **changes).save(tmp_path)
+    else:
+        with pytest.raises(ProtocolError, match=message):
+            replace(evaluated(), **changes).save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_evidence_too_large_to_be_read_back_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_module, "MAXIMUM_FILE", 1000)
+    with pytest.raises(ProtocolError, match="files of more than 1000"):
+        evaluated().save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stated", ["4", "x", "4.0.1-forged", "4.0 ", "4.0.0+local", "04"])
+def test_a_version_of_mujoco_has_the_form_of_a_release(tmp_path: Path, stated: str) -> None:
+    made = replace(evaluated(), versions={**evaluated().versions, "mujoco": stated})
+    with pytest.raises(ProtocolError, match=re.escape("versions.mujoco")):
+        made.save(tmp_path)
+
+
+def test_the_summary_is_short_and_names_both_numbers(tmp_path: Path) -> None:
+    made = evaluated()
+    lines = repr(made).splitlines()
+    assert lines == str(made).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) < 120
+    assert f"score {made.score:.3f} (mean over 24 tasks), IQM {made.iqm:.3f}" in lines[1]
+    assert "wanderer" in lines[0]
+    assert "training seed 3" in lines[0]
+    assert made.iqm == pytest.approx(np.sort(made.scores)[6:18].mean())
+    made.save(tmp_path)
+    assert repr(read_result(tmp_path)) == repr(made)
+    assert "array" not in repr(made.evidence)
 
 
 def test_an_agent_need_not_say_anything(tmp_path: Path) -> None:

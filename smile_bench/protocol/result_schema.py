@@ -1,0 +1,142 @@
+"""What a result file must look like, and what an agent may state so that its result can be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from smile_bench.envs import Family, all_families
+from smile_bench.errors import AgentError, ProtocolError, suggestion
+from smile_bench.io.schema import (
+    Amount,
+    Anything,
+    Each,
+    Flag,
+    Integer,
+    Items,
+    Number,
+    Optional,
+    Record,
+    Text,
+)
+from smile_bench.tracks import TRACKS
+
+__all__ = ["EVIDENCE_FILE", "FORMAT", "RESULT_FILE", "require_schema", "require_statements"]
+
+FORMAT = "smile-bench-result-2"
+RESULT_FILE, EVIDENCE_FILE = "result.json", "evidence.h5"
+SHA256 = Text(r"[0-9a-f]{64}")
+VERSION = Text(r"\d+(\.\d+)*\S*", longest=60)
+RELEASE = Text(r"\d+\.\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", longest=60)
+"""The version of MuJoCo, as its releases are called."""
+AGENT = Text()
+TRAINING = Anything(
+    known={
+        "seed": Integer(),
+        "command": Text(longest=2000),
+        "seconds": Amount(),
+        "track": Text("|".join(map(re.escape, TRACKS))),
+        "access": Each(Integer()),
+    }
+)
+
+
+def require_statements(agent: object, training: Mapping[str, Any] | None) -> None:
+    """Refuse a name or a recipe that the reader of results would refuse.
+
+    Args:
+        agent: what the result shall call the agent.
+        training: the agent's recipe, as JSON-able data.
+
+    Raises:
+        AgentError: saying what was found, where, and what fits.
+    """
+    try:
+        AGENT.check(agent, "the agent's name")
+        if training is not None:
+            TRAINING.check(training, "the agent's recipe")
+    except ProtocolError as error:
+        raise AgentError(f"{error} No result could be read back with it.") from error
+
+
+def require_schema(document: object, where: str) -> Family:
+    """Check every field of a result.
+
+    Args:
+        document: the parsed JSON.
+        where: the file, for messages.
+
+    Returns:
+        The result's family.
+
+    Raises:
+        ProtocolError: naming the first field that does not fit.
+    """
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else type(document).__name__
+        raise ProtocolError(
+            f"{where} has format {str(found)[:60]!r}, expected {FORMAT!r}: it is not a result of "
+            "this version of smile-bench."
+        )
+    families, name = all_families(), document.get("family")
+    if not isinstance(name, str) or name not in families:
+        raise ProtocolError(
+            f"{where} names an unknown family {str(name)[:60]!r}. {suggestion(name, families)}"
+        )
+    family = families[name]
+    _schema(family).check(document, where)
+    episodes = document["episodes"]
+    lengths = {name: len(column) for name, column in episodes.items()}
+    if len(set(lengths.values())) != 1:
+        raise ProtocolError(f"{where}: the columns of episodes have different lengths {lengths}.")
+    tasks = len(family.table("test"))
+    if len(document["scores_per_task"]) != tasks or set(episodes["task"]) != set(range(tasks)):
+        raise ProtocolError(
+            f"{where} must have a score for each of the {tasks} meta-test tasks of {family.id}, "
+            "and episodes of all of them."
+        )
+    if all(score is None for score in document["scores_per_task"]):
+        raise ProtocolError(f"{where} has no score on any task; at least one is needed.")
+    return family
+
+
+def _schema(family: Family) -> Record:
+    """The schema of a family's results."""
+    metrics = [metric.name for metric in family.metrics]
+    tasks, sizes = len(family.table("test")), family.context_sizes
+    shown = "|".join(("primary", *(f"{size} shots" for size in sizes)))
+    versions = dict.fromkeys(("smile-bench", "gymnasium", "numpy", "python"), VERSION)
+    return Record(
+        {
+            "format": Text(re.escape(FORMAT)),
+            "agent": AGENT,
+            "family": Text(re.escape(family.id)),
+            "protocol_version": Text(r"v\d+-[0-9a-f]{16}"),
+            "meta_test_sha256": SHA256,
+            "dataset_sha256": SHA256,
+            "privileged": Flag(),
+            "state_only": Flag(),
+            "evaluation": Text(shown),
+            "metric": Number(),
+            "score": Number(),
+            "metrics": Record(dict.fromkeys(metrics, Number())),
+            "scores_per_task": Items(Optional(Number())),
+            "episodes": Record(
+                {
+                    "task": Items(Integer(0, tasks - 1)),
+                    "shots": Items(Integer(min(sizes), max(sizes))),
+                    **dict.fromkeys(metrics, Items(Number())),
+                }
+            ),
+            "training": Optional(TRAINING),
+            "weights_sha256": Optional(SHA256),
+            "versions": Record({**versions, "mujoco": RELEASE}, optional={"torch": VERSION}),
+            "hardware": Record(
+                {"machine": Text(), "processor": Text(), "cpus": Integer(1), "system": Text()}
+            ),
+            "seconds": Record(dict.fromkeys(("adapt", "act", "simulate"), Number(0.0))),
+            "evidence": Record({"file": Text(re.escape(EVIDENCE_FILE)), "sha256": SHA256}),
+            "seal": SHA256,
+        }
+    )
