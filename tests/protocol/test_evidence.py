@@ -68,6 +68,23 @@ def virtual_array(file: h5py.File) -> None:
     file.create_virtual_dataset("tasks", layout)
 
 
+def view_of_itself(file: h5py.File) -> None:
+    shape, dtype = file["actions"].shape, file["actions"].dtype
+    del file["actions"]
+    layout = h5py.VirtualLayout(shape, dtype)
+    layout[...] = h5py.VirtualSource(".", "/actions", shape, dtype)
+    file.create_virtual_dataset("actions", layout)
+
+
+def nothing_stored(file: h5py.File) -> None:
+    del file["states"]
+    file.create_dataset("states", (192, 2, 1), np.float32)
+
+
+def large_and_not_stored(file: h5py.File) -> None:
+    file.create_dataset("more", (2**30,), np.float32)
+
+
 def soft_link(file: h5py.File) -> None:
     del file["tasks"]
     file["tasks"] = h5py.ExternalLink("other.h5", "/tasks")
@@ -107,6 +124,9 @@ HOSTILE = {
     "view of itself": (view_of_itself, "actions is a view of '/actions', which is not"),
     "external storage": (external_array, "other files"),
     "virtual": (virtual_array, "other files"),
+    "view of itself": (view_of_itself, "not an array stored in this file"),
+    "nothing stored": (nothing_stored, "but 0 are stored"),
+    "more than the file can hold": (large_and_not_stored, "declares .* bytes of arrays"),
     "external link": (soft_link, "elsewhere"),
     "group": (group_instead, "is not an array"),
     "huge": (huge, "bytes of arrays, but has"),
