@@ -112,6 +112,42 @@ def other_filter(file: h5py.File) -> None:
     file.create_dataset("tasks", data=np.zeros(192, np.int64), compression="lzf")
 
 
+def nothing_stored(file: h5py.File) -> None:
+    del file["states"]
+    file.create_dataset("states", (192, 2, 1), np.float32)
+
+
+def large_and_not_stored(file: h5py.File) -> None:
+    file.create_dataset("more", (2**30,), np.float32)
+
+
+def soft_link(file: h5py.File) -> None:
+    del file["tasks"]
+    file["tasks"] = h5py.ExternalLink("other.h5", "/tasks")
+
+
+def group_instead(file: h5py.File) -> None:
+    del file["tasks"]
+    file.create_group("tasks")
+
+
+def huge(file: h5py.File) -> None:
+    del file["actions"]
+    file.create_dataset("actions", (192, 20, 2**40), np.float32, chunks=(1, 1, 1024))
+
+
+def huge_chunk(file: h5py.File) -> None:
+    del file["tasks"]
+    file.create_dataset(
+        "tasks", (192,), np.int64, maxshape=(None,), chunks=(2**27,), compression="gzip"
+    )
+
+
+def other_filter(file: h5py.File) -> None:
+    del file["tasks"]
+    file.create_dataset("tasks", data=np.zeros(192, np.int64), compression="lzf")
+
+
 def view_of_itself(file: h5py.File) -> None:
     shape, dtype = file["actions"].shape, file["actions"].dtype
     del file["actions"]
@@ -124,7 +160,6 @@ HOSTILE = {
     "view of itself": (view_of_itself, "actions is a view of '/actions', which is not"),
     "external storage": (external_array, "other files"),
     "virtual": (virtual_array, "other files"),
-    "view of itself": (view_of_itself, "not an array stored in this file"),
     "nothing stored": (nothing_stored, "but 0 are stored"),
     "more than the file can hold": (large_and_not_stored, "declares .* bytes of arrays"),
     "external link": (soft_link, "elsewhere"),
