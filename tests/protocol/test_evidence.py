@@ -112,50 +112,6 @@ def other_filter(file: h5py.File) -> None:
     file.create_dataset("tasks", data=np.zeros(192, np.int64), compression="lzf")
 
 
-def nothing_stored(file: h5py.File) -> None:
-    del file["states"]
-    file.create_dataset("states", (192, 2, 1), np.float32)
-
-
-def large_and_not_stored(file: h5py.File) -> None:
-    file.create_dataset("more", (2**30,), np.float32)
-
-
-def soft_link(file: h5py.File) -> None:
-    del file["tasks"]
-    file["tasks"] = h5py.ExternalLink("other.h5", "/tasks")
-
-
-def group_instead(file: h5py.File) -> None:
-    del file["tasks"]
-    file.create_group("tasks")
-
-
-def huge(file: h5py.File) -> None:
-    del file["actions"]
-    file.create_dataset("actions", (192, 20, 2**40), np.float32, chunks=(1, 1, 1024))
-
-
-def huge_chunk(file: h5py.File) -> None:
-    del file["tasks"]
-    file.create_dataset(
-        "tasks", (192,), np.int64, maxshape=(None,), chunks=(2**27,), compression="gzip"
-    )
-
-
-def other_filter(file: h5py.File) -> None:
-    del file["tasks"]
-    file.create_dataset("tasks", data=np.zeros(192, np.int64), compression="lzf")
-
-
-def view_of_itself(file: h5py.File) -> None:
-    shape, dtype = file["actions"].shape, file["actions"].dtype
-    del file["actions"]
-    layout = h5py.VirtualLayout(shape, dtype)
-    layout[...] = h5py.VirtualSource(".", "/actions", shape, dtype)
-    file.create_virtual_dataset("actions", layout)
-
-
 HOSTILE = {
     "view of itself": (view_of_itself, "actions is a view of '/actions', which is not"),
     "external storage": (external_array, "other files"),
