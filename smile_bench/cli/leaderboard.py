@@ -6,11 +6,12 @@ import argparse
 import hashlib
 import shutil
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import opened_agent
+from smile_bench.cli.options import add_timeout_option, opened_agent
 from smile_bench.cli.retraining import add_retrain_command
 from smile_bench.cli.season import add_season_command
 from smile_bench.errors import AgentError, InputError
@@ -33,6 +34,15 @@ def add_leaderboard_commands(commands: Any) -> None:
     build.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
     build.add_argument("--output", default="site", help="folder to write; all of it is replaced")
     build.add_argument("--evidence-url", help="address of the entries' folder, for links")
+    for option, command in (("--season", "season"), ("--retrained", "retrain")):
+        build.add_argument(
+            option,
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"what `leaderboard {command}` wrote, to show beside the entries",
+        )
     _add_checking(build)
     build.set_defaults(run=_build)
 
@@ -68,6 +78,7 @@ def add_leaderboard_commands(commands: Any) -> None:
         action="store_true",
         help="run an agent that an import path names in this process, not in one of its own",
     )
+    add_timeout_option(evaluate)
     evaluate.add_argument("--shot-curve", action="store_true", help="also every context size")
     kept = evaluate.add_mutually_exclusive_group()
     kept.add_argument(
@@ -102,6 +113,7 @@ def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
     """What checking needs, of arguments of :func:`_add_checking`."""
     from smile_bench.baselines.registry import all_agents, load_agent
     from smile_bench.leaderboard.verification import Verifier, default_cache
+    from smile_bench.protocol.isolated import verify_isolated
 
     if arguments.rerun and not arguments.replay:
         raise InputError("--rerun needs replays; leave out --no-replay.")
@@ -109,6 +121,8 @@ def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
         "verify": Verifier(
             replay=arguments.replay,
             cache=default_cache(),
+            # A file that crashes the process that reads it is a line with the entry's name.
+            verify=partial(verify_isolated, families=tuple(arguments.modules)),
             rerun=load_agent if arguments.rerun else None,
         ),
         "known_agent": all_agents().__contains__,
@@ -156,12 +170,15 @@ def _source(agent: str) -> str | None:
 
 def _build(arguments: argparse.Namespace) -> int:
     from smile_bench.leaderboard.build import build_leaderboard, summary_lines
+    from smile_bench.leaderboard.further import read_further
 
+    further = read_further(seasons=arguments.season, retrained=arguments.retrained)
     rows = build_leaderboard(
         Path(arguments.entries),
         Path(arguments.output),
         evidence_base=arguments.evidence_url,
         agent_source=_source,
+        further=further,
         **_checking(arguments),
     )
     print("\n".join(summary_lines(rows)))
@@ -250,8 +267,14 @@ def _opened(
     from smile_bench.baselines.registry import get_agent
 
     if arguments.weights is None:
-        isolated, modules = not arguments.no_isolation, arguments.modules
-        return opened_agent(name, family, isolated=isolated, modules=modules, seed=arguments.seed)
+        return opened_agent(
+            name,
+            family,
+            isolated=not arguments.no_isolation,
+            modules=arguments.modules,
+            seed=arguments.seed,
+            timeout=arguments.timeout,
+        )
     path = Path(arguments.weights.replace("{family}", family))
     return nullcontext(get_agent(name).read_weights(path, family))
 

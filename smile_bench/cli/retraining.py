@@ -38,17 +38,21 @@ def add_retrain_command(commands: Any) -> None:
         default="runs/retrained",
         help="where trainings go (runs/retrained); those that were interrupted there continue",
     )
+    retrain.add_argument(
+        "--output", metavar="FILE", help="JSON file to write, for `leaderboard build --retrained`"
+    )
     retrain.set_defaults(run=_retrain)
 
 
 def _retrain(arguments: argparse.Namespace) -> int:
     from smile_bench.leaderboard.entries import read_entry
+    from smile_bench.leaderboard.further import write_retrained
 
     entry = read_entry(Path(arguments.entry).absolute())
     families = arguments.family or entry.card.families
     require_known("family of the entry", families, entry.card.families)
     use_one_thread()
-    agree = True
+    done = []
     for family in families:
         found = _retrained(entry, family, arguments)
         scores = ", ".join(f"{score:.3f}" for score in found.scores)
@@ -57,8 +61,10 @@ def _retrain(arguments: argparse.Namespace) -> int:
             f"new trainings {scores}; expected in [{found.low:.3f}, {found.high:.3f}]",
             flush=True,
         )
-        agree &= found.agrees
-    return 0 if agree else 1
+        done.append(found)
+        if arguments.output:
+            write_retrained(Path(arguments.output), entry.card.name, done)
+    return 0 if all(found.agrees for found in done) else 1
 
 
 def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retrained:

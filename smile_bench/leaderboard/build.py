@@ -23,6 +23,7 @@ from smile_bench.leaderboard.consistency import (
 from smile_bench.leaderboard.duplicates import read_content, shared_runs
 from smile_bench.leaderboard.entries import Entry, Evaluated, entry_folders, read_entry
 from smile_bench.leaderboard.evidence import require_folder
+from smile_bench.leaderboard.further import Further
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.markdown import leaderboard_markdown
@@ -188,6 +189,7 @@ def build_leaderboard(
     evidence: Path | None = None,
     evidence_base: str | None = None,
     agent_source: AgentSource | None = None,
+    further: Further | None = None,
 ) -> list[Row]:
     """Check every entry below ``root`` and write the leaderboard's files into ``output``.
 
@@ -205,6 +207,7 @@ def build_leaderboard(
             from ``output``.
         agent_source: returns the path of an agent's code below the folder that holds the package,
             or None; the page links it where a card names no code.
+        further: what was measured apart from the build: new trainings and fresh sets.
 
     Returns:
         The ranked rows.
@@ -216,6 +219,7 @@ def build_leaderboard(
     rows = _ranked_rows(
         root,
         verify,
+        further,
         known_agent=known_agent,
         shipped_weights=shipped_weights,
         evidence=evidence,
@@ -251,6 +255,7 @@ def markdown_table(
     rows = _ranked_rows(
         root,
         verify,
+        None,
         known_agent=known_agent,
         shipped_weights=shipped_weights,
         evidence=evidence,
@@ -258,14 +263,14 @@ def markdown_table(
     return leaderboard_markdown(_document(rows, verify, evidence_base=""))
 
 
-def _ranked_rows(root: Path, verify: Verifier, **checks: Any) -> list[Row]:
+def _ranked_rows(root: Path, verify: Verifier, further: Further | None, **checks: Any) -> list[Row]:
     checked = check_entries(root, verify, **checks)
     ranked, trusted = ranked_families(), not verify.replay
     return rank(
         [
             row
             for one in checked
-            for row in entry_rows(one.entry, one.status, ranked, trusted=trusted)
+            for row in entry_rows(one.entry, one.status, ranked, trusted=trusted, further=further)
         ]
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.card import Card
 from smile_bench.leaderboard.entries import Entry, Evaluated, Run
+from smile_bench.leaderboard.further import Fresh, Further
+from smile_bench.leaderboard.retraining import Retrained
 from smile_bench.leaderboard.training import Cost, Curve, mean_cost, training_of
 from smile_bench.leaderboard.verification import Status
 from smile_bench.protocol.meta_test import load_meta_test
@@ -89,6 +91,10 @@ class FamilyRow:
     """What it found of each seed's shot curve, the worst; empty without one."""
     evidence: tuple[tuple[str, str], ...]
     """Label of each result, and its path below the entries' folder."""
+    retrained: Retrained | None = None
+    """What new trainings gave, where that was measured."""
+    fresh: Fresh | None = None
+    """Its score in a season, where that was measured."""
     rank: int | None = None
 
 
@@ -134,6 +140,7 @@ def entry_rows(
     ranked: Sequence[str],
     *,
     trusted: bool = False,
+    further: Further | None = None,
 ) -> list[Row]:
     """The rows of an entry, not yet ranked.
 
@@ -146,7 +153,9 @@ def entry_rows(
         ranked: the families that the overall rank is over.
         trusted: whether the build replays nothing. Then nothing is apart, and results are filed
             under the MuJoCo that they state.
+        further: what was measured apart from the build.
     """
+    further = further or Further()
     parts: dict[tuple[bool, Partition], dict[str, list[Run]]]
     parts = defaultdict(lambda: defaultdict(list))
     for run in entry.runs:
@@ -157,7 +166,11 @@ def entry_rows(
     for (apart, partition), families in sorted(parts.items()):
         missing = tuple(family for family in ranked if family not in families)
         found = {
-            family: _family_row(entry.card, runs, statuses, trusted)
+            family: replace(
+                _family_row(entry.card, runs, statuses, trusted),
+                retrained=further.retrained_of(entry.card.name, runs),
+                fresh=further.fresh_of(runs),
+            )
             for family, runs in families.items()
         }
         scores = {family: _scores(families[family]) for family in ranked if family in families}

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from smile_bench.cli.main import main
-from tests.helpers.made_entries import GRID, card, move_evidence, write_card
+from smile_bench.protocol import isolated
+from tests.helpers.made_entries import (
+    GRID,
+    card,
+    move_evidence,
+    result,
+    write_card,
+    write_result,
+)
 from tests.helpers.outside_agent import NAME, wanderer
 
 AGENT = "retrieve-and-play"
@@ -232,3 +240,96 @@ def test_weights_for_an_agent_without_weights_are_refused(
 ) -> None:
     assert main(["leaderboard", "evaluate", str(entry), "--weights", "mine.safetensors"]) == 2
     assert f"{AGENT} has no weights files; use it without one" in capsys.readouterr().err
+
+
+def meta_bc_entry(entry: Path) -> Path:
+    folder = entry.with_name("meta-bc")
+    write_card(folder, card("meta-bc", (GRID,), agent="meta-bc"))
+    assert main(["leaderboard", "evaluate", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_an_entry_is_trained_again_from_its_recipe(
+    entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    folder = meta_bc_entry(entry)
+    entry.joinpath("entry.json").unlink()
+    entry.rmdir()
+    capsys.readouterr()
+    command = ["leaderboard", "retrain", str(folder), "--seeds", "2", "--output", "again.json"]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith(f"ok   {GRID}: the entry scores 0.9")
+    written = json.loads((tmp_path / "again.json").read_text())
+    assert written["families"][GRID]["seeds"] == [1, 2]
+    assert written["families"][GRID]["agrees"]
+    # The recipe's settings have their names of today: the sealed ones say "updates".
+    stored = tmp_path / "runs" / "retrained" / f"meta-bc-{GRID}-1"
+    assert (stored / f"{GRID}.safetensors").is_file()
+
+    assert main(["leaderboard", "build", "--rerun", "--retrained", "again.json"]) == 0
+    (row,) = json.loads((tmp_path / "site" / "leaderboard.json").read_text())["rows"]
+    assert row["checks"] == {"replayed": True, "rerun": True, "retrained": True, "fresh": False}
+    assert row["source"].endswith("smile_bench/baselines/meta_bc")
+    assert (tmp_path / "site" / row["source"]).is_dir()
+
+    # A score that no training reaches: the same trainings are found again, not run again.
+    better = tmp_path / "better" / "meta-bc"
+    write_card(better, card("meta-bc", (GRID,), agent="meta-bc"))
+    recipe = json.loads((folder / GRID / "seed-0" / "primary" / "result.json").read_text())
+    made = result(GRID, agent="meta-bc", level=1.6, training=recipe["training"])
+    write_result(better / GRID / "seed-0" / "primary", made)
+    assert main(["leaderboard", "retrain", str(better), "--seeds", "2"]) == 1
+    assert "FAIL" in capsys.readouterr().out
+
+
+def test_what_cannot_be_trained_again_is_one_line(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry)]) == 0
+    capsys.readouterr()
+    for arguments, message in (
+        ([], "not an entry of an agent that smile-bench trains"),
+        (["--family", "Nothing-v0"], "Nothing-v0"),
+    ):
+        assert main(["leaderboard", "retrain", str(entry), *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_evidence_that_crashes_its_reader_is_a_line_with_the_entry_s_name(
+    entry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "evaluate", str(entry)]) == 0
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr(isolated, "CHILD", crash)
+    capsys.readouterr()
+    for command in (["check", str(entry)], ["build"]):
+        assert main(["leaderboard", *command]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"smile-bench: {AGENT}: {GRID}/seed-0/primary: it cannot be verif")
+        assert "SIGSEGV" in error
+        assert error.count("\n") == 1
+
+
+def test_the_weights_of_another_training_do_not_ship(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = entry.with_name("meta-bc")
+    write_card(mine, card("meta-bc", (GRID,), agent="meta-bc"))
+    made = result(GRID, agent="meta-bc", weights="a" * 64)
+    write_result(mine / GRID / "seed-0" / "primary", made)
+    assert main(["leaderboard", "check", "--no-replay", str(mine)]) == 2
+    assert "the weights aaaaaaaaaaaaaaaa…, but meta-bc ships with the weights" in (
+        capsys.readouterr().err
+    )
+
+
+def test_rerun_and_no_replay_exclude_each_other(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", "build", "--rerun", "--no-replay"]) == 2
+    assert "--rerun needs replays" in capsys.readouterr().err

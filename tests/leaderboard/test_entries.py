@@ -225,3 +225,17 @@ def test_other_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SmileError, match="is not a folder; each entry is one"):
         entry_folders(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_gitkeep_is_skipped_only_if_it_is_a_plain_file(tmp_path: Path, kind: str) -> None:
+    folder = write_entry(tmp_path, "mine", families=(ANT,))
+    (folder / ".gitkeep").write_text("")
+    read_entry(folder)
+    (folder / ".gitkeep").unlink()
+    if kind == "link":
+        (folder / ".gitkeep").symlink_to("/etc/passwd")
+    else:
+        os.mkfifo(folder / ".gitkeep")
+    with pytest.raises(SmileError, match=r"'.gitkeep' in mine is a link or special file"):
+        read_entry(folder)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 from smile_bench.errors import LeaderboardError
+from smile_bench.leaderboard import training as training_module
 from smile_bench.leaderboard.training import (
     Cost,
     Curve,
@@ -124,3 +127,27 @@ def test_a_huge_table_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(2**30)
     with pytest.raises(LeaderboardError, match="at most"):
         read_curve(path, "return")
+
+
+def test_no_more_of_a_long_table_is_parsed_than_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_module, "MAX_ROWS", 3)
+    parsed = []
+    reader = csv.reader
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[list[str]]:
+        for row in reader(*arguments, **options):
+            parsed.append(row)
+            yield row
+
+    monkeypatch.setattr(training_module.csv, "reader", counted)
+    with pytest.raises(LeaderboardError, match="at most 3 rows"):
+        read(tmp_path, "iteration,seconds\n" + "1,1\n" * 1000)
+    assert len(parsed) == 4
+
+
+def test_a_table_of_too_many_columns_is_refused(tmp_path: Path) -> None:
+    header = ",".join(["iteration", "seconds", *(f"x{i}" for i in range(1000))])
+    with pytest.raises(LeaderboardError, match="at most 200 columns"):
+        read(tmp_path, header + "\n")

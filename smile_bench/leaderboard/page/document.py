@@ -10,7 +10,9 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
+from smile_bench.leaderboard.further import Fresh
 from smile_bench.leaderboard.page.published import Published, PublishedRow
+from smile_bench.leaderboard.retraining import Retrained
 from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
 from smile_bench.leaderboard.training import Curve
 from smile_bench.leaderboard.verification import Status, status_label
@@ -177,6 +179,7 @@ def _row(row: Row, code: Mapping[str, str]) -> Json:
         "overall": None if row.overall is None else _summary(row.overall),
         "missing": list(row.missing),
         "status": _status(row.statuses),
+        "checks": _checks(list(row.families.values())),
         "families": {family: _family_row(part) for family, part in row.families.items()},
     }
 
@@ -209,6 +212,9 @@ def _family_row(part: FamilyRow) -> Json:
             "hours": _number(part.cost.hours),
         },
         "status": _status(part.statuses),
+        "checks": _checks([part]),
+        "retrained": None if part.retrained is None else _retrained(part.retrained),
+        "fresh": None if part.fresh is None else _fresh(part.fresh),
         "evidence": [{"label": label, "path": path} for label, path in part.evidence],
     }
 
@@ -236,6 +242,30 @@ def _published(row: PublishedRow) -> Json:
 def _status(of_seeds: Mapping[int, Status]) -> Json:
     """The worst status of several seeds, and a label that names them all."""
     return {"id": max(of_seeds.values()).name.lower(), "label": status_label(of_seeds)}
+
+
+def _checks(parts: Sequence[FamilyRow]) -> Json:
+    """Which checks each of some families has passed."""
+    worst = max(status for part in parts for status in part.statuses.values())
+    return {
+        "replayed": worst.replays_exactly,
+        "rerun": worst is Status.CONFIRMED,
+        "retrained": all(part.retrained is not None and part.retrained.agrees for part in parts),
+        "fresh": all(part.fresh is not None for part in parts),
+    }
+
+
+def _retrained(found: Retrained) -> Json:
+    return {
+        "agrees": found.agrees,
+        "scores": [_number(score) for score in found.scores],
+        "interval": [_number(found.low), _number(found.high)],
+    }
+
+
+def _fresh(found: Fresh) -> Json:
+    numbers = ("frozen", "fresh", "gap", "gap_error")
+    return {"season": found.season, **{name: _number(getattr(found, name)) for name in numbers}}
 
 
 def _summary(summary: Summary) -> Json:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from smile_bench.errors import LeaderboardError
 
 __all__ = ["Published", "PublishedFamily", "PublishedRow", "load_published"]
 
@@ -49,9 +52,23 @@ class Published:
 
 @cache
 def load_published() -> Published:
-    """The numbers of the SMILe paper, tables 1 and 2."""
+    """The numbers of the SMILe paper, tables 1 and 2.
+
+    Raises:
+        LeaderboardError: the file that ships is missing or damaged.
+    """
     path = resources.files(__package__) / "data" / "published.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _published(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise LeaderboardError(
+            f"{path}, the paper's numbers, is damaged ({type(error).__name__}: "
+            f"{str(error)[:80]}). Install smile-bench again; in a checkout, restore the file with "
+            "git."
+        ) from error
+
+
+def _published(document: Mapping[str, Any]) -> Published:
     return Published(
         **{key: document[key] for key in ("title", "venue", "address", "note")},
         authors=tuple(document["authors"]),

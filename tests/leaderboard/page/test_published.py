@@ -1,6 +1,14 @@
 from __future__ import annotations
 
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
 from smile_bench.envs import all_families
+from smile_bench.errors import LeaderboardError
+from smile_bench.leaderboard.page import published
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.tracks import TRACKS
 from tests.helpers.made_entries import CHEETAH, CLASSIFICATION
@@ -68,3 +76,22 @@ def test_rows_are_of_known_families_metrics_and_tracks() -> None:
         assert row.state_only == ("state-only" in row.title)
         for family, part in row.families.items():
             assert set(part.metrics) == {m.name for m in all_families()[family].metrics}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"title": 1}', '{"rows": [{"families": 3}]}', "row without metrics", "null"],
+)
+def test_a_damaged_file_is_one_clear_error(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = resources.files(published.__package__) / "data" / "published.json"
+    if content == "row without metrics":
+        document = json.loads(shipped.read_text(encoding="utf-8"))
+        del next(iter(document["rows"][0]["families"].values()))["metrics"]
+        content = json.dumps(document)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "published.json").write_text(content)
+    monkeypatch.setattr(published.resources, "files", lambda package: tmp_path)
+    with pytest.raises(LeaderboardError, match=r"published.json, the paper's numbers, is damaged"):
+        load_published.__wrapped__()

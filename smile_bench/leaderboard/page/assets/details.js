@@ -68,6 +68,16 @@ function evidenceList(part) {
   return el('ul', { class: 'evidence' }, [...seeds.values()].map((links) => el('li', {}, links)));
 }
 
+const gapText = (fresh) => `${fresh.gap > 0 ? '+' : ''}${plain(fresh.gap)} ± ${plain(fresh.gap_error)}`;
+
+// What was measured apart from the build.
+function furtherLines(part) {
+  const lines = [];
+  if (part.fresh) lines.push(`fresh set: ${plain(part.fresh.fresh)}, frozen ${plain(part.fresh.frozen)}, gap ${gapText(part.fresh)} (means, season ${part.fresh.season})`);
+  if (part.retrained) lines.push(`new trainings: ${part.retrained.scores.map((x) => plain(x)).join(', ')} (means${part.retrained.agrees ? '' : '; the entry’s score is outside their interval'})`);
+  return lines.map((text) => el('span', { class: 'line' }, text));
+}
+
 function resultDetail(row) {
   return plainTable(
     ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Training', 'Checked', 'Results'],
@@ -88,6 +98,7 @@ function resultDetail(row) {
         [
           el('span', { class: 'line' }, part.status.label),
           part.shots_status ? el('span', { class: 'line' }, `shot curve: ${part.shots_status.label}${part.shots_measured ? '' : ' (not drawn)'}`) : null,
+          ...furtherLines(part),
         ],
         [evidenceList(part), el('span', { class: 'line muted' }, `protocol ${part.protocol_version}`)],
       ];

@@ -22,6 +22,14 @@ function columns() {
       cell: (row) => short(row.families[family.id].worst ?? null),
     });
   }
+  if (family && data.rows.some((row) => (row.families[family.id] || {}).fresh)) {
+    const fresh = (row) => row.families[family.id].fresh;
+    middle.push({
+      key: 'fresh', label: 'Fresh', hint: 'mean, gap to frozen', high: true, kind: 'metric',
+      value: (row) => (fresh(row) ? fresh(row).fresh : null),
+      cell: (row) => (fresh(row) ? [el('span', { class: 'first' }, plain(fresh(row).fresh)), el('span', { class: 'second' }, gapText(fresh(row)))] : '–'),
+    });
+  }
   middle.push({
     key: 'seeds', label: 'Seeds', high: true, kind: 'number', neutral: true,
     value: (row) => fewestSeeds(row, state.family) || null,
@@ -182,9 +190,27 @@ function statusOf(row) {
   return state.family ? row.families[state.family].status : row.status;
 }
 
+const CHECKS = [
+  ['replayed', 'its actions, replayed, gave its numbers to the last bit'],
+  ['rerun', 'the agent that ships was run again and acted the same'],
+  ['retrained', 'new trainings from its recipe score alike'],
+  ['fresh', 'it was scored on a meta-test set that was drawn later'],
+];
+
+function checksOf(row) {
+  if (row.kind === 'published') return null;
+  return state.family ? row.families[state.family].checks : row.checks;
+}
+
 function statusCell(row) {
   const status = statusOf(row);
-  return el('span', { class: `status ${status.id}` }, status.label);
+  const checks = checksOf(row);
+  const label = el('span', { class: `status ${status.id}` }, status.label);
+  if (!checks) return label;
+  const list = CHECKS.map(([name, meaning]) =>
+    el('li', { class: checks[name] ? 'done' : 'open', title: `${checks[name] ? 'Checked' : 'Not checked'}: ${meaning}` }, checks[name] ? `${name} ✓` : `${name} –`),
+  );
+  return [label, el('ul', { class: 'checks' }, list)];
 }
 
 function sortRows(rows, column) {
