@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import agent_by_name, opened_agent
+from smile_bench.cli.options import add_timeout_option, agent_by_name, opened_agent
 from smile_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add_evaluation_commands(commands: Any) -> None:
     )
     evaluate.add_argument("--save", metavar="FOLDER", help="write the results below this folder")
     evaluate.add_argument("--isolated", action="store_true", help=ISOLATED_HELP)
+    add_timeout_option(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     verify = commands.add_parser("verify", help="replay results and compute their numbers again")
@@ -48,6 +49,7 @@ def add_evaluation_commands(commands: Any) -> None:
         "--agent", help="also ask this agent: a name, or an import path package.module:name"
     )
     verify.add_argument("--isolated", action="store_true", help=ISOLATED_HELP)
+    add_timeout_option(verify)
     verify.set_defaults(run=_verify)
 
     render = commands.add_parser("render", help="film agents in a meta-test episode")
@@ -71,10 +73,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     curve = (None, *family.context_sizes) if arguments.shot_curve else (arguments.shots,)
     print(table_header(family))
     for name in arguments.agent:
-        opened = opened_agent(
-            name, family.id, isolated=arguments.isolated, modules=arguments.modules
-        )
-        with opened as agent:
+        with _opened(name, family.id, arguments) as agent:
             for shots in curve:
                 result = evaluate(agent, family, shots=shots, name=name)
                 print(result_row(result), flush=True)
@@ -93,10 +92,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     opened = ExitStack()
 
     def named(_: str, family: str) -> Agent | PrivilegedAgent:
-        isolated, modules = arguments.isolated, arguments.modules
-        return opened.enter_context(
-            opened_agent(arguments.agent, family, isolated=isolated, modules=modules)
-        )
+        return opened.enter_context(_opened(arguments.agent, family, arguments))
 
     _require_paths(arguments, [arguments.agent or ""])
     load: Callable[[str, str], Agent | PrivilegedAgent] | None = None
@@ -115,6 +111,19 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{directory}: {f'verified {how}' if found.passed else 'NOT VERIFIED'}", flush=True)
         failed += not found.passed
     return 1 if failed else 0
+
+
+def _opened(
+    name: str, family: str, arguments: argparse.Namespace
+) -> AbstractContextManager[Agent | PrivilegedAgent]:
+    """An agent for a ``with`` block, as the command line says."""
+    return opened_agent(
+        name,
+        family,
+        isolated=arguments.isolated,
+        modules=arguments.modules,
+        timeout=arguments.timeout,
+    )
 
 
 def _require_paths(arguments: argparse.Namespace, agents: Sequence[str]) -> None:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
 
-__all__ = ["add_run_options", "agent_by_name", "opened_agent", "use_one_thread"]
+__all__ = [
+    "add_run_options",
+    "add_timeout_option",
+    "agent_by_name",
+    "opened_agent",
+    "use_one_thread",
+]
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +34,16 @@ def use_one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def add_timeout_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that limits the answers of an agent in a process of its own."""
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="for each answer of an agent that runs in a process of its own (3600)",
+    )
 
 
 def agent_by_name(name: str, family: str, *, seed: int | None = None) -> Agent | PrivilegedAgent:
@@ -57,6 +73,7 @@ def opened_agent(
     isolated: bool,
     modules: Sequence[str] = (),
     seed: int | None = None,
+    timeout: float | None = None,
 ) -> AbstractContextManager[Agent | PrivilegedAgent]:
     """An agent for a ``with`` block, in which an import path can run in a process of its own.
 
@@ -67,12 +84,15 @@ def opened_agent(
             agents run in this one.
         modules: imported there first.
         seed: training seed, for a function of an import path that takes one.
+        timeout: seconds for each answer of an isolated agent; None for the usual.
 
     Raises:
+        InputError: ``timeout`` is not a positive number.
         UnknownNameError, AgentError: as :func:`agent_by_name`.
     """
     if isolated and ":" in name:
-        from smile_bench.isolation import isolated_agent
+        from smile_bench.isolation.agent import TIMEOUT, isolated_agent
 
-        return isolated_agent(name, family, modules=modules, seed=seed)
+        seconds = TIMEOUT if timeout is None else timeout
+        return isolated_agent(name, family, timeout=seconds, modules=modules, seed=seed)
     return nullcontext(agent_by_name(name, family, seed=seed))

@@ -17,7 +17,7 @@ from smile_bench.provenance import training_of, weights_of
 
 __all__ = ["TIMEOUT", "IsolatedAgent", "IsolatedPolicy", "isolated_agent"]
 
-TIMEOUT = 600.0
+TIMEOUT = 3600.0
 """Seconds that an agent has for each answer, by default."""
 
 
@@ -47,7 +47,7 @@ def isolated_agent(
 
     Raises:
         UnknownNameError: no such family.
-        InputError: ``timeout`` is not a positive number.
+        InputError: ``timeout`` is not a positive number, or the system is not a POSIX one.
         AgentError: the agent cannot be imported, sees the task, or ends its process.
     """
     found = get_family(family)

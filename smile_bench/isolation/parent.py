@@ -30,6 +30,7 @@ LONGEST_LINE = 1 << 20
 """Bytes of the longest line that the parent reads; an agent's recipe is in one."""
 LONGEST_MESSAGE = 400
 """Characters of an agent's own error that the parent repeats."""
+POSIX = os.name == "posix"
 POLL = 0.5
 """Seconds between two looks at whether the child is alive."""
 
@@ -38,6 +39,11 @@ class Child:
     """The agent's process, as the parent sees it."""
 
     def __init__(self, path: str, family: str, timeout: float) -> None:
+        if not POSIX:
+            raise InputError(
+                "an agent gets a process of its own on POSIX systems only; run it in this process "
+                "(evaluate and verify without --isolated, leaderboard evaluate --no-isolation)."
+            )
         if not timeout > 0.0:
             raise InputError(f"a timeout is a positive number of seconds, got {timeout!r}.")
         self.path, self.timeout = path, timeout

@@ -51,7 +51,7 @@ def test_a_season_is_written_the_same_each_time(
     document = json.loads(Path("one.json").read_text())
     assert (document["format"], document["seed"]) == ("smile-bench-season-1", 7)
     part = document["families"][GRID]
-    assert (part["tasks"], part["episodes"], part["new_tasks"]) == (24, 192, True)
+    assert (part["tasks"], part["episodes"], part["new_tasks"]) == (24, 768, True)
     assert set(part["agents"]) == {"retrieve-and-play", "meta-bc", "still_one:still"}
     row = part["agents"]["meta-bc"]
     assert len(row["weights_sha256"]) == 64

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -378,6 +379,22 @@ def test_commands_isolate(
     assert "FAIL agent: isolated_ones:leave ended its process" in capsys.readouterr().out
     assert main([*command, "isolated_ones:leave"]) == 2
     assert "exit status 0" in capsys.readouterr().err
+    assert main([*command, "isolated_ones:hang", "--timeout", "2"]) == 2
+    assert "no answer within 2 s" in capsys.readouterr().err
     for without in ([*command, "meta-bc"], ["verify", folder, "--isolated"]):
         assert main(without) == 2
         assert "--isolated is for an agent of your own" in capsys.readouterr().err
+
+
+def test_a_system_without_nameless_memory_uses_a_temporary_file(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    with start("spy") as agent:
+        assert np.isfinite(evaluate(agent, GRID).score)
+
+
+def test_other_systems_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "POSIX", False)
+    with pytest.raises(InputError, match="on POSIX systems only; run it in this process"):
+        isolated_agent("a:b", GRID)

@@ -51,6 +51,7 @@ class GridFamily(Family):
     kinds: str
     """The letters, in the order of the weights."""
 
+    season_episodes: ClassVar[int] = 4
     entry_point: ClassVar[str] = "smile_bench.envs.grid.env:SmileGridEnv"
     simulator_entry_point: ClassVar[str] = "smile_bench.envs.grid.simulator:GridSimulator"
     renderer_entry_point: ClassVar[str] = "smile_bench.envs.grid.rendering:GridRenderer"
