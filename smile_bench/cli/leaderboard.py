@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import shutil
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,15 @@ def add_leaderboard_commands(commands: Any) -> None:
     build.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
     build.add_argument("--output", default="site", help="folder to write; all of it is replaced")
     build.add_argument("--evidence-url", help="address of the entries' folder, for links")
+    for option, command in (("--season", "season"), ("--retrained", "retrain")):
+        build.add_argument(
+            option,
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"what `leaderboard {command}` wrote, to show beside the entries",
+        )
     _add_checking(build)
     build.set_defaults(run=_build)
 
@@ -103,6 +113,7 @@ def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
     """What checking needs, of arguments of :func:`_add_checking`."""
     from smile_bench.baselines.registry import all_agents, load_agent
     from smile_bench.leaderboard.verification import Verifier, default_cache
+    from smile_bench.protocol.isolated import verify_isolated
 
     if arguments.rerun and not arguments.replay:
         raise InputError("--rerun needs replays; leave out --no-replay.")
@@ -110,6 +121,8 @@ def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
         "verify": Verifier(
             replay=arguments.replay,
             cache=default_cache(),
+            # A file that crashes the process that reads it is a line with the entry's name.
+            verify=partial(verify_isolated, families=tuple(arguments.modules)),
             rerun=load_agent if arguments.rerun else None,
         ),
         "known_agent": all_agents().__contains__,
@@ -157,12 +170,15 @@ def _source(agent: str) -> str | None:
 
 def _build(arguments: argparse.Namespace) -> int:
     from smile_bench.leaderboard.build import build_leaderboard, summary_lines
+    from smile_bench.leaderboard.further import read_further
 
+    further = read_further(seasons=arguments.season, retrained=arguments.retrained)
     rows = build_leaderboard(
         Path(arguments.entries),
         Path(arguments.output),
         evidence_base=arguments.evidence_url,
         agent_source=_source,
+        further=further,
         **_checking(arguments),
     )
     print("\n".join(summary_lines(rows)))
