@@ -35,26 +35,26 @@ def document() -> Json:
 
 
 def board_table() -> str:
-    """Every row: its track, its overall score with the interval, its score on each family."""
+    """Every row: its track, its overall IQM with the interval, its IQM on each family."""
     families = [family for family in document()["families"] if family["ranked"]]
-    header = ["agent", "track", "score", "95 % interval", *(family["title"] for family in families)]
+    header = ["agent", "track", "IQM", "95 % interval", *(family["title"] for family in families)]
     rows = []
     for row in document()["rows"]:
-        scores = [_score(row["families"].get(family["id"])) for family in families]
+        scores = [_iqm(row["families"].get(family["id"])) for family in families]
         rows.append([row["title"], _track(row), *_overall(row), *scores])
     return table(header, rows)
 
 
 def agent_results(name: str) -> str:
     """A table of an agent's results on each family; empty if it has no entry."""
-    header = ("family", "score", "score, IQM", "metric", "mean", "worst task", *COSTS)
+    header = ("family", "score", "IQM", "metric", "mean", "worst task", *COSTS)
     rows = []
     for row in document()["rows"]:
         for family in document()["families"]:
             part = row["families"].get(family["id"])
             if row["name"] == name and part is not None:
                 link = f"[{family['title']}](../families/{family['id']}.md)"
-                scores = (_mean(part), _score(part))
+                scores = (_mean(part), _iqm(part))
                 rows.append((link, *scores, _metric(family), *_values(family, part), *_cost(part)))
     return table(header, rows) if rows else ""
 
@@ -65,12 +65,12 @@ def family_results(family_id: str) -> str:
     if family_id not in known:
         return ""
     family = known[family_id]
-    header = ("agent", "track", "score", "score, IQM", _metric(family), "worst task", *COSTS)
+    header = ("agent", "track", "score", "IQM", _metric(family), "worst task", *COSTS)
     rows = []
     for row in document()["rows"]:
         part = row["families"].get(family_id)
         if part is not None:
-            scores = (_mean(part), _score(part))
+            scores = (_mean(part), _iqm(part))
             cost = ("–",) * 3 if row["kind"] == "reference" else _cost(part)
             rows.append((row["title"], _track(row), *scores, *_values(family, part), *cost))
     for row in document()["published"]["rows"]:
@@ -90,14 +90,14 @@ def _track(row: Json) -> str:
 
 
 def _overall(row: Json) -> tuple[str, str]:
-    """The overall score and its interval."""
+    """The overall IQM and its interval."""
     if row["overall"] is None:
         return "–", "incomplete"
     value, low, high = row["overall"]["iqm"]
     return f"**{_two(value)}**", f"{_two(low)} to {_two(high)}"
 
 
-def _score(part: Json | None) -> str:
+def _iqm(part: Json | None) -> str:
     return "–" if part is None else _two(part["score"]["iqm"][0])
 
 
