@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
+import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from smile_bench.cli.options import add_timeout_option, opened_agent
 from smile_bench.cli.retraining import add_retrain_command
 from smile_bench.cli.season import add_season_command
-from smile_bench.errors import AgentError, InputError
+from smile_bench.errors import AgentError, InputError, LeaderboardError
 
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
@@ -44,17 +46,17 @@ def add_leaderboard_commands(commands: Any) -> None:
             help=f"what `leaderboard {command}` wrote, to show beside the entries",
         )
     _add_checking(build)
-    build.set_defaults(run=_build)
+    build.set_defaults(run=partial(_line_by_line, _build))
 
     table = leaderboard_commands.add_parser("table", help="print the ranking as Markdown")
     table.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
     _add_checking(table)
-    table.set_defaults(run=_table)
+    table.set_defaults(run=partial(_line_by_line, _table))
 
     check = leaderboard_commands.add_parser("check", help="check entries and replay them")
     check.add_argument("entry", nargs="+", help="an entry's folder")
     _add_checking(check)
-    check.set_defaults(run=_check)
+    check.set_defaults(run=partial(_line_by_line, _check))
 
     add_retrain_command(leaderboard_commands)
     add_season_command(leaderboard_commands)
@@ -107,6 +109,18 @@ def _add_checking(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of evidence that is not in the entries: NAME/FAMILY/seed-N/EVALUATION/",
     )
+
+
+def _line_by_line(
+    command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
+) -> int:
+    """Run a command that may find faults in several entries, and print each in a line."""
+    try:
+        return command(arguments)
+    except LeaderboardError as error:
+        for line in str(error).splitlines():
+            print("smile-bench:", line, file=sys.stderr)
+        return 2
 
 
 def _checking(arguments: argparse.Namespace) -> dict[str, Any]:

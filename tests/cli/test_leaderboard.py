@@ -328,6 +328,18 @@ def test_the_weights_of_another_training_do_not_ship(
     )
 
 
+def test_every_fault_is_a_line(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("first", "second"):
+        write_card(entry.with_name(name), {"format": "smile-bench-entry-1"})
+    assert main(["leaderboard", "build", "--no-replay"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["smile-bench", "first"],
+        ["smile-bench", AGENT],
+        ["smile-bench", "second"],
+    ]
+
+
 def test_rerun_and_no_replay_exclude_each_other(
     entry: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,17 @@ def _lines(document: Json) -> Iterator[str]:
         "for another task. A family's cell has the score and, in brackets, the primary metric."
     )
     titles = {partition["id"]: partition for partition in document["partitions"]}
+    for partition in document["partitions"]:
+        placed = [
+            row
+            for row in document["rows"]
+            if row["partition"] == partition["id"] and row["place"] is not None
+        ]
+        if placed:
+            yield ""
+            yield (f"## Overall (protocol {partition['protocol']}, MuJoCo {partition['mujoco']})")
+            yield ""
+            yield from _overall(sorted(placed, key=lambda row: row["place"]))
     for key, group in groupby(document["rows"], _group):
         partition = titles[key[0]]
         yield ""
@@ -39,7 +50,27 @@ def _lines(document: Json) -> Iterator[str]:
     yield from _published(document["published"], families)
 
 
+def _overall(rows: Sequence[Json]) -> Iterator[str]:
+    """All tracks in one ranking."""
+    yield _line(["", "entry", "score", "track", "seeds", "checked"])
+    yield _line(["---"] * 6)
+    for row in rows:
+        seeds = min(len(part["seeds"]) for part in row["families"].values())
+        track = row["track"] + (", state-only" if row["state_only"] else "")
+        score = _interval(row["overall"]["iqm"])
+        cells = [str(row["place"]), _escape(row["title"]), score, track, str(seeds)]
+        yield _line([*cells, _checked(row)])
+
+
+def _checked(row: Json) -> str:
+    """What was checked of a row: the status of its replays, and the further checks that it has."""
+    more = [name for name in ("retrained", "fresh") if row["checks"][name]]
+    return "; ".join([row["status"]["label"], *more])
+
+
 def _group(row: Json) -> tuple[str, str]:
+    if row["apart"]:
+        return row["partition"], "not replayed exactly, unranked"
     if row["kind"] == "reference":
         return row["partition"], "references, which see the task"
     return row["partition"], row["track"] + (", state-only" if row["state_only"] else "")
@@ -47,7 +78,7 @@ def _group(row: Json) -> tuple[str, str]:
 
 def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
     headers = ["", "entry", "score", *(_heading(family) for family in families)]
-    headers += ["env steps", "expert queries", "verification"]
+    headers += ["env steps", "expert queries", "checked"]
     yield _line(headers)
     yield _line(["---"] * len(headers))
     for row in rows:
@@ -60,7 +91,7 @@ def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
             *(_cell(row["families"].get(family["id"]), family) for family in families),
             _total(row, "env_steps"),
             _total(row, "expert_queries"),
-            row["status"]["label"],
+            _checked(row),
         ]
         yield _line(cells)
 

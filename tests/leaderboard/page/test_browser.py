@@ -204,6 +204,15 @@ def test_the_best_cells_are_marked(front: Opened) -> None:
     assert front.page.locator("#board tbody[data-group='published'] .best").count() == 0
 
 
+def test_a_row_says_what_was_checked(front: Opened) -> None:
+    row = front.page.locator("#board tr.row", has_text="Frugal")
+    assert row.locator(".checks li").all_inner_texts() == [
+        "replayed –", "rerun –", "retrained –", "fresh –",
+    ]  # fmt: skip
+    assert row.locator(".checks .done").count() == 0
+    assert front.page.locator("#board tr.is-published .checks").count() == 0
+
+
 def test_the_notes_follow_the_family(front: Opened) -> None:
     note = front.page.locator("#ranking-note")
     assert note.inner_text().startswith("The overall score is over Ant goal, ")

@@ -12,7 +12,10 @@ def test_markdown_has_every_row_and_escapes_text(document: dict[str, Any]) -> No
     assert "## offline (protocol v0, MuJoCo 4.0)" in lines
     assert "## references, which see the task (protocol v0, MuJoCo 4.0)" in lines
     assert "## Published, unverified" in lines
-    (second,) = [line for line in lines if "pipe" in line]
+    start = lines.index("## Overall (protocol v0, MuJoCo 4.0)")
+    assert lines[start + 4].startswith("| 1 | First | **0.9")
+    assert lines[start + 4].endswith("| offline | 1 | replayed, exact |")
+    _, second = [line for line in lines if "pipe" in line]
     assert second.startswith("| 2 | A \\| &lt;b&gt;pipe&lt;/b&gt; \\[x\\]\\(y\\) | **0.500**")
     for before, rule in pairwise(lines):
         if rule.startswith("| ---"):
