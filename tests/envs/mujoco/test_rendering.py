@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import subprocess
@@ -94,6 +95,20 @@ def test_rendering_does_not_change_the_episode(opengl: str) -> None:
         action = drawn.action_space.sample()
         np.testing.assert_array_equal(drawn.step(action)[0], plain.step(action)[0])
     drawn.close()
+
+
+def test_a_copy_draws_its_own_episode(opengl: str) -> None:
+    env: Any = gym.make("SmileAntGoal-v0", task=1, render_mode="rgb_array", **SIZE)
+    env.reset(seed=0)
+    env.render()
+    twin = copy.deepcopy(env)
+    np.testing.assert_array_equal(twin.render(), env.render())
+    for _ in range(10):
+        twin.step(np.ones(8, np.float32))
+    assert not np.array_equal(twin.render(), env.render())
+    twin.close()
+    assert np.asarray(env.render()).std() > 10.0
+    env.close()
 
 
 @pytest.mark.parametrize("name", ["SmileAntGoal-v0", "SmileGridGoal-v0"])
