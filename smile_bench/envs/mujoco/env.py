@@ -23,7 +23,7 @@ from smile_bench.envs.family import Task
 from smile_bench.envs.mujoco.checks import require_actions, require_stable
 from smile_bench.envs.mujoco.family import ControlStep
 from smile_bench.envs.mujoco.library import MujocoEnv, mujoco
-from smile_bench.envs.mujoco.opengl import opengl_errors, require_opengl
+from smile_bench.envs.mujoco.opengl import opengl_errors, prepare_viewer
 from smile_bench.envs.mujoco.rendering import camera_options, fit_offscreen_buffer, place_markers
 from smile_bench.envs.registry import get_mujoco_family
 
@@ -230,8 +230,7 @@ class SmileEnv(MujocoEnv, EzPickle):
         if self.render_mode is None:
             warn_of_no_render_mode(self.family.id, "make")
             return None
-        if self.render_mode not in self.mujoco_renderer._viewers:
-            require_opengl(window=self.render_mode == "human")
+        prepare_viewer(self.mujoco_renderer, self.render_mode)
         with opengl_errors():
             return super().render()  # type: ignore[no-untyped-call]
 

@@ -7,14 +7,38 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from smile_bench.envs.mujoco.library import BACKENDS, REMEDY, mujoco
 from smile_bench.errors import SimulationError
 
-__all__ = ["opengl_errors", "require_opengl"]
+if TYPE_CHECKING:
+    from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+
+__all__ = ["opengl_errors", "prepare_viewer"]
 
 
-def require_opengl(*, window: bool = False) -> None:
+def prepare_viewer(renderer: MujocoRenderer, mode: str) -> None:
+    """Make the OpenGL context of a renderer the current one, or check that there can be one.
+
+    Several environments may draw in one process, each with a context of its own. Gymnasium leaves
+    current whichever was made last.
+
+    Args:
+        renderer: of one environment.
+        mode: its render mode.
+
+    Raises:
+        SimulationError: OpenGL cannot draw here.
+    """
+    viewer = renderer._viewers.get(mode)
+    if viewer is None:
+        _require_opengl(window=mode == "human")
+    else:
+        viewer.make_context_current()
+
+
+def _require_opengl(*, window: bool = False) -> None:
     """Refuse to draw where OpenGL cannot, before Gymnasium tries: it leaves half-made viewers.
 
     Args:

@@ -12,7 +12,7 @@ from smile_bench.arrays import FloatArray
 from smile_bench.envs.mujoco.body import Body
 from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.envs.mujoco.library import mujoco
-from smile_bench.envs.mujoco.opengl import opengl_errors, require_opengl
+from smile_bench.envs.mujoco.opengl import opengl_errors, prepare_viewer
 from smile_bench.envs.mujoco.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class BatchRenderer:
         mujoco.mj_forward(model, data)
         place_markers(self._family, model, data, parameters, episode, time)
         if self._renderer is None:
-            require_opengl()
             self._renderer = self._open()
+        prepare_viewer(self._renderer, "rgb_array")
         with opengl_errors():
             picture: NDArray[np.uint8] = self._renderer.render("rgb_array")
         return picture
