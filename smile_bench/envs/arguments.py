@@ -8,13 +8,15 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray
-from smile_bench.errors import InputError, UnknownNameError, require_known, suggestion
+from smile_bench.errors import InputError, require_known
 
 __all__ = [
     "as_array",
+    "checked_autoreset_mode",
     "checked_count",
     "checked_mask",
     "checked_options",
@@ -134,9 +136,21 @@ def checked_mask(mask: Any, num_envs: int) -> BoolArray:
     ):
         raise InputError(
             f"options['reset_mask'] must be a NumPy array of bool of shape {shape} with at "
-            f"least one True, got {mask!r}."
+            f"least one True, got {_shown(mask)}."
         )
     return mask
+
+
+def checked_autoreset_mode(mode: Any) -> AutoresetMode:
+    """One of Gymnasium's autoreset modes, given as such or by its value.
+
+    Raises:
+        UnknownNameError: naming the modes.
+    """
+    if isinstance(mode, AutoresetMode):
+        return mode
+    require_known("autoreset_mode", [_name(mode)], [each.value for each in AutoresetMode])
+    return AutoresetMode(mode)
 
 
 def require_render_mode(mode: Any, modes: Sequence[str]) -> None:
@@ -145,8 +159,8 @@ def require_render_mode(mode: Any, modes: Sequence[str]) -> None:
     Raises:
         UnknownNameError: naming the modes.
     """
-    if mode is not None and mode not in modes:
-        raise UnknownNameError(f"unknown render_mode {mode!r}. {suggestion(mode, modes)}")
+    if mode is not None:
+        require_known("render_mode", [_name(mode)], modes)
 
 
 def warn_of_no_render_mode(family: str, make: str) -> None:
@@ -170,6 +184,10 @@ def _as_integer(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def _shown(value: Any) -> str:

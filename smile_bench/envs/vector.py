@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray, FloatArray
 from smile_bench.envs.arguments import (
+    checked_autoreset_mode,
     checked_count,
     checked_mask,
     checked_options,
@@ -26,7 +27,7 @@ from smile_bench.envs.registry import get_family
 from smile_bench.envs.simulation import Renderer
 from smile_bench.envs.vector_info import masked_info, replaced_info, with_final
 from smile_bench.envs.vector_tasks import DRAW, checked_tasks, first_tasks, sampled_tasks
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError
 
 __all__ = ["SmileVectorEnv"]
 
@@ -85,11 +86,6 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
         height: int = PICTURE_SIZE,
     ) -> None:
         require_render_mode(render_mode, RENDER_MODES)
-        modes = [mode.value for mode in AutoresetMode]
-        if autoreset_mode not in (*AutoresetMode, *modes):
-            raise UnknownNameError(
-                f"unknown autoreset_mode {autoreset_mode!r}. {suggestion(autoreset_mode, modes)}"
-            )
         num_envs = checked_count("num_envs", num_envs)
         if max_episode_steps is not None:
             max_episode_steps = checked_count("max_episode_steps", max_episode_steps)
@@ -98,7 +94,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.horizon = self.family.horizon if max_episode_steps is None else max_episode_steps
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = checked_autoreset_mode(autoreset_mode)
         self.metadata = {
             "render_modes": RENDER_MODES,
             "render_fps": round(1.0 / self.family.control_seconds),

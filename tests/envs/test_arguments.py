@@ -156,3 +156,13 @@ def test_tables_of_a_family_cannot_be_replaced(family: Family) -> None:
     tables: Any = family.tasks
     with pytest.raises(TypeError, match="does not support item assignment"):
         tables["test"] = tables["train"]
+
+
+@pytest.mark.parametrize("mode", [True, 1, ["NextStep"], np.array(["NextStep", "SameStep"])])
+def test_modes_are_names(family: Family, mode: Any) -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"unknown autoreset_mode .*Known: 'Disabled', 'Next"
+    ):
+        gym.make_vec(family.id, num_envs=2, tasks="draw", autoreset_mode=mode)
+    with pytest.raises(UnknownNameError, match=r"unknown render_mode .*'rgb_array'"):
+        gym.make_vec(family.id, num_envs=2, tasks="draw", render_mode=mode)
