@@ -18,7 +18,9 @@ __all__ = [
     "SimulationError",
     "SmileError",
     "UnknownNameError",
+    "clipped",
     "require_known",
+    "shown",
     "suggestion",
 ]
 
@@ -85,7 +87,18 @@ def require_known(kind: str, given: Iterable[str], known: Iterable[str]) -> None
     names = list(known)
     for name in given:
         if name not in names:
-            raise UnknownNameError(f"unknown {kind} {name!r}. {suggestion(name, names)}")
+            raise UnknownNameError(f"unknown {kind} {shown(name)}. {suggestion(name, names)}")
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value for a message: its ``repr`` on one line, cut to ``longest`` characters."""
+    return clipped(repr(value), longest)
+
+
+def clipped(text: str, longest: int = 200) -> str:
+    """Text on one line, cut to ``longest`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
@@ -99,6 +112,6 @@ def suggestion(name: object, known: Iterable[str]) -> str:
         ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if no name is close.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.4)
     question = f"Did you mean {close[0]!r}? " if close else ""
     return f"{question}Known: {', '.join(map(repr, names))}."

@@ -26,7 +26,7 @@ from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import DatasetError
 from smile_bench.experts.policy import load_expert
 from smile_bench.experts.task_blind import load_task_blind
-from smile_bench.io.files import write_atomically
+from smile_bench.io.files import read_bounded, write_atomically
 from smile_bench.io.tensors import read_tensors, write_tensors
 
 __all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
@@ -34,6 +34,10 @@ __all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
 BLOCK_EPISODES = 128
 """About how many episodes are rolled out at once. Changing it changes the last bits of datasets,
 because those of a network's output depend on the size of its batch."""
+
+
+MAXIMUM_NOTE = 1 << 20
+"""Size limit in bytes of a note among the parts of a build."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +182,7 @@ def _claim(parts: Path, attributes: Mapping[str, Any]) -> None:
     text = json.dumps(attributes, indent=2, sort_keys=True)
     # Builds that were begun before the variant was renamed have the former name.
     former, current = (f'"variant": "{name}"' for name in ("half", MEDIUM))
-    if note.exists() and note.read_text(encoding="utf-8").replace(former, current) != text:
+    if note.exists() and _read_note(note).replace(former, current) != text:
         raise DatasetError(
             f"{parts} holds parts of a build with another configuration, expert or package "
             "version. Remove the folder to start from scratch, or name another output."
@@ -186,11 +190,15 @@ def _claim(parts: Path, attributes: Mapping[str, Any]) -> None:
     write_atomically(note, text)
 
 
+def _read_note(note: Path) -> str:
+    return read_bounded(note, MAXIMUM_NOTE, DatasetError).decode(errors="replace")
+
+
 def _calibrated(parts: Path, family: Family) -> Calibration:
     """The calibration of the medium expert, which is done once per build."""
     note = parts / "calibration.json"
     if note.exists():
-        return Calibration(**json.loads(note.read_text(encoding="utf-8")))
+        return Calibration.read(_read_note(note), str(note))
     found = calibrate(family)
     write_atomically(note, json.dumps(asdict(found)))
     return found

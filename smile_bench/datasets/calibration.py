@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from smile_bench.datasets.dataset import Dataset
 from smile_bench.envs import Family
-from smile_bench.errors import DatasetError
+from smile_bench.errors import DatasetError, clipped
 from smile_bench.experts.noisy import Medium
 from smile_bench.experts.policy import expert_metrics, load_expert
 from smile_bench.experts.task_blind import load_task_blind, sample_mismatched_tasks
@@ -64,6 +65,25 @@ class Calibration:
         return {**asdict(self), "score": self.score}
 
     @classmethod
+    def read(cls, text: str, where: str) -> Calibration:
+        """Read the note of a build that was interrupted.
+
+        Args:
+            text: its fields as JSON.
+            where: the file, for the message.
+
+        Raises:
+            DatasetError: the note is damaged.
+        """
+        try:
+            return cls._checked(json.loads(text))
+        except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+            raise DatasetError(
+                f"{where} does not hold a calibration ({clipped(repr(error))}). Remove it and "
+                "build again."
+            ) from error
+
+    @classmethod
     def of(cls, dataset: Dataset) -> Calibration:
         """Read the calibration that a medium dataset was built with.
 
@@ -72,23 +92,27 @@ class Calibration:
         """
         stored: Any = dataset.attributes.get("calibration")
         try:
-            numbers = [float(stored[name]) for name in ("rate", "reached", "expert", "blind")]
-            rate, reached, expert, blind = numbers
-            if not np.isfinite(numbers).all() or expert == blind:
-                raise ValueError(f"numbers {numbers}")
-            return cls(
-                rate=rate,
-                metric=str(stored["metric"]),
-                reached=reached,
-                expert=expert,
-                blind=blind,
-                episodes=int(stored["episodes"]),
-            )
-        except (TypeError, KeyError, ValueError) as error:
+            return cls._checked(stored)
+        except (ArithmeticError, TypeError, LookupError, ValueError) as error:
             raise DatasetError(
                 f"this dataset of {dataset.family} does not state how its medium expert was "
-                f"calibrated ({error!r}). Build it again."
+                f"calibrated ({clipped(repr(error))}). Build it again."
             ) from error
+
+    @classmethod
+    def _checked(cls, stored: Any) -> Calibration:
+        numbers = [float(stored[name]) for name in ("rate", "reached", "expert", "blind")]
+        rate, reached, expert, blind = numbers
+        if not np.isfinite(numbers).all() or expert == blind:
+            raise ValueError(f"numbers {numbers}")
+        return cls(
+            rate=rate,
+            metric=str(stored["metric"]),
+            reached=reached,
+            expert=expert,
+            blind=blind,
+            episodes=int(stored["episodes"]),
+        )
 
 
 def calibrate(family: Family) -> Calibration:

@@ -14,7 +14,7 @@ from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.datasets.variants import EXPERT, current_variant
 from smile_bench.envs.family import SPLITS
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
 
 __all__ = ["ARRAYS", "Dataset", "Demonstrations", "checked_indices"]
 
@@ -65,6 +65,14 @@ class Demonstrations:
     def demonstrations(self) -> int:
         """D: the number of demonstrations per task."""
         return int(self.observations.shape[1])
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether every transition begins where the previous one ended."""
+        return bool(
+            (np.diff(self.timesteps, axis=2) == 1).all()
+            and np.array_equal(self.observations[:, :, 1:], self.next_observations[:, :, :-1])
+        )
 
     def contexts(self, tasks: IntArray, demonstrations: IntArray) -> Context:
         """Gather contexts by index; each array is indexed once.
@@ -172,7 +180,7 @@ class Dataset:
             UnknownNameError: there is no such split.
         """
         if name not in self.splits:
-            raise UnknownNameError(f"unknown split {name!r}. {suggestion(name, SPLITS)}")
+            raise UnknownNameError(f"unknown split {shown(name)}. {suggestion(name, SPLITS)}")
         return self.splits[name]
 
     def digest(self) -> str:
@@ -205,9 +213,7 @@ def checked_indices(what: str, given: Any, number: int) -> IntArray:
     if indices.size == 0:
         return indices.astype(np.int64)
     if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= number:
-        shown = " ".join(repr(given).split())
         raise InputError(
-            f"the index of {what} is an integer from 0 to {number - 1}; got "
-            f"{shown if len(shown) <= 60 else shown[:59] + '…'}."
+            f"the index of {what} is an integer from 0 to {number - 1}; got {shown(given)}."
         )
     return indices

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smile_bench.datasets.dataset import ARRAYS, Dataset, Demonstrations
 from smile_bench.envs import SPLITS, Family, all_families, get_family
-from smile_bench.errors import DatasetError, SmileError, suggestion
+from smile_bench.errors import DatasetError, SmileError, shown, suggestion
 from smile_bench.io.files import replacing
 from smile_bench.io.hdf5 import (
     FILTERS,
@@ -84,7 +84,8 @@ def read_dataset(path: Path) -> Dataset:
         if isinstance(error, SmileError):
             raise
         raise DatasetError(
-            f"{path} is not a readable dataset; it may be truncated or damaged ({error}). "
+            f"{path} is not a readable dataset; it may be truncated or damaged "
+            f"({shown(error, 200)}). "
             "Download or build it again."
         ) from error
     if dataset.digest() != expected:
@@ -116,7 +117,7 @@ def reporting_full_disk(path: Path) -> Iterator[None]:
 
 def _write_split(group: h5py.Group, split: Demonstrations) -> None:
     arrays = split.arrays()
-    if _adjacent(split):
+    if split.contiguous:
         observations, following = arrays.pop("observations"), arrays.pop("next_observations")
         joined = np.concatenate((observations, following[:, :, -1:]), axis=2)
         source = group.create_dataset(TRAJECTORIES, data=joined, chunks=_chunks(joined), **FILTERS)
@@ -130,14 +131,6 @@ def _write_split(group: h5py.Group, split: Demonstrations) -> None:
         group.create_dataset(name, data=array, chunks=_chunks(array), **FILTERS)
 
 
-def _adjacent(split: Demonstrations) -> bool:
-    """Whether every transition begins where the previous one ended."""
-    return bool(
-        (np.diff(split.timesteps, axis=2) == 1).all()
-        and np.array_equal(split.observations[:, :, 1:], split.next_observations[:, :, :-1])
-    )
-
-
 def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
     """The chunk shape of an array: one task per chunk."""
     return (1, *array.shape[1:])
@@ -146,13 +139,13 @@ def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
 def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     if file.attrs.get("format") != FORMAT:
         raise DatasetError(
-            f"{path} has format {file.attrs.get('format')!r}, expected {FORMAT!r}: it is not a "
-            "smile-bench dataset, or one of another version of smile-bench."
+            f"{path} has format {shown(file.attrs.get('format'))}, expected {FORMAT!r}: it is not "
+            "a smile-bench dataset, or one of another version of smile-bench."
         )
     name = str(file.attrs["family"])
     if name not in all_families():
         raise DatasetError(
-            f"{path} is of an unknown family {name!r}. {suggestion(name, all_families())}"
+            f"{path} is of an unknown family {shown(name)}. {suggestion(name, all_families())}"
         )
     family = get_family(name)
     for node in (file, *(file[split] for split in SPLITS), *(file[s]["metrics"] for s in SPLITS)):
@@ -162,8 +155,13 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
     if missing := sorted(set(ATTRIBUTES) - set(attributes)):
         raise DatasetError(f"{path} lacks the attributes {', '.join(missing)}.")
-    if not isinstance(attributes["recipe"], dict):
-        raise DatasetError(f"{path} has a recipe that is not a mapping of names to values.")
+    for key in ATTRIBUTES:
+        mapping = key in ("recipe", "versions")
+        if not isinstance(attributes[key], dict if mapping else str):
+            what = "a mapping of names to values" if mapping else "text"
+            raise DatasetError(f"{path} has a {key} that is not {what}.")
+    if not isinstance(attributes["versions"].get("mujoco"), str):
+        raise DatasetError(f"{path} does not state the version of MuJoCo that it was made with.")
     dataset = Dataset(family=name, splits=splits, attributes=attributes)
     return dataset, str(file.attrs["content_sha256"])
 

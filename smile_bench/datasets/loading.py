@@ -10,7 +10,7 @@ from typing import Any
 from smile_bench.datasets.dataset import Dataset
 from smile_bench.datasets.format import read_dataset
 from smile_bench.envs import Family, get_family
-from smile_bench.errors import DatasetError
+from smile_bench.errors import DatasetError, clipped
 from smile_bench.io.files import write_atomically
 from smile_bench.io.shipped import file_digest, require_unaltered
 
@@ -59,9 +59,9 @@ def read_manifest(folder: Path, remedy: str = "Install smile-bench again.") -> d
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"cannot read {path}: {error}. {remedy}") from error
+        raise DatasetError(f"cannot read {path}: {clipped(str(error))}. {remedy}") from error
     entries = list(manifest.values()) if isinstance(manifest, dict) else [None]
-    if not all(isinstance(entry, dict) and "sha256" in entry for entry in entries):
+    if not all(isinstance(e, dict) and isinstance(e.get("sha256"), str) for e in entries):
         raise DatasetError(f"{path} is not a mapping of file names to their SHA-256. {remedy}")
     return dict(manifest)
 

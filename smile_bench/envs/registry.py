@@ -11,7 +11,7 @@ import gymnasium as gym
 from smile_bench.envs import families
 from smile_bench.envs.family import Family
 from smile_bench.envs.mujoco.family import MujocoFamily
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
 
 __all__ = [
     "all_families",
@@ -70,7 +70,7 @@ def get_family(family: str | Family) -> Family:
         return family
     known = all_families()
     if not isinstance(family, str) or family not in known:
-        raise UnknownNameError(f"unknown family {family!r}. {suggestion(family, known)}")
+        raise UnknownNameError(f"unknown family {shown(family)}. {suggestion(family, known)}")
     return known[family]
 
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from smile_bench.errors import SmileError
+from smile_bench.errors import SmileError, shown
 
 __all__ = ["FILTERS", "READING_ERRORS", "open_hdf5", "read_array", "require_hard_links"]
 
@@ -79,7 +79,7 @@ def require_hard_links(path: Path, group: h5py.Group, error: type[SmileError]) -
     """
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise error(f"{path}: {group.name} links {name!r} elsewhere; refused.")
+            raise error(f"{path}: {group.name} links {shown(name)} elsewhere; refused.")
 
 
 def read_array(
@@ -141,7 +141,7 @@ def _require_ordinary_sources(
     for name, source in sources.items():
         if not isinstance(source, h5py.Dataset) or source.is_virtual:
             raise error(
-                f"{path}: {where} is a view of {name[:60]!r}, which is not an array stored in this "
+                f"{path}: {where} is a view of {shown(name)}, which is not an array stored in this "
                 "file; refused."
             )
         _require_ordinary_storage(path, source, where, error)

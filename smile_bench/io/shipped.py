@@ -8,7 +8,7 @@ import time
 from functools import cache, lru_cache
 from pathlib import Path
 
-from smile_bench.errors import SmileError
+from smile_bench.errors import SmileError, clipped
 from smile_bench.io.files import write_atomically
 
 __all__ = [
@@ -47,7 +47,9 @@ def require_unaltered(path: Path, error: type[SmileError]) -> None:
     try:
         listed = _listed(MANIFEST).get(resolved.relative_to(PACKAGE).as_posix())
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
-        raise error(f"cannot read the manifest {MANIFEST}: {cause}. {REMEDY}") from cause
+        raise error(
+            f"cannot read the manifest {MANIFEST}: {clipped(str(cause))}. {REMEDY}"
+        ) from cause
     if listed is None:
         return
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from smile_bench.errors import SmileError
+from smile_bench.errors import SmileError, clipped
 from smile_bench.io.files import write_atomically
 from smile_bench.io.shipped import require_unaltered
 
@@ -170,4 +170,4 @@ def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
 def _unreadable(
     path: Path, what: str, error: type[SmileError], remedy: str, why: str
 ) -> SmileError:
-    return error(f"cannot read {what} from {path}: damaged, {why}. {remedy}".rstrip())
+    return error(f"cannot read {what} from {path}: damaged, {clipped(why)}. {remedy}".rstrip())
