@@ -53,7 +53,7 @@ def alter_evidence(folder: Path, result: Result, rng: np.random.Generator) -> bo
         array.flat[where] += array.dtype.type(rng.integers(1, 4))
     changes: dict[str, Any] = {name: array}
     replace(result, evidence=replace(evidence, **changes)).save(folder)
-    return not verify_result(folder).passed
+    return not verify_result(folder).ranked
 
 
 def forge_episode(folder: Path, result: Result, rng: np.random.Generator) -> bool:
@@ -65,10 +65,17 @@ def forge_episode(folder: Path, result: Result, rng: np.random.Generator) -> boo
     scores = result.scores.copy()
     scores[result.tasks[where]] += 0.1 * rng.normal()
     replace(result, episodes=episodes, scores=scores).save(folder)
-    return not verify_result(folder).passed
+    return not verify_result(folder).ranked
 
 
-ALTERATIONS: tuple[Alteration, ...] = (flip_byte, alter_evidence, forge_episode)
+def state_elsewhere(folder: Path, result: Result, rng: np.random.Generator) -> bool:
+    """Alter the evidence or an episode, and state another version of MuJoCo and of NumPy."""
+    versions = {**result.versions, "mujoco": "3.17.0", "numpy": "2.0.0"}
+    alter = (alter_evidence, forge_episode)[rng.integers(2)]
+    return alter(folder, replace(result, versions=versions), rng)
+
+
+ALTERATIONS: tuple[Alteration, ...] = (flip_byte, alter_evidence, forge_episode, state_elsewhere)
 
 
 def tamper(family: str, agent: str, number: int) -> None:

@@ -34,16 +34,19 @@ class Bound(NamedTuple):
     """In any one stretch of any one episode."""
     episode: float
     """Summed over the stretches of any one episode."""
+    most: float
+    """Summed over the stretches of an episode, in nine of ten episodes."""
 
 
 BOUNDS = {
-    "positions (m)": Bound(0.3, 0.4),
-    "angles (rad)": Bound(0.6, 0.8),
-    "velocities (m/s)": Bound(2.6, 3.6),
-    "angular velocities (rad/s)": Bound(7.0, 8.0),
+    "positions (m)": Bound(0.3, 0.4, 0.1),
+    "angles (rad)": Bound(0.6, 0.8, 0.2),
+    "velocities (m/s)": Bound(3.6, 4.0, 1.0),
+    "angular velocities (rad/s)": Bound(7.0, 8.0, 2.5),
 }
 """About twice the largest deviations between MuJoCo 4.0 and 3.17. ``tools/measure_guided.py``
 measures them; docs/protocol.md has the table."""
+MOST_EPISODES = 0.9
 TRAVEL_SLACK = 0.05
 """How much further, in metres or radians, a coordinate may move between two recorded states than
 the largest speed of the replayed stretch allows."""
@@ -179,12 +182,14 @@ def compare_guided(
 
 def _within(name: str, apart: FloatArray, bound: Bound, made: str) -> Check:
     total = apart.sum(axis=1)
-    right = bool((apart <= bound.stretch).all() and (total <= bound.episode).all())
+    most = float(np.quantile(total, MOST_EPISODES))
+    right = bool(apart.max() <= bound.stretch and total.max() <= bound.episode)
     detail = (
         f"{made}; deviations {_worst(apart)} (at most {bound.stretch:g}), "
-        f"in one episode {total.max():.2g} (at most {bound.episode:g})"
+        f"in one episode {total.max():.2g} (at most {bound.episode:g}), "
+        f"in nine of ten {most:.2g} (at most {bound.most:g})"
     )
-    return Check(f"replay: {name}", right, detail)
+    return Check(f"replay: {name}", right and most <= bound.most, detail)
 
 
 def _worst(values: FloatArray) -> str:
