@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from smile_bench.arrays import BoolArray
-from smile_bench.errors import InputError, require_known
+from smile_bench.errors import InputError, require_known, shown
 
 __all__ = [
     "as_array",
@@ -36,7 +36,7 @@ def as_array(name: str, given: Any) -> NDArray[Any]:
     try:
         return np.asarray(given)
     except ValueError as error:
-        raise InputError(f"{name} must be an array of numbers, got {_shown(given)}.") from error
+        raise InputError(f"{name} must be an array of numbers, got {shown(given)}.") from error
 
 
 def checked_seed(seed: Any) -> int | None:
@@ -52,7 +52,7 @@ def checked_seed(seed: Any) -> int | None:
         return None
     whole = _as_integer(seed)
     if whole is None or whole < 0:
-        raise InputError(f"a seed is a whole number of at least 0, or None; got {_shown(seed)}.")
+        raise InputError(f"a seed is a whole number of at least 0, or None; got {shown(seed)}.")
     return whole
 
 
@@ -76,7 +76,7 @@ def checked_seeds(seed: Any, num_envs: int) -> list[int | None]:
     if not several or isinstance(seed, (str, bytes)):
         raise InputError(
             f"seed is None, a whole number of at least 0, or a sequence of {num_envs} of them; "
-            f"got {_shown(seed)}."
+            f"got {shown(seed)}."
         )
     if len(seed) != num_envs:
         raise InputError(f"give {num_envs} seeds or one, got {len(seed)}.")
@@ -94,7 +94,7 @@ def checked_options(options: Any, known: Sequence[str]) -> dict[str, Any]:
         return {}
     if not isinstance(options, dict):
         raise InputError(
-            f"options of a reset are a dictionary with any of {list(known)}; got {_shown(options)}."
+            f"options of a reset are a dictionary with any of {list(known)}; got {shown(options)}."
         )
     require_known("reset option", options, known)
     return dict(options)
@@ -114,7 +114,7 @@ def checked_count(name: str, count: Any, otherwise: str = "") -> int:
     whole = _as_integer(count)
     if whole is None:
         raise InputError(
-            f"{name} must be a whole number of at least 1{otherwise}, got {_shown(count)}."
+            f"{name} must be a whole number of at least 1{otherwise}, got {shown(count)}."
         )
     if whole < 1:
         raise InputError(f"{name} must be at least 1{otherwise}, got {whole}.")
@@ -136,7 +136,7 @@ def checked_mask(mask: Any, num_envs: int) -> BoolArray:
     ):
         raise InputError(
             f"options['reset_mask'] must be a NumPy array of bool of shape {shape} with at "
-            f"least one True, got {_shown(mask)}."
+            f"least one True, got {shown(mask)}."
         )
     return mask
 
@@ -188,9 +188,3 @@ def _as_integer(value: Any) -> int | None:
 
 def _name(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
-
-
-def _shown(value: Any) -> str:
-    """A value for a message, not too long."""
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

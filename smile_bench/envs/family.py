@@ -20,7 +20,7 @@ from smile_bench.envs import declaration
 from smile_bench.envs.arguments import as_array
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.envs.tables import FrozenTables
-from smile_bench.errors import InputError, UnknownNameError, suggestion
+from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
 
 __all__ = ["OBSERVATION_BOUND", "SPLITS", "DatasetRecipe", "Family", "Metric", "Task"]
 
@@ -301,7 +301,7 @@ class Family(ABC):
         whole = isinstance(index, (int, np.integer)) and not isinstance(index, bool)
         if not whole or not 0 <= index < len(table):
             raise UnknownNameError(
-                f"{self.id} has no {split} task {index!r}: "
+                f"{self.id} has no {split} task {shown(index)}: "
                 f"give an integer from 0 to {len(table) - 1}."
             )
         row = tuple(table[index].tolist())
@@ -314,7 +314,7 @@ class Family(ABC):
             UnknownNameError: no such split.
         """
         if not isinstance(split, str) or split not in self.tasks:
-            raise UnknownNameError(f"unknown split {split!r}. {suggestion(split, SPLITS)}")
+            raise UnknownNameError(f"unknown split {shown(split)}. {suggestion(split, SPLITS)}")
         return self.tasks[split]
 
 

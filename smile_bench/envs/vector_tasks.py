@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from smile_bench.envs.family import Family, Task
-from smile_bench.errors import InputError
+from smile_bench.errors import InputError, shown
 
 __all__ = ["DRAW", "checked_tasks", "first_tasks", "sampled_tasks"]
 
@@ -58,7 +58,7 @@ def checked_tasks(family: Family, split: str, tasks: Any, num_envs: int) -> tupl
     if not listed or isinstance(tasks, (str, bytes)):
         raise InputError(
             f"tasks must be a sequence of {num_envs} indices, one per environment, or {DRAW!r} "
-            f"where the environments are made; got {tasks!r}."
+            f"where the environments are made; got {shown(tasks)}."
         )
     if len(tasks) != num_envs:
         raise InputError(
