@@ -107,9 +107,9 @@ def _verify(arguments: argparse.Namespace) -> int:
             found = verify_result(directory, rerun=load)
         for finding in found.findings:
             print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.detail}")
-        how = "exactly" if found.exact else "within the tolerance for results made elsewhere"
-        print(f"{directory}: {f'verified {how}' if found.passed else 'NOT VERIFIED'}", flush=True)
-        failed += not found.passed
+        outcome = {"verified": "verified exactly", "not verified": "NOT VERIFIED"}
+        print(f"{directory}: {outcome.get(found.status, found.status)}", flush=True)
+        failed += not found.ranked
     return 1 if failed else 0
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +29,7 @@ from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import scores_of_means, task_means
 from smile_bench.protocol.statistics import Estimate, Summary, interquartile_mean, summarise
+from smile_bench.provenance import version_of
 
 __all__ = ["FamilyRow", "Partition", "Row", "ShotPoint", "entry_rows"]
 
@@ -130,7 +130,7 @@ def partition_of(one: Evaluated, *, replayed: bool) -> Partition:
         replayed: whether the MuJoCo of this build counts. Otherwise it is what the result states.
     """
     protocol = one.result.protocol_version.partition("-")[0]
-    mujoco = metadata.version("mujoco") if replayed else one.result.versions["mujoco"]
+    mujoco = version_of("mujoco") if replayed else one.result.versions["mujoco"]
     return Partition(protocol, ".".join(mujoco.split(".")[:2]))
 
 

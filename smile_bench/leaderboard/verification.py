@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from importlib import metadata
 from pathlib import Path
 
 from smile_bench.checks import Check
@@ -22,12 +21,17 @@ from smile_bench.leaderboard.entries import Evaluated
 from smile_bench.leaderboard.rerunning import rerun_without_evidence
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
 from smile_bench.protocol.verification import AgentLoader, Verification, verify_result
+from smile_bench.provenance import version_of
 
 __all__ = ["Status", "Verifier", "default_cache", "status_label"]
 
 
 CHECKS = 2
 """Raised when checks become stricter, so that outcomes of weaker ones are forgotten."""
+
+
+SHOWN = 2
+"""Failed checks that a message names."""
 
 
 class Status(IntEnum):
@@ -172,16 +176,19 @@ class Verifier:
     def _key(self, one: Evaluated, again: bool) -> str:
         """Digest of both files and of what checks them."""
         total = hashlib.sha256((one.folder / RESULT_FILE).read_bytes())
-        versions = [metadata.version(name) for name in ("smile-bench", "mujoco", "numpy")]
+        versions = [version_of(name) for name in ("smile-bench", "mujoco", "numpy")]
         facts = [one.sha256, *versions, platform.machine(), one.result.protocol_version]
         total.update(json.dumps([CHECKS, again, *facts]).encode())
         return total.hexdigest()
 
 
-def _require_passed(findings: Iterable[Check], rename: tuple[str, str] = ("", "")) -> None:
-    found = "; ".join(f"{f.name}: {f.detail}" for f in findings if not f.passed)
-    if found:
-        renamed = found.replace(*rename) if rename[0] else found
+def _require_passed(findings: Iterable[Check], rename: tuple[str, str] | None = None) -> None:
+    """Refuse a result with a failed check; the message has the first ones."""
+    failed = [f"{each.name}: {each.detail}" for each in findings if not each.passed]
+    if failed:
+        more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+        found = "; ".join(failed[:SHOWN]) + more
+        renamed = found.replace(*rename) if rename else found
         raise LeaderboardError(f"it cannot be verified: {renamed}")
 
 

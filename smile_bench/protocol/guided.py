@@ -47,7 +47,7 @@ BOUNDS = {
 """About twice the largest deviations between MuJoCo 4.0 and 3.17. ``tools/measure_guided.py``
 measures them; docs/protocol.md has the table."""
 MOST_EPISODES = 0.9
-TRAVEL_SLACK = 0.05
+TRAVEL_SLACK = 0.01
 """How much further, in metres or radians, a coordinate may move between two recorded states than
 the largest speed of the replayed stretch allows."""
 METRIC_TOLERANCE = 0.05

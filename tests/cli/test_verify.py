@@ -17,6 +17,11 @@ def test_the_command_verifies_folders(tmp_path: Path, capsys: pytest.CaptureFixt
     output = capsys.readouterr().out
     assert "NOT VERIFIED" in output
     assert "verified exactly" in output
+    # Rounding that another NumPy excuses does not verify a result.
+    versions = {**evaluated().versions, "numpy": "2.0.0"}
+    replace(evaluated(), scores=evaluated().scores + 1e-12, versions=versions).save(folder)
+    assert main(["verify", str(folder)]) == 1
+    assert f"{folder}: consistent, not exact" in capsys.readouterr().out
     # A result must not name the code that is run: the agent's name is looked up, never imported.
     agent = "tests.helpers.results:Wanderer"
     replace(evaluated(), agent=agent).save(folder)
