@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from smile_bench.io.files import replacing
 from smile_bench.io.hdf5 import (
     FILTERS,
     READING_ERRORS,
-    open_hdf5,
     read_array,
     require_hard_links,
+    require_plausible_sizes,
 )
 
 __all__ = ["FORMAT", "read_dataset", "reporting_full_disk", "write_dataset"]
@@ -78,7 +78,8 @@ def read_dataset(path: Path) -> Dataset:
             f"there is no dataset file {path}. Check the path, or build the dataset."
         )
     try:
-        with open_hdf5(path, DatasetError) as file:
+        # A file is complete before anyone reads it, and some network file systems grant no locks.
+        with h5py.File(path, "r", locking=False) as file:
             dataset, expected = _read(path, file)
     except READING_ERRORS as error:
         if isinstance(error, SmileError):
@@ -150,6 +151,8 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     family = get_family(name)
     for node in (file, *(file[split] for split in SPLITS), *(file[s]["metrics"] for s in SPLITS)):
         require_hard_links(path, node, DatasetError)
+    names = [f"{split}/{name}" for split in SPLITS for name in _stored_names(file[split], ARRAYS)]
+    require_plausible_sizes(path, file, names, DatasetError)
     splits = {split: _read_split(path, file[split], family, split) for split in SPLITS}
     own = ("format", "family", "content_sha256")
     attributes = {key: json.loads(value) for key, value in file.attrs.items() if key not in own}
@@ -166,11 +169,22 @@ def _read(path: Path, file: h5py.File) -> tuple[Dataset, str]:
     return dataset, str(file.attrs["content_sha256"])
 
 
+def _stored_names(group: h5py.Group, names: Iterable[str]) -> list[str]:
+    """The arrays of a split that are read: the virtual ones are not, as what they show is."""
+    stored = set(names) | {TRAJECTORIES, "replay_actions"}
+    stored -= {name for name in (TRAJECTORIES, "replay_actions") if name not in group}
+    if TRAJECTORIES in stored:
+        stored -= {"observations", "next_observations"}
+    return sorted(stored)
+
+
 def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> Demonstrations:
-    observations = group["observations"]
-    if observations.ndim != 4:
-        raise DatasetError(f"{path}: {split}/observations has {observations.ndim} axes, not 4.")
-    n, d, t, _ = observations.shape
+    joined = TRAJECTORIES in group
+    first = TRAJECTORIES if joined else "observations"
+    if group[first].ndim != 4:
+        raise DatasetError(f"{path}: {split}/{first} has {group[first].ndim} axes, not 4.")
+    n, d, t, _ = group[first].shape
+    t -= joined
     if n > len(family.table(split)) or t > family.horizon or d > MAXIMUM_DEMONSTRATIONS:
         raise DatasetError(
             f"{path}: {split} declares {n} tasks, {d} demonstrations and {t} transitions; "
@@ -179,6 +193,7 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
         )
     shapes = {
         "task_parameters": (n, len(family.parameter_names)),
+        TRAJECTORIES: (n, d, t + 1, family.observation_size),
         "observations": (n, d, t, family.observation_size),
         "actions": (n, d, t, family.action_size),
         "next_observations": (n, d, t, family.observation_size),
@@ -186,15 +201,23 @@ def _read_split(path: Path, group: h5py.Group, family: Family, split: str) -> De
         "timesteps": (n, d, t),
         "initial_states": (n, d, family.state_size),
     }
-    if "replay_actions" in group:
-        shapes["replay_actions"] = (n, family.horizon, family.action_size)
+    shapes["replay_actions"] = (n, family.horizon, family.action_size)
+    shapes = {name: shapes[name] for name in _stored_names(group, shapes)}
     metrics = {f"metrics/{metric.name}": (n, d) for metric in family.metrics}
-    types = ARRAYS | {"replay_actions": np.float32} | dict.fromkeys(metrics, np.float64)
+    types = (
+        ARRAYS
+        | dict.fromkeys(("replay_actions", TRAJECTORIES), np.float32)
+        | dict.fromkeys(metrics, np.float64)
+    )
     why = f"{family.id} with {n} tasks, {d} demonstrations and {t} transitions"
     arrays = {
         name: read_array(path, group, name, shape, types[name], DatasetError, why=why)
         for name, shape in (shapes | metrics).items()
     }
+    if joined:
+        states = arrays.pop(TRAJECTORIES)
+        arrays["observations"] = np.ascontiguousarray(states[:, :, :-1])
+        arrays["next_observations"] = np.ascontiguousarray(states[:, :, 1:])
     return Demonstrations(
         family=family.id,
         split=split,

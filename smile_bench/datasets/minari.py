@@ -6,6 +6,7 @@ import copy
 import json
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -16,6 +17,7 @@ from smile_bench.datasets.minari_episodes import TRAJECTORIES, TRANSITIONS, Epis
 from smile_bench.datasets.returns import reference_returns
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError, ExpertError, SmileError, require_known, shown
+from smile_bench.io.hdf5 import require_plain_file
 
 if TYPE_CHECKING:
     from minari import MinariDataset
@@ -33,6 +35,8 @@ DAMAGE = (
     ValueError,
 )
 """What reading an altered export raises."""
+DATA_FILE = "main_data.hdf5"
+"""Minari's name of the file with an export's episodes."""
 
 
 def to_minari(dataset: Dataset, dataset_id: str, *, split: str | None = None) -> MinariDataset:
@@ -160,6 +164,9 @@ def _read(parts: tuple[MinariDataset, ...]) -> Dataset:
     for part, metadata in zip(parts, made, strict=True):
         kind = metadata.get("smile_bench_episodes", TRAJECTORIES)
         require_known("kind of episodes", [kind], (TRAJECTORIES, TRANSITIONS))
+        file = Path(part.storage.data_path) / DATA_FILE
+        if file.exists():  # Not there in Minari's other format.
+            require_plain_file(file, DatasetError)
         indices = sorted(int(index) for index in part.episode_indices)
         notes = part.storage.get_episode_metadata(indices)
         rows += list(zip(notes, part.storage.get_episodes(indices), strict=True))

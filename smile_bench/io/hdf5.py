@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,7 +12,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from smile_bench.errors import SmileError, shown
 
-__all__ = ["FILTERS", "READING_ERRORS", "open_hdf5", "read_array", "require_hard_links"]
+__all__ = [
+    "FILTERS",
+    "READING_ERRORS",
+    "read_array",
+    "require_hard_links",
+    "require_plain_file",
+    "require_plausible_sizes",
+]
 
 FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 """How arrays are stored."""
@@ -35,40 +43,49 @@ LEAST_DECLARED = 1 << 20
 """Bytes that the arrays of a file may declare however small the file is."""
 
 
-def open_hdf5(path: Path, error: type[SmileError], content: BinaryIO | None = None) -> h5py.File:
-    """Open a file for reading, unless its arrays declare more than its bytes can hold.
-
-    No lock is taken: a file is written whole before anyone reads it, and some network file systems
-    grant none.
+def require_plausible_sizes(
+    path: Path, file: h5py.File, names: Iterable[str], error: type[SmileError]
+) -> None:
+    """Refuse a file whose arrays declare more bytes than its own bytes can hold.
 
     Args:
-        path: the file.
+        path: path of the file, for the message.
+        file: the file.
+        names: the arrays that will be read; those that are missing do not count.
         error: type of the error to raise.
-        content: what to read in place of the file.
 
     Raises:
-        SmileError: of type ``error``; the arrays declare more bytes than the file can hold.
-        OSError, RuntimeError: as h5py, where the file is not HDF5.
+        error: together they declare too much.
     """
-    file = h5py.File(content or path, "r", locking=False)
-    declared = 0
+    items = [_linked_hard(file, name) for name in names]
+    declared = sum(
+        item.nbytes for item in items if isinstance(item, h5py.Dataset) and item.shape is not None
+    )
+    stored = file.id.get_filesize()
+    if declared > max(LEAST_DECLARED, LARGEST_RATIO * stored):
+        raise error(f"{path} declares {declared} bytes of arrays, but has {stored} bytes; refused.")
 
-    def count(name: str, item: Any) -> None:
-        nonlocal declared
-        if isinstance(item, h5py.Dataset) and item.shape is not None:
-            declared += item.nbytes
 
-    try:
-        file.visititems(count)
-        stored = file.id.get_filesize()
-        if declared > max(LEAST_DECLARED, LARGEST_RATIO * stored):
-            raise error(
-                f"{path} declares {declared} bytes of arrays, but has {stored} bytes; refused."
-            )
-    except BaseException:
-        file.close()
-        raise
-    return file
+def require_plain_file(path: Path, error: type[SmileError]) -> None:
+    """Refuse a file that another package will read, if any array in it is not simply stored.
+
+    Raises:
+        error: an array is a view, lies in another file, is stored in a way that takes more memory
+            than its size, or declares more bytes than are stored.
+        Exception: any of :data:`READING_ERRORS`, where the file is damaged.
+    """
+    names: list[str] = []
+
+    def check(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual:
+                raise error(f"{path}: {name} is a view of other arrays; refused.")
+            _require_ordinary_storage(path, item, name, error)
+            names.append(name)
+
+    with h5py.File(path, "r", locking=False) as file:
+        file.visititems(check)
+        require_plausible_sizes(path, file, names, error)
 
 
 def require_hard_links(path: Path, group: h5py.Group, error: type[SmileError]) -> None:

@@ -21,9 +21,9 @@ from smile_bench.io.files import read_bounded
 from smile_bench.io.hdf5 import (
     FILTERS,
     READING_ERRORS,
-    open_hdf5,
     read_array,
     require_hard_links,
+    require_plausible_sizes,
 )
 from smile_bench.protocol.meta_test import MetaTest
 
@@ -184,7 +184,7 @@ def read_evidence(path: Path, family: Family, episodes: int, sha256: str) -> Evi
             "altered or belongs to another evaluation."
         )
     try:
-        with open_hdf5(path, ProtocolError, io.BytesIO(content)) as file:
+        with h5py.File(io.BytesIO(content), "r") as file:
             return _read(path, file, family, episodes)
     except READING_ERRORS as error:
         if isinstance(error, ProtocolError):
@@ -211,6 +211,7 @@ def _read(path: Path, file: h5py.File, family: Family, episodes: int) -> Evidenc
     if set(file) != set(TYPES):
         raise ProtocolError(f"{path} holds {sorted(file)}, expected {sorted(TYPES)}.")
     require_hard_links(path, file, ProtocolError)
+    require_plausible_sizes(path, file, TYPES, ProtocolError)
     steps = keyframes(family)
     width = family.make_simulator(1, threads=1).state().shape[1]
     shapes = {

@@ -187,7 +187,7 @@ def test_external_links_are_refused(tmp_path: Path, name: str) -> None:
 def test_groups_and_arrays_in_each_others_place_are_one_clear_error(tmp_path: Path) -> None:
     for name in ("train", "train/observations", "train/metrics"):
         path = tmp_path / f"{name.replace('/', '-')}.h5"
-        write_dataset(path, synthetic.dataset())
+        write_dataset(path, synthetic.dataset(subsample=20))
         with h5py.File(path, "r+") as file:
             was_group = isinstance(file[name], h5py.Group)
             del file[name]
@@ -252,7 +252,7 @@ def test_a_failed_write_leaves_the_old_file(
 @pytest.mark.parametrize("name", ["observations", "rewards"])
 def test_a_view_of_itself_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "d.h5"
-    write_dataset(path, synthetic.dataset())
+    write_dataset(path, synthetic.dataset(subsample=20))
     with h5py.File(path, "r+") as file:
         shape, dtype = file[f"train/{name}"].shape, file[f"train/{name}"].dtype
         del file[f"train/{name}"]

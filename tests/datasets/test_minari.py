@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -293,3 +294,15 @@ def test_altered_metadata_is_one_clear_error(change: dict[str, Any]) -> None:
     with pytest.raises(SmileError) as caught:
         from_minari(exported)
     assert len(str(caught.value)) < 600
+
+
+def test_an_export_that_views_itself_is_refused() -> None:
+    exported = to_minari(synthetic.dataset(), "smile/ant-goal-v0")
+    with h5py.File(Path(exported.storage.data_path) / "main_data.hdf5", "r+") as file:
+        shape, dtype = file["episode_0/actions"].shape, file["episode_0/actions"].dtype
+        del file["episode_0/actions"]
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[...] = h5py.VirtualSource(".", "/episode_0/actions", shape, dtype)
+        file.create_virtual_dataset("episode_0/actions", layout)
+    with pytest.raises(DatasetError, match="episode_0/actions is a view of other arrays"):
+        from_minari(exported)

@@ -117,7 +117,7 @@ HOSTILE = {
     "external storage": (external_array, "other files"),
     "virtual": (virtual_array, "other files"),
     "nothing stored": (nothing_stored, "but 0 are stored"),
-    "more than the file can hold": (large_and_not_stored, "declares .* bytes of arrays"),
+    "more than the file can hold": (large_and_not_stored, "holds .*more"),
     "external link": (soft_link, "elsewhere"),
     "group": (group_instead, "is not an array"),
     "huge": (huge, "bytes of arrays, but has"),
