@@ -88,8 +88,10 @@ def rerun_agent(
         yield Check("agent", False, str(error))
         return
     tolerance = TOLERANCE if exact else TOLERANCE_ELSEWHERE
-    allowed = FLIPPED if exact and _same_computer(agent, result) else FLIPPED_ELSEWHERE
-    yield _judge("actions again", differences[0], tolerance, allowed)
+    same = exact and _same_computer(agent, result)
+    allowed = FLIPPED if same else FLIPPED_ELSEWHERE
+    why = "" if same else ", because the result states another processor or other versions"
+    yield _judge("actions again", differences[0], tolerance, allowed, why)
     if alone:
         apart_differences = np.concatenate(differences[1:])
         yield _judge(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
@@ -146,12 +148,14 @@ def _differences(
     return differences
 
 
-def _judge(name: str, difference: Float32Array, tolerance: float, allowed: float) -> Check:
+def _judge(
+    name: str, difference: Float32Array, tolerance: float, allowed: float, why: str = ""
+) -> Check:
     beyond = difference > tolerance
     share, worst = float(beyond.mean()), float(beyond.mean(axis=1).max())
     detail = (
         f"{int(beyond.sum())} of {beyond.size} actions differ by more than {tolerance:g} "
-        f"({allowed:.0%} may), {worst:.0%} in one episode ({FLIPPED_IN_EPISODE:.0%} may)"
+        f"({allowed:.0%} may{why}), {worst:.0%} in one episode ({FLIPPED_IN_EPISODE:.0%} may)"
     )
     return Check(name, share <= allowed and worst <= FLIPPED_IN_EPISODE, detail)
 

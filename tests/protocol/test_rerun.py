@@ -40,6 +40,15 @@ def test_an_agent_that_uses_other_slots_is_noticed_when_run_again(tmp_path: Path
     assert "actions again" in failed(verify_result(tmp_path, rerun=load_wanderer))
 
 
+def test_a_check_that_is_weaker_by_what_the_result_states_says_so(tmp_path: Path) -> None:
+    made = evaluate(Wanderer(), GRID)
+    for processor, said in ((made.hardware["processor"], False), ("another", True)):
+        replace(made, hardware={**made.hardware, "processor": processor}).save(tmp_path)
+        found = {c.name: c for c in verify_result(tmp_path, rerun=load_wanderer).findings}
+        assert found["actions again"].passed
+        assert ("states another processor" in found["actions again"].detail) == said
+
+
 class Hoarding(Wanderer):
     """Keeps the actions of all contexts that it has seen; every slot plays the first."""
 
