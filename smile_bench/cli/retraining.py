@@ -117,7 +117,13 @@ def _changes(recipe: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, 
     gone = [name for name in stored if current_name(name, preset) is None]
     if gone:
         print(f"     settings without a successor, left out: {', '.join(sorted(gone))}")
-    named = renamed_settings(stored, preset)
+    # A width of hidden layers was one number for all of them.
+    named = {
+        name: (value,) * len(preset[name])
+        if isinstance(preset[name], tuple) and isinstance(value, int)
+        else value
+        for name, value in renamed_settings(stored, preset).items()
+    }
     return {
         name: value
         for name, value in named.items()

@@ -279,7 +279,7 @@ def test_an_entry_is_trained_again_from_its_recipe(
     better = tmp_path / "better" / "meta-bc"
     write_card(better, card("meta-bc", (GRID,), agent="meta-bc"))
     recipe = json.loads((folder / GRID / "seed-0" / "primary" / "result.json").read_text())
-    made = result(GRID, agent="meta-bc", level=1.6, training=recipe["training"])
+    made = result(GRID, agent="meta-bc", level=9.0, training=recipe["training"])
     write_result(better / GRID / "seed-0" / "primary", made)
     assert main(["leaderboard", "retrain", str(better), "--seeds", "2"]) == 1
     assert "FAIL" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,13 @@ import pytest
 from smile_bench.errors import LeaderboardError
 from smile_bench.io.files import replacing
 from smile_bench.leaderboard import site as site_module
-from smile_bench.leaderboard.build import FILES, build_leaderboard, check_folder, summary_lines
+from smile_bench.leaderboard.build import (
+    FILES,
+    build_leaderboard,
+    check_entries,
+    check_folder,
+    summary_lines,
+)
 from smile_bench.leaderboard.verification import Verifier
 from tests.helpers.made_entries import ANT, write_entry
 
@@ -226,3 +233,18 @@ def test_the_weights_of_an_agent_that_ships_must_be_those_that_ship(tmp_path: Pa
         check_folder(folder, TRUST, shipped_weights=lambda agent, family: "b" * 64)
     with pytest.raises(LeaderboardError, match="but mine ships with no weights"):
         check_folder(folder, TRUST, shipped_weights=lambda agent, family: None)
+
+
+def test_a_terminal_sees_the_progress_of_evaluations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "entries"
+    write_entry(root, "first", families=(ANT,), seeds=(0, 1), spread=0.1)
+    write_entry(root, "second", families=(ANT,), level=0.4)
+    check_entries(root, TRUST)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    check_entries(root, TRUST)
+    shown = capsys.readouterr().err
+    assert "0/3" in shown
+    assert "evaluation" in shown

@@ -59,7 +59,7 @@ def test_the_expert_s_actions_under_another_name_fail_when_rerun(tmp_path: Path)
     pytest.importorskip("torch")
     evidence = evaluate(load_agent("expert", GRID), GRID).evidence
     assert evidence is not None
-    honest = load_agent("meta-bc", GRID)
+    honest: Any = load_agent("meta-bc", GRID)
     facts = {"recipe": honest.recipe, "weights_sha256": honest.weights_sha256}
     forged = Unprivileged(evidence.actions, **facts)
     folder = write_agent(tmp_path, forged, "meta-bc")

@@ -141,7 +141,7 @@ def test_no_more_of_a_long_table_is_parsed_than_is_kept(
             parsed.append(row)
             yield row
 
-    monkeypatch.setattr(training_module.csv, "reader", counted)
+    monkeypatch.setattr(csv, "reader", counted)
     with pytest.raises(LeaderboardError, match="at most 3 rows"):
         read(tmp_path, "iteration,seconds\n" + "1,1\n" * 1000)
     assert len(parsed) == 4

@@ -12,7 +12,13 @@ import pytest
 
 from smile_bench.leaderboard import rows
 from smile_bench.leaderboard.build import build_leaderboard
-from smile_bench.leaderboard.verification import Verifier
+from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.page.document import leaderboard_document
+from smile_bench.leaderboard.page.html import leaderboard_page
+from smile_bench.leaderboard.page.published import load_published
+from smile_bench.leaderboard.ranking import rank
+from smile_bench.leaderboard.rows import entry_rows
+from smile_bench.leaderboard.verification import Status, Verifier
 from tests.helpers.browser import ARGUMENTS, chromium
 from tests.helpers.made_entries import (
     ANT,
@@ -552,3 +558,24 @@ def test_a_phone_sorts_by_a_menu(phone: Opened) -> None:
     assert phone.names("offline/false") == [HOSTILE, "Cloned", "Frugal", "Partial"]
     phone.page.get_by_label("Sort by").select_option("score")
     assert phone.names("offline/false") == ["Cloned", "Frugal", HOSTILE, "Partial"]
+
+
+def test_what_did_not_replay_exactly_stands_apart(browser: Any, tmp_path: Path) -> None:
+    checked = read_entry(write_entry(tmp_path, "honest", level=0.5, spread=0.1))
+    other = read_entry(write_entry(tmp_path, "elsewhere", level=0.9, spread=0.1))
+    found = entry_rows(checked, lambda one: Status.EXACT, FAMILIES)
+    found += entry_rows(other, lambda one: Status.CLOSE, FAMILIES)
+    document = leaderboard_document(rank(found), load_published(), FAMILIES, evidence_base="e/")
+    page = tmp_path / "index.html"
+    page.write_text(leaderboard_page(document), encoding="utf-8")
+    for front in opened(browser, page, view=""):
+        assert front.names("all") == ["Honest"]
+        assert front.names("apart") == ["Elsewhere"]
+        assert front.ranks("apart") == ["–"]
+        row = front.page.locator("#board tbody[data-group='apart'] tr.row")
+        assert row.locator(".status").inner_text() == "replayed, within tolerance"
+        assert row.locator(".best").count() == 0
+        assert front.page.locator("#answer").inner_text().startswith("Best overall\nHonest")
+        assert front.page.locator("#trust").is_hidden()
+        honest = front.page.locator("#board tbody[data-group='all'] .checks .done")
+        assert honest.all_inner_texts() == ["replayed ✓"]

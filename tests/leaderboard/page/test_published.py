@@ -92,6 +92,6 @@ def test_a_damaged_file_is_one_clear_error(
         content = json.dumps(document)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "published.json").write_text(content)
-    monkeypatch.setattr(published.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
     with pytest.raises(LeaderboardError, match=r"published.json, the paper's numbers, is damaged"):
         load_published.__wrapped__()
