@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
 from smile_bench.envs import SPLITS, get_family, get_mujoco_family
 from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
-from smile_bench.io.files import write_atomically
+from smile_bench.io.tensors import write_tensors
 
 FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 SMALL = BuildConfig(family=FAMILY, demonstrations=1, subsample=20)
@@ -85,12 +86,12 @@ def test_a_killed_build_continues_to_the_same_arrays(
     assert len(finished) >= 3
     written = []
 
-    def watch(file: Path, content: bytes | str) -> None:
+    def watch(file: Path, tensors: dict[str, Any]) -> None:
         written.append(file.name)
-        write_atomically(file, content)
+        write_tensors(file, tensors)
 
     monkeypatch.setattr(build, "BLOCK_EPISODES", 4)
-    monkeypatch.setattr(build, "write_atomically", watch)
+    monkeypatch.setattr(build, "write_tensors", watch)
     resumed = build_dataset(SMALL, path)
     assert "validation-000-004.safetensors" in written
     assert not set(finished) & set(written)
@@ -128,15 +129,15 @@ def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.Mon
     config = BuildConfig.canonical(GRID, 2, variant="medium")
     whole = build_dataset(config, tmp_path / "whole.h5")
 
-    def full(path: Path, content: bytes | str) -> None:
+    def full(path: Path, tensors: dict[str, Any]) -> None:
         if path.name.startswith("test"):
             raise OSError(28, "No space left on device")
-        write_atomically(path, content)
+        write_tensors(path, tensors)
 
-    monkeypatch.setattr(build, "write_atomically", full)
+    monkeypatch.setattr(build, "write_tensors", full)
     with pytest.raises(DatasetError, match="make room"):
         build_dataset(config, tmp_path / "cut.h5")
-    monkeypatch.setattr(build, "write_atomically", write_atomically)
+    monkeypatch.setattr(build, "write_tensors", write_tensors)
     monkeypatch.setattr(build, "calibrate", lambda _: pytest.fail("calibrated again"))
     # A build that was begun before the variant was renamed continues, too.
     note = tmp_path / "cut.h5.parts" / "build.json"
@@ -180,12 +181,12 @@ def test_a_family_without_an_expert_is_named(
 def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes | str) -> None:
+    def full(path: Path, tensors: dict[str, Any]) -> None:
         if path.name.startswith("validation"):
             raise OSError(28, "No space left on device")
-        write_atomically(path, content)
+        write_tensors(path, tensors)
 
-    monkeypatch.setattr(build, "write_atomically", full)
+    monkeypatch.setattr(build, "write_tensors", full)
     with pytest.raises(DatasetError, match="make room"):
         build_dataset(SMALL, tmp_path / "ant.h5")
     kept = [p.name for p in (tmp_path / "ant.h5.parts").iterdir() if p.name != "build.json"]
@@ -227,3 +228,15 @@ def test_shipped_demonstrations_replay_to_the_stored_observations(split: str) ->
         np.testing.assert_array_equal(
             outcome.info["min_distance"], part.metrics["min_distance"][tasks, which]
         )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"3", b"\xff", b"[" * 99999, b'{"rate": 1e999}', b'{"rate": "x"}', b"null"],
+)
+def test_a_damaged_note_of_a_build_is_one_clear_error(content: bytes, tmp_path: Path) -> None:
+    note = tmp_path / "calibration.json"
+    note.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"calibration\.json does not hold a cal") as caught:
+        build._calibrated(tmp_path, get_family(GRID))
+    assert len(str(caught.value)) < 400
