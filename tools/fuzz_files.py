@@ -30,7 +30,7 @@ from smile_bench.io.shipped import PACKAGE
 
 LONGEST = 500
 """Characters of the path aside, beyond which a message counts as too long."""
-MEMORY, SECONDS = 3 << 30, 60
+MEMORY, SECONDS = 3 << 30, 20
 """Limits of one process: bytes beyond what it has at its start, and seconds a file."""
 GRID = "SmileGridGoal-v0"
 ODD: tuple[Any, ...] = (

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs import SPLITS, Family, get_family
-from smile_bench.errors import ProtocolError, SmileError
+from smile_bench.errors import ProtocolError, SmileError, clipped
 from smile_bench.io.files import write_atomically
 from smile_bench.io.shipped import require_unaltered
-from smile_bench.io.tensors import read_tensors, write_tensors
+from smile_bench.io.tensors import CONTENT_ERRORS, read_tensors, write_tensors
 
 __all__ = [
     "PROTOCOL",
@@ -240,13 +240,15 @@ def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
         version, stated = meta_test.version, document["protocol_version"]
     except SmileError:
         raise
-    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (OSError, RecursionError, *CONTENT_ERRORS) as error:
         raise ProtocolError(
-            f"the protocol files of {family.id} in {folder} are damaged: {error}. {remedy}"
+            f"the protocol files of {family.id} in {folder} are damaged: "
+            f"{clipped(str(error))}. {remedy}"
         ) from error
     if version != stated:
         raise ProtocolError(
-            f"the protocol of {family.id} computes to {version}, but its file says {stated}: the "
+            f"the protocol of {family.id} computes to {version}, but its file says "
+            f"{clipped(str(stated), 60)}: the "
             f"frozen set, a task table or the family's declaration was changed. {remedy}"
         )
     return meta_test
