@@ -20,7 +20,7 @@ from smile_bench.errors import AgentError, InputError, LeaderboardError
 
 if TYPE_CHECKING:
     from smile_bench.agents import Agent, PrivilegedAgent
-    from smile_bench.leaderboard.entries import Evaluated
+    from smile_bench.leaderboard.entries.reading import Evaluated
 
 __all__ = ["add_leaderboard_commands"]
 
@@ -126,7 +126,7 @@ def _line_by_line(
 def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
     """What checking needs, of arguments of :func:`_add_checking`."""
     from smile_bench.baselines.registry import all_agents, load_agent
-    from smile_bench.leaderboard.verification import Verifier, default_cache
+    from smile_bench.leaderboard.checks.verification import Verifier, default_cache
     from smile_bench.protocol.isolated import verify_isolated
 
     if arguments.rerun and not arguments.replay:
@@ -184,7 +184,7 @@ def _source(agent: str) -> str | None:
 
 def _build(arguments: argparse.Namespace) -> int:
     from smile_bench.leaderboard.build import build_leaderboard, summary_lines
-    from smile_bench.leaderboard.further import read_further
+    from smile_bench.leaderboard.checks.further import read_further
 
     further = read_further(seasons=arguments.season, retrained=arguments.retrained)
     rows = build_leaderboard(
@@ -233,7 +233,7 @@ def _place_of_evidence(one: Evaluated, elsewhere: Path | None) -> str:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from smile_bench.cli.tables import result_row, table_header
     from smile_bench.envs import get_family
-    from smile_bench.leaderboard.card import read_card
+    from smile_bench.leaderboard.entries.card import read_card
     from smile_bench.protocol import evaluate
 
     entry = Path(arguments.entry)
@@ -263,7 +263,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _require_seed(agent: object, seed: int) -> None:
     """Refuse an agent that says it was trained with another seed."""
-    from smile_bench.leaderboard.training import stated_seed
+    from smile_bench.leaderboard.entries.training import stated_seed
     from smile_bench.provenance import training_of
 
     stated = stated_seed(training_of(agent))

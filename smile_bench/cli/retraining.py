@@ -11,8 +11,8 @@ from smile_bench.cli.options import use_one_thread
 from smile_bench.errors import LeaderboardError, require_known
 
 if TYPE_CHECKING:
-    from smile_bench.leaderboard.entries import Entry
-    from smile_bench.leaderboard.retraining import Retrained
+    from smile_bench.leaderboard.checks.retraining import Retrained
+    from smile_bench.leaderboard.entries.reading import Entry
 
 __all__ = ["add_retrain_command"]
 
@@ -45,8 +45,8 @@ def add_retrain_command(commands: Any) -> None:
 
 
 def _retrain(arguments: argparse.Namespace) -> int:
-    from smile_bench.leaderboard.entries import read_entry
-    from smile_bench.leaderboard.further import write_retrained
+    from smile_bench.leaderboard.checks.further import write_retrained
+    from smile_bench.leaderboard.entries.reading import read_entry
 
     entry = read_entry(Path(arguments.entry).absolute())
     families = arguments.family or entry.card.families
@@ -69,7 +69,7 @@ def _retrain(arguments: argparse.Namespace) -> int:
 
 def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retrained:
     from smile_bench.baselines import get_agent, train_agent
-    from smile_bench.leaderboard.retraining import judge, new_seeds, runs_of
+    from smile_bench.leaderboard.checks.retraining import judge, new_seeds, runs_of
     from smile_bench.protocol import evaluate
     from smile_bench.settings import as_text, flatten, replaced
 

@@ -41,7 +41,7 @@ def add_season_command(commands: Any) -> None:
 
 def _season(arguments: argparse.Namespace) -> int:
     from smile_bench.envs import all_families, get_family
-    from smile_bench.leaderboard.season import measure_family, season_document, write_season
+    from smile_bench.leaderboard.checks.season import measure_family, season_document, write_season
 
     def opened(name: str, family: str) -> AbstractContextManager[Agent | PrivilegedAgent]:
         return opened_agent(name, family, isolated=True, modules=arguments.modules)

@@ -14,16 +14,17 @@ from urllib.parse import urljoin
 from tqdm import tqdm
 
 from smile_bench.errors import LeaderboardError, SmileError
-from smile_bench.leaderboard.consistency import (
+from smile_bench.leaderboard.checks.consistency import (
     ShippedWeights,
     check_between,
     check_entry,
     check_weights,
 )
-from smile_bench.leaderboard.duplicates import read_content, shared_runs
-from smile_bench.leaderboard.entries import Entry, Evaluated, entry_folders, read_entry
-from smile_bench.leaderboard.evidence import require_folder
-from smile_bench.leaderboard.further import Further
+from smile_bench.leaderboard.checks.duplicates import read_content, shared_runs
+from smile_bench.leaderboard.checks.further import Further
+from smile_bench.leaderboard.checks.verification import Status, Verifier, status_label
+from smile_bench.leaderboard.entries.evidence import require_folder
+from smile_bench.leaderboard.entries.reading import Entry, Evaluated, entry_folders, read_entry
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.markdown import leaderboard_markdown
@@ -31,7 +32,6 @@ from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank, ranked_families
 from smile_bench.leaderboard.rows import Row, entry_rows
 from smile_bench.leaderboard.site import FILES, replace_site, require_replaceable
-from smile_bench.leaderboard.verification import Status, Verifier, status_label
 
 __all__ = [
     "FILES",

@@ -19,12 +19,12 @@ import numpy as np
 from smile_bench.arrays import FloatArray
 from smile_bench.compat import deprecated
 from smile_bench.envs import get_family
-from smile_bench.leaderboard.card import Card
-from smile_bench.leaderboard.entries import Entry, Evaluated, Run
-from smile_bench.leaderboard.further import Fresh, Further
-from smile_bench.leaderboard.retraining import Retrained
-from smile_bench.leaderboard.training import Cost, Curve, mean_cost, training_of
-from smile_bench.leaderboard.verification import Status
+from smile_bench.leaderboard.checks.further import Fresh, Further
+from smile_bench.leaderboard.checks.retraining import Retrained
+from smile_bench.leaderboard.checks.verification import Status
+from smile_bench.leaderboard.entries.card import Card
+from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
+from smile_bench.leaderboard.entries.training import Cost, Curve, mean_cost, training_of
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import scores_of_means, task_means

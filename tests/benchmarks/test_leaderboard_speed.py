@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smile_bench.leaderboard.build import build_leaderboard
-from smile_bench.leaderboard.verification import Verifier
+from smile_bench.leaderboard.checks.verification import Verifier
 from tests.helpers.made_entries import write_entry
 
 ENTRIES = 100

@@ -8,7 +8,7 @@ import pytest
 
 from smile_bench.baselines import get_agent
 from smile_bench.cli.retraining import _changes
-from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.settings import flatten, replaced
 from tests.helpers.made_entries import GRID
 

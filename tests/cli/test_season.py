@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from smile_bench.cli.main import main
-from smile_bench.leaderboard import season as seasons
+from smile_bench.leaderboard.checks import season as seasons
+from smile_bench.protocol import season
 
 GRID = "SmileGridGoal-v0"
 
@@ -29,7 +30,7 @@ still = Still()
 
 @pytest.fixture(autouse=True)
 def _few_blind_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = seasons.sample_season
+    sample = season.sample_season
     monkeypatch.setattr(seasons, "sample_season", lambda f, s, **_: sample(f, s, blind_episodes=10))
 
 

@@ -22,7 +22,7 @@ from smile_bench.leaderboard.build import (
     check_folder,
     summary_lines,
 )
-from smile_bench.leaderboard.verification import Verifier
+from smile_bench.leaderboard.checks.verification import Verifier
 from tests.helpers.made_entries import ANT, write_entry
 
 TRUST = Verifier(replay=False)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from smile_bench.leaderboard.entries import Evaluated, read_entry
+from smile_bench.leaderboard.checks.verification import Status
+from smile_bench.leaderboard.entries.reading import Evaluated, read_entry
 from smile_bench.leaderboard.ranking import rank, ranked_families
 from smile_bench.leaderboard.rows import Row, entry_rows
-from smile_bench.leaderboard.verification import Status
 from tests.helpers.made_entries import ANT, FAMILIES, VERSIONS, write_entry
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.checks.verification import Status
+from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.leaderboard.rows import Row, entry_rows
-from smile_bench.leaderboard.verification import Status
 from smile_bench.protocol.meta_test import load_meta_test
 from tests.helpers.made_entries import (
     ANT,

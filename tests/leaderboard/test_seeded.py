@@ -8,7 +8,7 @@ import pytest
 
 from smile_bench.baselines.registry import all_agents
 from smile_bench.leaderboard.build import check_entries, check_folder
-from smile_bench.leaderboard.verification import Status, Verifier
+from smile_bench.leaderboard.checks.verification import Status, Verifier
 from tests.helpers.made_entries import GRID
 
 ENTRIES = Path(__file__).parents[2] / "leaderboard" / "entries"

@@ -111,20 +111,23 @@ def load_steady(name: str, family: str) -> SteadyAndStated:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("family", "make", "load", "least"),
-    [(GRID, Wanderer, load_wanderer, 600), (ANT, SteadyAndStated, load_steady, 800)],
+    ("family", "make", "load", "every", "least"),
+    [(GRID, Wanderer, load_wanderer, 1, 600), (ANT, SteadyAndStated, load_steady, 16, 70)],
 )
 def test_every_field_of_a_result_is_guarded(
-    tmp_path: Path, family: str, make: Any, load: AgentLoader, least: int
+    tmp_path: Path, family: str, make: Any, load: AgentLoader, every: int, least: int
 ) -> None:
-    """Alters each value, with the old seal and with a new one.
+    """Alters each value, of columns each ``every``-th, with the old seal and with a new one.
 
     It is known which values only a second run of the agent can tell.
     """
     saved = evaluate(make(), family).save(tmp_path)
     document = json.loads(saved.read_text())
     counts = {"altered": 0, "sealed again": 0, "compared with the agent": 0, "only noted": 0}
-    for path in leaves(document):
+    paths = [
+        path for path in leaves(document) if not isinstance(path[-1], int) or path[-1] % every == 0
+    ]
+    for path in paths:
         changed = json.loads(saved.read_text())
         where = changed
         for key in path[:-1]:
@@ -139,8 +142,9 @@ def test_every_field_of_a_result_is_guarded(
             counts[expect_noticed(saved, path, load)] += 1
         saved.write_text(render(document))
     print(f"\n{family}: {counts}")
-    assert counts["altered"] == len(list(leaves(document))) > least
-    assert counts["sealed again"] > least - 10
+    assert counts["altered"] == len(paths) > least
+    # All but the seal itself and the statements.
+    assert counts["sealed again"] > len(paths) - 30
 
 
 def expect_noticed(saved: Path, path: tuple[Any, ...], load: AgentLoader) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
-from smile_bench.leaderboard.further import Fresh
+from smile_bench.leaderboard.checks.further import Fresh
+from smile_bench.leaderboard.checks.retraining import Retrained
+from smile_bench.leaderboard.checks.verification import Status, status_label
+from smile_bench.leaderboard.entries.training import Curve
 from smile_bench.leaderboard.page.published import Published, PublishedRow
-from smile_bench.leaderboard.retraining import Retrained
 from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
-from smile_bench.leaderboard.training import Curve
-from smile_bench.leaderboard.verification import Status, status_label
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate, Summary
 from smile_bench.tracks import TRACKS

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.checks.verification import Status
+from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank
 from smile_bench.leaderboard.rows import entry_rows
-from smile_bench.leaderboard.verification import Status
 from tests.helpers.made_entries import ANT, FAMILIES, write_entry
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from smile_bench.leaderboard import rows
 from smile_bench.leaderboard.build import build_leaderboard
-from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.checks.verification import Status, Verifier
+from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank
 from smile_bench.leaderboard.rows import entry_rows
-from smile_bench.leaderboard.verification import Status, Verifier
 from tests.helpers.browser import ARGUMENTS, chromium
 from tests.helpers.made_entries import (
     ANT,

@@ -1,8 +1,8 @@
 """Reading the entries in ``leaderboard/entries``: their cards, results and learning curves.
 
 Everything read here is checked for its form. Whether the parts agree is for
-:mod:`smile_bench.leaderboard.consistency`, whether the actions give the numbers for
-:mod:`smile_bench.leaderboard.verification`.
+:mod:`smile_bench.leaderboard.checks.consistency`, whether the actions give the numbers for
+:mod:`smile_bench.leaderboard.checks.verification`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from smile_bench.envs import all_families, get_family
 from smile_bench.errors import LeaderboardError, SmileError, require_known
-from smile_bench.leaderboard.card import Card, read_card
-from smile_bench.leaderboard.evidence import MAX_RESULT, find_evidence, stated_sha256
-from smile_bench.leaderboard.files import children, require_name
-from smile_bench.leaderboard.training import Curve, read_curve
+from smile_bench.leaderboard.entries.card import Card, read_card
+from smile_bench.leaderboard.entries.evidence import MAX_RESULT, find_evidence, stated_sha256
+from smile_bench.leaderboard.entries.files import children, require_name
+from smile_bench.leaderboard.entries.training import Curve, read_curve
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
 from smile_bench.protocol.result_file import read_result
 

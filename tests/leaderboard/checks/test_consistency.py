@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from smile_bench.errors import SmileError
-from smile_bench.leaderboard.consistency import check_between, check_entry
-from smile_bench.leaderboard.entries import read_entry
+from smile_bench.leaderboard.checks.consistency import check_between, check_entry
+from smile_bench.leaderboard.entries.reading import read_entry
 from tests.helpers.made_entries import ANT, CHEETAH, result, training, write_entry, write_result
 
 OTHER_VERSION = "v0-" + "0" * 16

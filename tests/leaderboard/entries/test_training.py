@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard import training as training_module
-from smile_bench.leaderboard.training import (
+from smile_bench.leaderboard.entries import training as training_module
+from smile_bench.leaderboard.entries.training import (
     Cost,
     Curve,
     Training,

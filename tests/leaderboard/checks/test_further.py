@@ -8,11 +8,11 @@ import pytest
 
 from smile_bench.errors import SmileError
 from smile_bench.leaderboard.build import build_leaderboard
-from smile_bench.leaderboard.entries import read_entry
-from smile_bench.leaderboard.further import read_further, write_retrained
-from smile_bench.leaderboard.retraining import judge
-from smile_bench.leaderboard.season import season_document, write_season
-from smile_bench.leaderboard.verification import Verifier
+from smile_bench.leaderboard.checks.further import read_further, write_retrained
+from smile_bench.leaderboard.checks.retraining import judge
+from smile_bench.leaderboard.checks.season import season_document, write_season
+from smile_bench.leaderboard.checks.verification import Verifier
+from smile_bench.leaderboard.entries.reading import read_entry
 from tests.helpers.made_entries import ANT, write_entry
 
 NUMBERS = {"frozen": 0.5, "fresh": 0.4, "gap": -0.1, "gap_error": 0.02}

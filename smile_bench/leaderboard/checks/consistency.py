@@ -8,9 +8,9 @@ import numpy as np
 
 from smile_bench.envs import get_family
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.card import Card
-from smile_bench.leaderboard.entries import Entry, Evaluated, Run
-from smile_bench.leaderboard.training import training_of
+from smile_bench.leaderboard.entries.card import Card
+from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
+from smile_bench.leaderboard.entries.training import training_of
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import normalised_scores

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from smile_bench.compat import deprecated
 from smile_bench.envs import all_families
 from smile_bench.errors import LeaderboardError, require_known
-from smile_bench.leaderboard.files import read_object, require_keys, require_name
+from smile_bench.leaderboard.entries.files import read_object, require_keys, require_name
 from smile_bench.tracks import TRACKS
 
 __all__ = ["FORMAT", "Card", "read_card"]
@@ -146,7 +145,3 @@ def _demonstrations(document: Mapping[str, Any]) -> dict[str, int]:
                 f"{MAX_DEMONSTRATIONS}, not {amount!r}."
             )
     return {family: amounts[family] for family in all_families() if family in amounts}
-
-
-if not TYPE_CHECKING:
-    __getattr__ = deprecated.getattr_for(__name__)

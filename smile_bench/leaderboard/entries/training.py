@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.files import read_text
+from smile_bench.leaderboard.entries.files import read_text
 from smile_bench.protocol.result import Result
 from smile_bench.tracks import TRACKS
 

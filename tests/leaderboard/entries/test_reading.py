@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smile_bench.errors import SmileError
-from smile_bench.leaderboard.entries import entry_folders, read_entry
+from smile_bench.leaderboard.entries.reading import entry_folders, read_entry
 from tests.helpers.made_entries import (
     ANT,
     CHEETAH,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smile_bench.errors import LeaderboardError
 from smile_bench.io.schema import parse_strictly
-from smile_bench.leaderboard.files import read_text
+from smile_bench.leaderboard.entries.files import read_text
 from smile_bench.protocol.result import EVIDENCE_FILE
 
 __all__ = ["MAX_EVIDENCE", "MAX_RESULT", "find_evidence", "require_folder", "stated_sha256"]

@@ -17,8 +17,8 @@ from pathlib import Path
 from smile_bench.checks import Check
 from smile_bench.errors import LeaderboardError
 from smile_bench.io.files import write_atomically
-from smile_bench.leaderboard.entries import Evaluated
-from smile_bench.leaderboard.rerunning import rerun_without_evidence
+from smile_bench.leaderboard.checks.rerunning import rerun_without_evidence
+from smile_bench.leaderboard.entries.reading import Evaluated
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
 from smile_bench.protocol.verification import AgentLoader, Verification, verify_result
 from smile_bench.provenance import version_of

@@ -15,8 +15,8 @@ from smile_bench.agents import Context
 from smile_bench.baselines.registry import load_agent, weights_path
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.build import check_folder
-from smile_bench.leaderboard.rerunning import rerun_without_evidence
-from smile_bench.leaderboard.verification import Status, Verifier
+from smile_bench.leaderboard.checks.rerunning import rerun_without_evidence
+from smile_bench.leaderboard.checks.verification import Status, Verifier
 from smile_bench.protocol import evaluate
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.scores import normalised_scores

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.evidence import find_evidence, require_folder, stated_sha256
+from smile_bench.leaderboard.entries.evidence import find_evidence, require_folder, stated_sha256
 from tests.helpers.made_entries import ANT, move_evidence, result, write_result
 
 CONTENT = b"what happened"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from smile_bench.errors import InputError
-from smile_bench.leaderboard.entries import Run, read_entry
-from smile_bench.leaderboard.retraining import _quantile, judge, new_seeds
+from smile_bench.leaderboard.checks.retraining import _quantile, judge, new_seeds
+from smile_bench.leaderboard.entries.reading import Run, read_entry
 from tests.helpers.made_entries import ANT, write_entry
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smile_bench.leaderboard.duplicates import Content, read_content, same_run, shared_runs
-from smile_bench.leaderboard.entries import Entry, Evaluated, read_entry
+from smile_bench.leaderboard.checks.duplicates import Content, read_content, same_run, shared_runs
+from smile_bench.leaderboard.entries.reading import Entry, Evaluated, read_entry
 from smile_bench.protocol.result_file import read_result
 from tests.helpers.made_entries import ANT, CHEETAH, GRID, result, write_entry, write_result
 
-ENTRIES = Path(__file__).parents[2] / "leaderboard" / "entries"
+ENTRIES = Path(__file__).parents[3] / "leaderboard" / "entries"
 
 
 def contents_of(folder: Path) -> list[Content]:

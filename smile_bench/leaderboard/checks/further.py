@@ -14,10 +14,10 @@ from typing import Any
 
 from smile_bench.errors import LeaderboardError
 from smile_bench.io.files import write_atomically
-from smile_bench.leaderboard.entries import Run
-from smile_bench.leaderboard.files import read_object
-from smile_bench.leaderboard.retraining import Retrained
-from smile_bench.leaderboard.season import FORMAT as SEASON_FORMAT
+from smile_bench.leaderboard.checks.retraining import Retrained
+from smile_bench.leaderboard.checks.season import FORMAT as SEASON_FORMAT
+from smile_bench.leaderboard.entries.files import read_object
+from smile_bench.leaderboard.entries.reading import Run
 
 __all__ = ["Fresh", "Further", "read_further", "write_retrained"]
 

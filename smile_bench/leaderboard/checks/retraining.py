@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from smile_bench.errors import InputError
-from smile_bench.leaderboard.entries import Entry, Run
+from smile_bench.leaderboard.entries.reading import Entry, Run
 
 __all__ = ["Retrained", "judge", "new_seeds", "runs_of"]
 

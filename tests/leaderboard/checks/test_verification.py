@@ -7,8 +7,13 @@ import pytest
 
 from smile_bench.checks import Check
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.entries import Evaluated, read_entry
-from smile_bench.leaderboard.verification import Status, Verifier, default_cache, status_label
+from smile_bench.leaderboard.checks.verification import (
+    Status,
+    Verifier,
+    default_cache,
+    status_label,
+)
+from smile_bench.leaderboard.entries.reading import Evaluated, read_entry
 from smile_bench.protocol.verification import Verification
 from tests.helpers.made_entries import ANT, move_evidence, result, write_entry, write_result
 

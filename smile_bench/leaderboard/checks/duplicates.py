@@ -16,7 +16,7 @@ from gymnasium import spaces
 
 from smile_bench.arrays import BoolArray, Float32Array
 from smile_bench.envs import get_family
-from smile_bench.leaderboard.entries import Entry, Evaluated
+from smile_bench.leaderboard.entries.reading import Entry, Evaluated
 from smile_bench.protocol.evidence import read_evidence
 from smile_bench.protocol.result import Result
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smile_bench.errors import SmileError
-from smile_bench.leaderboard.card import read_card
+from smile_bench.leaderboard.entries.card import read_card
 from tests.helpers.made_entries import ANT, CHEETAH, card, write_card
 
 

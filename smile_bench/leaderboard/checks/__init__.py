@@ -1,0 +1,1 @@
+"""Checks of entries: consistency, duplicates, replays, reruns, new trainings, fresh sets."""
