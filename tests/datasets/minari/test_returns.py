@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smile_bench.datasets.returns import reference_returns
+from smile_bench.datasets.minari.returns import reference_returns
 from smile_bench.envs import get_family
 
 

@@ -13,8 +13,8 @@ import gymnasium as gym
 import numpy as np
 
 from smile_bench.datasets.dataset import Dataset
-from smile_bench.datasets.minari_episodes import TRAJECTORIES, TRANSITIONS, Episodes, read_split
-from smile_bench.datasets.returns import reference_returns
+from smile_bench.datasets.minari.episodes import TRAJECTORIES, TRANSITIONS, Episodes, read_split
+from smile_bench.datasets.minari.returns import reference_returns
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError, ExpertError, SmileError, require_known, shown
 from smile_bench.io.hdf5 import require_plain_file
