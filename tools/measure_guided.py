@@ -17,14 +17,14 @@ from smile_bench import get_family, read_result
 from smile_bench.arrays import FloatArray
 from smile_bench.envs.mujoco.family import MujocoFamily
 from smile_bench.protocol.evaluation import load_frozen
-from smile_bench.protocol.guided import (
+from smile_bench.protocol.replay import replay
+from smile_bench.protocol.verification.guided import (
     MOST_EPISODES,
     body_layout,
     compare_guided,
     deviations,
     travel_excess,
 )
-from smile_bench.protocol.replay import replay
 
 
 def measure(folders: list[Path]) -> None:

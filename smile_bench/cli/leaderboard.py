@@ -127,7 +127,7 @@ def _checking(arguments: argparse.Namespace) -> dict[str, Any]:
     """What checking needs, of arguments of :func:`_add_checking`."""
     from smile_bench.baselines.registry import all_agents, load_agent
     from smile_bench.leaderboard.checks.verification import Verifier, default_cache
-    from smile_bench.protocol.isolated import verify_isolated
+    from smile_bench.protocol.verification.isolated import verify_isolated
 
     if arguments.rerun and not arguments.replay:
         raise InputError("--rerun needs replays; leave out --no-replay.")

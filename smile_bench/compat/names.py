@@ -78,7 +78,7 @@ MODULES: Mapping[str, str] = {
     "smile_bench.protocol.reading": "smile_bench.protocol.result_file",
     "smile_bench.protocol.replaying": "smile_bench.protocol.replay",
     "smile_bench.protocol.report": "smile_bench.cli.tables",
-    "smile_bench.protocol.rerunning": "smile_bench.protocol.rerun",
+    "smile_bench.protocol.rerunning": "smile_bench.protocol.verification.rerun",
     "smile_bench.protocol.schema": "smile_bench.io.schema",
 }
 """Old module to new module, for modules that no longer exist under their old name."""

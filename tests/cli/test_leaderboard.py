@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smile_bench.cli.main import main
-from smile_bench.protocol import isolated
+from smile_bench.protocol.verification import isolated
 from tests.helpers.made_entries import (
     GRID,
     card,

@@ -25,13 +25,13 @@ from smile_bench.protocol.evidence import (
     keyframes,
     row_digests,
 )
-from smile_bench.protocol.guided import compare_guided
 from smile_bench.protocol.meta_test import MetaTest
 from smile_bench.protocol.replay import replay
-from smile_bench.protocol.rerun import rerun_agent
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.protocol.scores import normalised_scores
+from smile_bench.protocol.verification.guided import compare_guided
+from smile_bench.protocol.verification.rerun import rerun_agent
 
 __all__ = ["AgentLoader", "Verification", "made_here", "verify_result"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smile_bench.protocol import isolated, verify_result
-from smile_bench.protocol.isolated import verify_isolated
+from smile_bench.protocol.verification.isolated import verify_isolated
 from tests.helpers.results import evaluated, failed, forged
 
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"

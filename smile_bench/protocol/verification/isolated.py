@@ -20,7 +20,7 @@ SECONDS = 3600.0
 """How long verifying one result may take. The shipped ones take seconds."""
 CHILD = (
     "import json, sys; facts = json.loads(sys.argv[1]); sys.path[:] = facts['path']; "
-    "from smile_bench.protocol.isolated import answer; answer(facts)"
+    "from smile_bench.protocol.verification.isolated import answer; answer(facts)"
 )
 
 
