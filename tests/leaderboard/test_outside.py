@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from smile_bench.cli.main import main
-from smile_bench.protocol import isolated, verify_result
+from smile_bench.protocol import verify_result
+from smile_bench.protocol.verification import isolated
 from tests.helpers.frozen_family import frozen_family
 from tests.helpers.made_entries import card, write_card
 from tests.helpers.outside_agent import NAME, wanderer

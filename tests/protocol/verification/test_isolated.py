@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from smile_bench.protocol import isolated, verify_result
+from smile_bench.protocol import verify_result
+from smile_bench.protocol.verification import isolated
 from smile_bench.protocol.verification.isolated import verify_isolated
 from tests.helpers.results import evaluated, failed, forged
 
