@@ -22,10 +22,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test: lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m tools.docs.build

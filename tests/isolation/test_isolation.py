@@ -26,6 +26,8 @@ import time
 
 import numpy as np
 
+pytestmark = pytest.mark.slow
+
 BEFORE = [name for name in sys.modules if name == "mujoco" or "simulator" in name]
 
 

@@ -20,6 +20,8 @@ from smile_bench.protocol.season import Season, fresh_scores, sample_season
 from tests.helpers.frozen_family import frozen_family
 from tests.helpers.outside_family import ID
 
+pytestmark = pytest.mark.slow
+
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
 
 

@@ -21,6 +21,8 @@ from smile_bench.envs import SPLITS, get_family
 from smile_bench.errors import DatasetError, SmileError, UnknownNameError
 from tests.helpers import synthetic
 
+pytestmark = pytest.mark.slow
+
 minari = pytest.importorskip("minari")
 GRID = "SmileGridGoal-v0"
 

@@ -22,6 +22,8 @@ from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.scores import normalised_scores
 from tests.helpers.made_entries import GRID, card, write_card
 
+pytestmark = pytest.mark.slow
+
 RETRIEVE = "retrieve-and-play"
 
 
