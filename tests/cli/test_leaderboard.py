@@ -182,8 +182,6 @@ def test_a_seed_that_is_not_the_recipe_s_is_refused(
 FACTORY = """
 import numpy as np
 
-pytestmark = pytest.mark.slow
-
 class Mine:
     name = "mine"
 

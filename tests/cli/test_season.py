@@ -16,8 +16,6 @@ import os
 
 import numpy as np
 
-pytestmark = pytest.mark.slow
-
 class Still:
     def adapt(self, contexts):
         assert os.getpid() != {pid}

@@ -26,8 +26,6 @@ import time
 
 import numpy as np
 
-pytestmark = pytest.mark.slow
-
 BEFORE = [name for name in sys.modules if name == "mujoco" or "simulator" in name]
 
 
@@ -210,6 +208,9 @@ def retrieve(family):
 '''
 
 Start = Callable[..., IsolatedAgent]
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
