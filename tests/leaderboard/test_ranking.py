@@ -78,7 +78,7 @@ def test_results_of_different_mujoco_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_a_row_is_filed_under_the_mujoco_that_replayed_it(tmp_path: Path) -> None:
-    """A version that nobody has is no partition of its own, in which nothing outranks it."""
+    """A version that does not exist gets no partition where it would rank first unopposed."""
     here = ".".join(metadata.version("mujoco").split(".")[:2])
     rows = rows_of(write_entry(tmp_path, "honest", level=0.9))
     facts = {"versions": {**VERSIONS, "mujoco": "99.7.1"}}
