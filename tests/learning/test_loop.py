@@ -53,7 +53,7 @@ def test_columns_may_be_missing_in_some_iterations(
         def set_postfix(self, values: Mapping[str, str]) -> None:
             shown.append(dict(values))
 
-    monkeypatch.setattr("smile_bench.learning.loop.tqdm", Bar)
+    monkeypatch.setattr("smile_bench.learning.loop.running.tqdm", Bar)
     for stop in (1, 4, None):
         run(Sparse(), tmp_path, stop_after=stop)
     with (tmp_path / "progress.csv").open(newline="") as file:
