@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from smile_bench.agents import Agent, checked_policy, is_state_only
+from smile_bench.agents import Agent, Policy, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.datasets.dataset import checked_indices
@@ -20,7 +21,14 @@ from smile_bench.protocol.evaluation import run_episodes
 from smile_bench.reward_free import Environments
 from smile_bench.tracks import TRACKS, require_track
 
-__all__ = ["TRACKS", "Access", "AccessCounts", "Environments"]
+__all__ = [
+    "TRACKS",
+    "Access",
+    "AccessCounts",
+    "Environments",
+    "environments_together",
+    "validate_together",
+]
 
 SPLITS = ("train", "validation")
 """The splits that a learner can reach."""
@@ -149,14 +157,19 @@ class Access:
         Raises:
             InputError: the track has no environments, or there is no such task.
         """
+        parameters = self._parameters(tasks)
+        return Environments(
+            self.family, np.asarray(tasks), parameters, self.count_env_steps, threads=threads
+        )
+
+    def _parameters(self, tasks: IntArray) -> FloatArray:
+        """Parameters (slots, P) of the tasks of environments (slots,)."""
         if not self._rules.environments:
             raise InputError(
                 f"the {self.track} track has no environments; choose one that does: "
                 f"{_tracks_with(environments=True)}."
             )
-        tasks = self._checked_tasks(tasks)
-        parameters = self._tables["train"][tasks]
-        return Environments(self.family, tasks, parameters, self.count_env_steps, threads=threads)
+        return self._tables["train"][self._checked_tasks(tasks)]
 
     def expert_actions(
         self,
@@ -205,6 +218,10 @@ class Access:
             AgentError: the agent breaks the interface.
             InputError: a task has fewer demonstrations than the family's largest context.
         """
+        return validate_together([self], [agent], episodes=episodes, seed=seed)[0]
+
+    def _validation(self, agent: Agent, episodes: int, seed: int) -> _Validation:
+        """An agent's episodes on the meta-validation tasks, before the first control step."""
         family, rng = self.family, np.random.default_rng(seed)
         part, most = self._dataset.validation, max(self.family.context_sizes)
         if part.demonstrations < most:
@@ -226,14 +243,13 @@ class Access:
         simulator = family.make_simulator(len(tasks), threads=1)
         simulator.set_tasks(parameters)
         starts = sample_starts(simulator, rng, parameters)
-        metrics, _ = run_episodes(family, policy, parameters, starts, threads=1)
         self._count(
             validation_demonstrations=max(
                 0, part.tasks * part.demonstrations - self.counts.validation_demonstrations
             ),
             validation_env_steps=len(tasks) * family.horizon,
         )
-        return {name: float(values.mean()) for name, values in metrics.items()}
+        return _Validation(policy, parameters, starts)
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Continue from the counts of a training that is resumed."""
@@ -262,6 +278,107 @@ class Access:
                 f"a learner cannot reach {split!r}; it may use {' and '.join(SPLITS)}."
             )
         return split
+
+
+class _Validation(NamedTuple):
+    """Episodes of an agent, one a slot."""
+
+    policy: Policy
+    parameters: FloatArray
+    """(slots, P)."""
+    starts: FloatArray
+    """Initial states, (slots, S)."""
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    """The policies of several agents as one, each for as many slots as the others."""
+
+    policies: Sequence[Policy]
+
+    def act(self, observations: FloatArray) -> Float32Array:
+        """Actions (agents · slots, A) for observations (agents · slots, O)."""
+        parts = np.split(observations, len(self.policies))
+        acted = [policy.act(part) for policy, part in zip(self.policies, parts, strict=True)]
+        return np.concatenate(acted)
+
+
+def validate_together(
+    accesses: Sequence[Access],
+    agents: Sequence[Agent],
+    *,
+    episodes: int = 1,
+    seed: int = 0,
+    threads: int = 1,
+) -> list[dict[str, float]]:
+    """As :meth:`Access.validate` of each agent with its access, in one simulation.
+
+    Args:
+        accesses: of one family and one dataset.
+        agents: one an access.
+        episodes: episodes per task and agent.
+        seed: seed of contexts and initial states.
+        threads: native threads of the simulator; the metrics do not depend on them.
+
+    Raises:
+        AgentError, InputError: as there.
+    """
+    if not accesses:
+        return []
+    runs = [
+        access._validation(agent, episodes, seed)
+        for access, agent in zip(accesses, agents, strict=True)
+    ]
+    policies, parameters, starts = zip(*runs, strict=True)
+    policy = policies[0] if len(policies) == 1 else _SideBySide(policies)
+    metrics, _ = run_episodes(
+        accesses[0].family,
+        policy,
+        np.concatenate(parameters),
+        np.concatenate(starts),
+        threads=threads,
+    )
+    split = {name: np.split(values, len(runs)) for name, values in metrics.items()}
+    return [
+        {name: float(values[index].mean()) for name, values in split.items()}
+        for index in range(len(runs))
+    ]
+
+
+def environments_together(
+    accesses: Sequence[Access], tasks: IntArray, *, threads: int | None = None
+) -> Environments:
+    """Reward-free environments of several learners, stepped together and counted by each access.
+
+    Args:
+        accesses: of one family, with the same meta-train tasks.
+        tasks: task of each environment of each learner, (slots,).
+        threads: native threads, by default one per available processor.
+
+    Returns:
+        Environments (learners · slots,), those of the first learner first.
+
+    Raises:
+        InputError: as :meth:`Access.environments`, or the learners have other tasks.
+    """
+    first = accesses[0]
+    if len(accesses) == 1:
+        return first.environments(tasks, threads=threads)
+    checked = [access._parameters(tasks) for access in accesses]
+    if not all(np.array_equal(checked[0], parameters) for parameters in checked):
+        raise InputError(
+            "learners that act together have the same meta-train tasks, and these accesses have "
+            "different ones. Let them act one after another."
+        )
+
+    def count(steps: int) -> None:
+        for access in accesses:
+            access.count_env_steps(steps // len(accesses))
+
+    everything = np.tile(np.asarray(tasks), len(accesses))
+    return Environments(
+        first.family, everything, np.concatenate(checked), count, threads=threads
+    )
 
 
 def _tracks_with(**rules: bool) -> str:

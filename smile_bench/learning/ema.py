@@ -1,12 +1,15 @@
-"""An exponential moving average (EMA) of a network's weights."""
+"""Exponential moving averages (EMA) of stacked networks' weights."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from smile_bench.learning.optimizers import as_rows
 
 __all__ = ["EMA"]
 
@@ -15,28 +18,30 @@ class EMA:
     """average ← decay · average + (1 - decay) · latest, beginning at the first ``latest``.
 
     Args:
-        latest: the networks that are trained, in order.
+        latest: the stacks of M networks that are trained, in order.
         decay: 0 for the latest networks themselves.
     """
 
     def __init__(self, latest: tuple[nn.Module, ...], decay: float) -> None:
-        self._latest = nn.ModuleList(latest)
-        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self._average = AveragedModel(self._latest, multi_avg_fn=average)
+        self._latest, self._decay = latest, decay
+        self.modules = tuple(copy.deepcopy(module).requires_grad_(False) for module in latest)
+        """The averaged networks, in the order that they were given in."""
+        self._rows = as_rows(self.modules)
+        self._updates = 0
 
+    @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the latest weights."""
-        self._average.update_parameters(self._latest)
+        parameters = [p for module in self._latest for p in module.parameters()]
+        latest = torch.cat([p.flatten(1) for p in parameters], 1)
+        self._rows.lerp_(latest, 1.0 - self._decay if self._updates else 1.0)
+        self._updates += 1
 
-    @property
-    def modules(self) -> tuple[nn.Module, ...]:
-        """The averaged networks, in the order that they were given in."""
-        return tuple(self._average.module.children())
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """The average of one training of the M."""
+        return {"rows": self._rows[index], "updates": self._updates}
 
-    def state_dict(self) -> dict[str, Any]:
-        """The average."""
-        return self._average.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self._average.load_state_dict(dict(state))
+        self._rows[index].copy_(state["rows"])
+        self._updates = max(self._updates, state["updates"])

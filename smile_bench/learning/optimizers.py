@@ -1,8 +1,4 @@
-"""Adam on all parameters of some networks as one vector: one operation a step.
-
-Small networks have dozens of parameters; to count, check and update them one by one costs a few
-percent of a training's time.
-"""
+"""Adam on a matrix of parameters, a row a network: one operation a step."""
 
 from __future__ import annotations
 
@@ -12,16 +8,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
-from smile_bench.learning.checkpoint import load_optimizer
+__all__ = ["AdamConfig", "StackedAdam", "as_rows"]
 
-__all__ = ["AdamConfig", "VectorAdam", "as_vector"]
+EPSILON = 1e-8
+BETA2 = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamConfig:
-    """Settings of AdamW (Loshchilov and Hutter 2019); without decay it is Adam."""
+    """Settings of AdamW."""
 
     learning_rate: float = 3e-4
     """At the start of the training."""
@@ -31,70 +27,132 @@ class AdamConfig:
     """Decoupled from the gradient."""
 
 
-def as_vector(modules: Sequence[nn.Module]) -> Tensor:
-    """All parameters of the modules, one after another, (P,).
+def as_rows(modules: Sequence[nn.Module]) -> Tensor:
+    """All parameters of stacked modules as a matrix (R, P), a row for each network of the stack.
 
-    From now on the modules' parameters are views of the vector: what is written to either is seen
+    From now on the modules' parameters are views of the matrix: what is written to either is seen
     in both. Copies that are made later have parameters of their own. Move the modules to their
-    device first, because a later ``to`` would cut them off from the vector. No two modules may
+    device first, because a later ``to`` would cut them off from the matrix. No two modules may
     share a parameter.
     """
-    vector = parameters_to_vector([p for module in modules for p in module.parameters()]).detach()
+    parameters = [p for module in modules for p in module.parameters()]
+    matrix = torch.cat([p.detach().flatten(1) for p in parameters], 1).contiguous()
     start = 0
     for module in modules:
         for name, parameter in list(module.named_parameters()):
-            part = vector[start : start + parameter.numel()].view_as(parameter)
+            width = parameter[0].numel()
+            part = matrix[:, start : start + width].unflatten(1, parameter.shape[1:])
             owner, _, last = name.rpartition(".")
             held = nn.Parameter(part, requires_grad=parameter.requires_grad)
             setattr(module.get_submodule(owner), last, held)
-            start += parameter.numel()
-    return vector
+            start += width
+    return matrix
 
 
-class VectorAdam:
-    """AdamW on one vector of parameters (arXiv:1711.05101).
+class StackedAdam:
+    """AdamW on R rows of parameters (arXiv:1711.05101), each with its own learning rate.
 
     Args:
-        modules: whose parameters, all of one type and device, become views of the vector.
-        config: settings.
+        modules: stacks of R networks, all of one type and device, whose parameters become views of
+            one matrix.
+        configs: of M trainings. The rows are theirs in turn, R / M each. They may differ in the
+            learning rate alone.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], config: AdamConfig) -> None:
-        self.config = config
-        self.vector = as_vector(modules)
-        """All parameters, one after another, (P,)."""
+    def __init__(self, modules: Sequence[nn.Module], configs: Sequence[AdamConfig]) -> None:
+        self.rows = as_rows(modules)
+        """All parameters, (R, P)."""
         self.parameters = [p for module in modules for p in module.parameters()]
-        self._optimizer = torch.optim.AdamW(
-            [self.vector],
-            lr=config.learning_rate,
-            betas=(config.beta1, 0.999),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self._each = len(self.rows) // len(configs)
+        """Rows of a training."""
+        self._options = {
+            "beta1": configs[0].beta1,
+            "beta2": BETA2,
+            "weight_decay": configs[0].weight_decay,
+            "eps": EPSILON,
+            "amsgrad": False,
+            "maximize": False,
+        }
+        self._first = torch.zeros_like(self.rows)
+        self._second = torch.zeros_like(self.rows)
+        self._configured = [config.learning_rate for config in configs]
+        device = self.rows.device
+        self._steps = [torch.zeros((), device=device) for _ in configs]
+        self._rates = [torch.zeros((), device=device) for _ in configs]
+        self._alike = len(set(self._configured)) == 1
+        """Whether one operation serves all."""
+        self.scale_learning_rate(1.0)
 
-    def step(self, loss: Tensor) -> None:
+    def step(self, loss: Tensor, max_norm: float | None = None) -> None:
         """Take one step down the gradient of a loss; no other network sees the gradient.
+
+        Args:
+            loss: the sum over all rows.
+            max_norm: longest gradient of a row; longer ones are shortened.
 
         Raises:
             RuntimeError: a parameter has no part in the loss.
         """
         gradients = torch.autograd.grad(loss, self.parameters)
-        self.vector.grad = torch.cat([gradient.flatten() for gradient in gradients])
-        self._optimizer.step()
+        gradient = torch.cat([each.flatten(1) for each in gradients], 1)
+        if max_norm is not None:
+            length = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+            gradient *= (max_norm / (length + 1e-6)).clamp_(max=1.0)
+        torch._foreach_add_(self._steps, 1.0)
+        if self._alike:
+            self._adam(slice(None), gradient, 0)
+            return
+        for index in range(len(self._steps)):
+            self._adam(self._of(index), gradient, index)
 
-    def scale_learning_rate(self, factor: float) -> None:
-        """Set the learning rate to a multiple of the configured one."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * factor
+    def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
+        """Set the learning rates to multiples of the configured ones; one factor, or M."""
+        factors = [factor] * len(self._rates) if isinstance(factor, float | int) else factor
+        for rate, configured, each in zip(self._rates, self._configured, factors, strict=True):
+            rate.fill_(configured * each)
+        self._alike = len({c * f for c, f in zip(self._configured, factors, strict=True)}) == 1
 
-    def state_dict(self) -> dict[str, Any]:
-        """The moments and the learning rate; the parameters are the modules' to save."""
-        return self._optimizer.state_dict()
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """Parameters and moments of a training."""
+        rows = self._of(index)
+        return {
+            "parameters": self.rows[rows],
+            "first": self._first[rows],
+            "second": self._second[rows],
+            "steps": self._steps[index],
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    @torch.no_grad()
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned.
 
         Raises:
-            RuntimeError: the state is of other parameters.
+            ValueError: the state is of other parameters.
         """
-        load_optimizer(self._optimizer, state)
+        rows = self._of(index)
+        for name, matrix in (
+            ("parameters", self.rows),
+            ("first", self._first),
+            ("second", self._second),
+        ):
+            if state[name].shape != matrix[rows].shape:
+                raise ValueError(f"{name} of an optimizer are of other networks")
+            matrix[rows] = state[name].to(matrix.device)
+        self._steps[index].copy_(state["steps"])
+
+    def _of(self, index: int) -> slice:
+        return slice(index * self._each, (index + 1) * self._each)
+
+    def _adam(self, rows: slice, gradient: Tensor, index: int) -> None:
+        # A rate on the CPU is read without waiting for a device.
+        rate = self._rates[index]
+        torch._fused_adamw_(
+            [self.rows[rows]],
+            [gradient[rows]],
+            [self._first[rows]],
+            [self._second[rows]],
+            [],
+            [self._steps[index]],
+            lr=rate,
+            **self._options,
+        )

@@ -1,26 +1,28 @@
 """Soft actor-critic (Haarnoja et al. 2018, arXiv:1812.05905): networks and update rules.
 
 The caller chooses features, batches and reward: the experts' training feeds task rewards, SMILe
-the reward of its discriminator.
+the reward of its discriminator. M trainings are learnt at once; every tensor begins with the axis
+M.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from smile_bench.errors import DivergedError
-from smile_bench.learning.checkpoint import load_optimizer
-from smile_bench.learning.devices import CPU
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.networks import SquashedGaussianPolicy, TwinCritic
-from smile_bench.learning.optimizers import AdamConfig, VectorAdam, as_vector
+from smile_bench.learning.optimizers import AdamConfig, StackedAdam, as_rows
+from smile_bench.learning.stacking import column
+from smile_bench.learning.streams import Streams
 
 __all__ = ["SAC", "Batch", "Imitation", "SACConfig"]
 
@@ -49,19 +51,23 @@ class SACConfig:
     """n, of the n-step returns that the caller's batches hold; see :class:`NStepReturns`."""
 
 
+SCALARS = ("discount", "polyak", "learning_rate", "entropy_weight")
+"""Settings in which trainings of one computation may differ."""
+
+
 class Batch(NamedTuple):
-    """B transitions, all float32."""
+    """B transitions of each training, all float32."""
 
     features: Tensor
-    """What the policy sees, (B, F)."""
+    """What the policy sees, (M, B, F)."""
     actions: Tensor
-    """(B, A), in [-1, 1]."""
+    """(M, B, A), in [-1, 1]."""
     rewards: Tensor
-    """(B,)."""
+    """(M, B)."""
     next_features: Tensor
-    """(B, F)."""
+    """(M, B, F)."""
     continues: Tensor
-    """Factor (B,) of the discounted value of ``next_features``: 0 where the episode terminated, 1
+    """Factor (M, B) of the discounted value of ``next_features``: 0 where the episode terminated, 1
     elsewhere, also at truncations; γⁿ⁻¹ where ``rewards`` are returns of n steps."""
 
 
@@ -69,147 +75,144 @@ class Imitation(NamedTuple):
     """Behavioural cloning as an auxiliary loss: what an expert did in b states."""
 
     features: Tensor
-    """(b, F)."""
+    """(M, b, F)."""
     actions: Tensor
-    """(b, A), in [-1, 1]."""
-    weight: float
-    """Of the squared distance of the policy's squashed mean from the actions."""
+    """(M, b, A), in [-1, 1]."""
+    weight: Tensor
+    """Of the squared distance of the policy's squashed mean from the actions, (M,)."""
 
 
 class SAC:
-    """Policy, twin critics, entropy weight and their updates.
+    """Policies, twin critics, entropy weights and their updates.
 
     Args:
         features: F, length of the policy's input.
         actions: A, length of an action.
-        config: settings.
-        generator: source of initial weights and of sampled actions; the caller saves its state.
-        device: of all networks; batches must lie there, too.
+        configs: settings of M trainings, which may differ in :data:`SCALARS`.
+        generators: M, sources of the initial weights.
+        streams: of the noise on actions.
+        compute: how to compute; batches must lie on its device.
     """
 
     def __init__(
         self,
         features: int,
         actions: int,
-        config: SACConfig,
-        generator: torch.Generator,
-        device: torch.device = CPU,
+        configs: Sequence[SACConfig],
+        generators: Sequence[torch.Generator],
+        streams: Streams,
+        compute: Compute,
     ) -> None:
-        self.config = config
-        self.generator = generator
-        policy = SquashedGaussianPolicy(features, actions, config.hidden, generator)
-        critic = TwinCritic(features + actions, config.hidden, config.layer_norm, generator)
+        self.config, self.streams, self.actions = configs[0], streams, actions
+        hidden, device = self.config.hidden, compute.device
+        policy = SquashedGaussianPolicy(features, actions, hidden, generators)
+        critic = TwinCritic(features + actions, hidden, self.config.layer_norm, generators)
         self.policy, self.critic = policy.to(device), critic.to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        log_alpha = math.log(config.entropy_weight)
-        self.log_alpha = torch.full((), log_alpha, device=device, requires_grad=True)
-        adam = AdamConfig(learning_rate=config.learning_rate)
-        self._policy_adam = VectorAdam([self.policy], adam)
-        self._critic_adam = VectorAdam([self.critic], adam)
-        self._alpha_adam = torch.optim.Adam([self.log_alpha], config.learning_rate, fused=True)
-        self._target = as_vector([self.target])
-        self.updates = 0
-        """Critic updates so far."""
+        first = [[math.log(config.entropy_weight)] for config in configs]
+        self.log_alpha = nn.Parameter(torch.tensor(first).to(device))
+        """(M, 1)."""
+        adam = [AdamConfig(learning_rate=config.learning_rate) for config in configs]
+        self._policy_adam = StackedAdam([self.policy], adam)
+        self._critic_adam = StackedAdam([self.critic], adam)
+        self._alpha = nn.ParameterList([self.log_alpha])
+        self._alpha_adam = StackedAdam([self._alpha], adam)
+        self.log_alpha = self._alpha[0]
+        self._target = as_rows([self.target])
+        compute.prepare(self.policy, self.critic, self.target)
+        self._discount = column([config.discount for config in configs], device)
+        polyak = [[config.polyak] for config in configs for _ in range(2)]
+        self._polyak = torch.tensor(polyak).to(device)
+        self.finite = FiniteLosses(("critic", "policy"), len(configs), device)
+        self._critic_loss = compute.compiled(self._critic_loss)
+        self._policy_loss = compute.compiled(self._policy_loss)
+        self._cloning_loss = compute.compiled(self._cloning_loss)
 
-    def scale_learning_rate(self, factor: float) -> None:
+    def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
         """Set every learning rate to a multiple of the configured one."""
-        self._policy_adam.scale_learning_rate(factor)
-        self._critic_adam.scale_learning_rate(factor)
-        for group in self._alpha_adam.param_groups:
-            group["lr"] = self.config.learning_rate * factor
+        for adam in (self._policy_adam, self._critic_adam, self._alpha_adam):
+            adam.scale_learning_rate(factor)
 
-    def update(self, batch: Batch) -> dict[str, float]:
-        """One critic update and, at every k-th, one of policy and entropy weight.
+    def update_critic(self, batch: Batch) -> dict[str, Tensor]:
+        """One step on the soft Bellman residual (eq. 5–6), then the target networks follow.
 
         Returns:
-            What to log.
-
-        Raises:
-            DivergedError: a loss is not finite; no parameter has been changed by it.
+            What to log, (M,) each.
         """
-        log = self.update_critic(batch)
-        if self.updates % self.config.policy_every == 0:
-            log |= self.update_policy(batch.features)
-        return log
-
-    def update_critic(self, batch: Batch) -> dict[str, float]:
-        """One step on the soft Bellman residual (eq. 5–6), then the target networks follow."""
+        noise = self.streams.normal(batch.next_features.shape[1], self.actions)
+        losses, value = self._critic_loss(batch, noise)
+        self.finite.watch("critic", losses)
+        self._critic_adam.step(losses.sum())
         with torch.no_grad():
-            actions, log_density = self.policy.sample(batch.next_features, self.generator)
-            next_values = self.target(batch.next_features, actions).amin(0)
-            soft_values = next_values - self.log_alpha.exp() * log_density
-            targets = batch.rewards + self.config.discount * batch.continues * soft_values
-        values = self.critic(batch.features, batch.actions)
-        loss = functional.mse_loss(values, targets.expand_as(values)) * len(values)
-        loss_value = self._require_finite("critic", loss, batch)
-        self._critic_adam.step(loss)
-        self._target.lerp_(self._critic_adam.vector, self.config.polyak)
-        self.updates += 1
-        return {"losses/critic": loss_value, "losses/value": float(targets.mean())}
+            self._target.lerp_(self._critic_adam.rows, self._polyak)
+        return {"losses/critic": losses.detach(), "losses/value": value}
 
     def update_policy(
         self, features: Tensor, imitation: Imitation | None = None
-    ) -> dict[str, float]:
+    ) -> dict[str, Tensor]:
         """One step on the policy (eq. 7–9) and on the entropy weight (eq. 17).
 
         Args:
-            features: states (B, F) to improve the policy in.
+            features: states (M, B, F) to improve the policy in.
             imitation: demonstrated actions to clone besides.
+
+        Returns:
+            What to log, (M,) each.
         """
-        actions, log_density = self.policy.sample(features, self.generator)
-        alpha = self.log_alpha.detach().exp()
-        loss = (alpha * log_density - self.critic(features, actions).amin(0)).mean()
+        noise = self.streams.normal(features.shape[1], self.actions)
+        losses, entropy = self._policy_loss(features, noise)
         if imitation is not None:
-            mean, _ = self.policy(imitation.features)
-            likeness = functional.mse_loss(torch.tanh(mean), imitation.actions)
-            loss = loss + imitation.weight * likeness
-        loss_value = self._require_finite("policy", loss, features)
-        self._policy_adam.step(loss)
-        entropy = -float(log_density.detach().mean())
+            losses = losses + self._cloning_loss(imitation)
+        self.finite.watch("policy", losses)
+        self._policy_adam.step(losses.sum())
+        log = {
+            "losses/policy": losses.detach(),
+            "charts/entropy": entropy,
+            "charts/entropy_weight": self.log_alpha.detach().exp()[:, 0],
+        }
         if self.config.target_entropy is not None:
             # d/d log α of eq. 17, with log α in place of α, as the authors' code has it.
             excess = entropy - self.config.target_entropy
-            self.log_alpha.grad = torch.full_like(self.log_alpha, excess)
-            self._alpha_adam.step()
+            self._alpha_adam.step((self.log_alpha[:, 0] * excess).sum())
+        return log
+
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """Everything learnt by a training, and its optimizers' state."""
+        target = self._target[2 * index : 2 * index + 2]
         return {
-            "losses/policy": loss_value,
-            "charts/entropy": entropy,
-            "charts/entropy_weight": float(alpha),
+            "policy": self._policy_adam.state_dict(index),
+            "critic": self._critic_adam.state_dict(index),
+            "alpha": self._alpha_adam.state_dict(index),
+            "target": target,
         }
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything learnt, the optimizers' state, and the number of updates."""
-        return {
-            "policy": self.policy.state_dict(),
-            "critic": self.critic.state_dict(),
-            "target": self.target.state_dict(),
-            "log_alpha": self.log_alpha.detach(),
-            "policy_adam": self._policy_adam.state_dict(),
-            "critic_adam": self._critic_adam.state_dict(),
-            "alpha_adam": self._alpha_adam.state_dict(),
-            "updates": self.updates,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self.policy.load_state_dict(state["policy"])
-        self.critic.load_state_dict(state["critic"])
-        self.target.load_state_dict(state["target"])
-        with torch.no_grad():
-            self.log_alpha.copy_(state["log_alpha"])
-        self._policy_adam.load_state_dict(state["policy_adam"])
-        self._critic_adam.load_state_dict(state["critic_adam"])
-        load_optimizer(self._alpha_adam, state["alpha_adam"])
-        self.updates = state["updates"]
+        self._policy_adam.load_state_dict(index, state["policy"])
+        self._critic_adam.load_state_dict(index, state["critic"])
+        self._alpha_adam.load_state_dict(index, state["alpha"])
+        self._target[2 * index : 2 * index + 2] = state["target"].to(self._target.device)
 
-    def _require_finite(self, name: str, loss: Tensor, batch: Any) -> float:
-        value = float(loss.detach())
-        if math.isfinite(value):
-            return value
-        given = batch._asdict() if isinstance(batch, Batch) else {"features": batch}
-        bad = [field for field, tensor in given.items() if not tensor.isfinite().all()]
-        cause = f"the batch's {', '.join(bad)} held such numbers" if bad else "the batch was finite"
-        raise DivergedError(
-            f"the {name} loss became {value} at update {self.updates}; {cause}. "
-            "Continue from the last checkpoint, with a lower learning rate if the batch was finite."
-        )
+    def _critic_loss(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses and mean targets, (M,) each."""
+        with torch.no_grad():
+            actions, log_density = self.policy.sample(batch.next_features, noise)
+            next_values = self.target(batch.next_features, actions).amin(1)
+            soft_values = next_values - self.log_alpha.exp() * log_density
+            targets = batch.rewards + self._discount * batch.continues * soft_values
+        values = self.critic(batch.features, batch.actions)
+        losses = (values - targets[:, None]).square().mean(-1).sum(-1)
+        return losses, targets.mean(-1)
+
+    def _policy_loss(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses and entropies, (M,) each."""
+        actions, log_density = self.policy.sample(features, noise)
+        alpha = self.log_alpha.detach().exp()
+        losses = (alpha * log_density - self.critic(features, actions).amin(1)).mean(-1)
+        return losses, -log_density.detach().mean(-1)
+
+    def _cloning_loss(self, imitation: Imitation) -> Tensor:
+        """Weighted losses, (M,)."""
+        mean, _ = self.policy(imitation.features)
+        errors = (torch.tanh(mean) - imitation.actions).square()
+        return imitation.weight * errors.mean((-2, -1))

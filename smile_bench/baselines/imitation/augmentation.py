@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.errors import InputError
 from smile_bench.learning.devices import to_device
-from smile_bench.learning.replay import Transitions
+from smile_bench.learning.replay import Transitions, take_rows
+from smile_bench.learning.streams import Streams
 
 __all__ = ["AugmentationConfig", "ConstantFeatureNoise", "SignedPermutations"]
 
@@ -64,36 +64,35 @@ class SignedPermutations:
         normaliser, shown = demonstrations.normaliser, demonstrations.constant.cpu().numpy()
         self._mean = to_device(normaliser.mean[shown], self._device)
         self._scale = to_device(normaliser.scale[shown], self._device)
+        self._identity = torch.eye(width, device=self._device)
 
-    def sample(self, rng: np.random.Generator, number: int) -> Tensor:
-        """Sample signed permutation matrices (number, L, L)."""
-        size = (number, self.width)
+    def sample(self, streams: Streams, number: int) -> Tensor:
+        """Sample signed permutation matrices (M, number, L, L)."""
         if not self.width:
-            return torch.zeros((number, 0, 0), device=self._device)
-        order = rng.random(size).argsort(axis=1)
-        signs = rng.choice(np.array([-1.0, 1.0], np.float32), size)
-        matrices = np.eye(self.width, dtype=np.float32)[order] * signs[..., None]
-        return to_device(matrices, self._device)
+            return torch.zeros((len(streams), number, 0, 0), device=self._device)
+        order = streams.permutations(self.width, number)
+        signs = 2.0 * streams.integers(2, number, self.width) - 1.0
+        return take_rows(self._identity, order) * signs[..., None]
 
     def __call__(self, features: Tensor, matrices: Tensor) -> Tensor:
-        """Transitions (B, …, F) of B tasks under the tasks' matrices (B, L, L).
+        """Transitions (M, B, …, F) of B tasks under the tasks' matrices (M, B, L, L).
 
         Each transition begins with s and, if it is long enough, ends with s'.
         """
         if not self.width:
             return features
-        batch, *between, width = features.shape
-        applied = matrices.reshape(batch, *(1 for _ in between), self.width, self.width)
+        lead, between = matrices.shape[:-2], features.shape[matrices.ndim - 2 : -1]
+        applied = matrices.reshape(*lead, *(1 for _ in between), self.width, self.width)
         seen = features.clone()
-        for columns in self.demonstrations.constant_columns(width):
+        for columns in self.demonstrations.constant_columns(features.shape[-1]):
             vectors = features[..., columns] * self._scale + self._mean
-            split = vectors.reshape(*vectors.shape[:-1], -1, self.width)
+            split = vectors.unflatten(-1, (-1, self.width))
             turned = (split @ applied).reshape(vectors.shape)
             seen[..., columns] = (turned - self._mean) / self._scale
         return seen
 
     def transitions(self, sampled: Transitions, matrices: Tensor) -> Transitions:
-        """B transitions under a matrix each."""
+        """Transitions (M, B, …) under a matrix each, (M, B, L, L)."""
         return sampled._replace(
             states=self(sampled.states, matrices), next_states=self(sampled.next_states, matrices)
         )
@@ -114,22 +113,20 @@ class ConstantFeatureNoise:
         self.demonstrations = demonstrations
         self.scale = scale
 
-    def __call__(self, features: Tensor, generator: torch.Generator) -> Tensor:
-        """Transitions (..., T, F) with noise; the T transitions of a demonstration share it.
+    def __call__(self, features: Tensor, streams: Streams) -> Tensor:
+        """Transitions (M, ..., T, F) with noise; the T transitions of a demonstration share it.
 
         Each transition begins with s and, if it is long enough, ends with s'.
         """
         number = len(self.demonstrations.constant)
         if self.scale == 0.0 or number == 0:
             return features
-        *batch, _, width = features.shape
-        noise = self.scale * torch.randn((*batch, 1, number), generator=generator)
-        noise = noise.to(features.device)
+        noise = self.scale * streams.normal(*features.shape[1:-2], 1, number)
         noisy = features.clone()
-        for columns in self.demonstrations.constant_columns(width):
+        for columns in self.demonstrations.constant_columns(features.shape[-1]):
             noisy[..., columns] += noise
         return noisy
 
-    def of_states(self, states: Tensor, generator: torch.Generator) -> Tensor:
-        """States (..., O) with noise, each with its own."""
-        return self(states[..., None, :], generator)[..., 0, :]
+    def of_states(self, states: Tensor, streams: Streams) -> Tensor:
+        """States (M, ..., O) with noise, each with its own."""
+        return self(states[..., None, :], streams)[..., 0, :]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.arrays import IntArray
 from smile_bench.baselines.imitation.encoder import context_features
 from smile_bench.datasets import Context
 from smile_bench.errors import InputError
-from smile_bench.learning.devices import CPU, index, to_device
+from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.normaliser import Normaliser
-from smile_bench.learning.replay import Transitions
+from smile_bench.learning.replay import Transitions, take_rows
+from smile_bench.learning.streams import Streams
 
 __all__ = ["TaskDemonstrations"]
 
 
 class TaskDemonstrations:
-    """The demonstrations of N tasks as normalised tensors.
+    """The demonstrations of N tasks as normalised tensors, which M trainings share.
 
     Args:
         demonstrations: D of T transitions a task, arrays (N, D, T, …).
@@ -41,6 +40,10 @@ class TaskDemonstrations:
         """(N, D, T, A), or None state-only."""
         self.features = context_features(self.states, self.actions, self.next_states)
         """What the encoder sees, (N, D, T, F)."""
+        self._rows = self.features.flatten(0, 2)
+        observed = self.states.shape[-1]
+        middle = [] if self.actions is None else [self.actions.shape[-1]]
+        self._split = [observed, *middle, observed]
         unchanged = (self.states - self.states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
         self.constant = torch.nonzero(unchanged)[:, 0]
         """Indices of the observed coordinates that stay constant throughout every demonstration.
@@ -52,6 +55,16 @@ class TaskDemonstrations:
     def tasks(self) -> int:
         """N."""
         return len(self.states)
+
+    @property
+    def each(self) -> int:
+        """D, demonstrations of a task."""
+        return self.states.shape[1]
+
+    @property
+    def length(self) -> int:
+        """T, transitions of a demonstration."""
+        return self.states.shape[2]
 
     def constant_columns(self, width: int) -> list[Tensor]:
         """Columns of the constant coordinates of s and, where a transition holds it, of s'.
@@ -73,7 +86,7 @@ class TaskDemonstrations:
         Raises:
             InputError: one of the sizes is not possible.
         """
-        most = self.features.shape[1] - beyond
+        most = self.each - beyond
         if wrong := [size for size in sizes if not 1 <= size <= most]:
             raise InputError(
                 f"a training context cannot have {wrong[0]} demonstrations: each task has "
@@ -82,77 +95,89 @@ class TaskDemonstrations:
             )
 
     def sample_contexts(
-        self, rng: np.random.Generator, tasks: IntArray, shots: int, timesteps: int
-    ) -> tuple[Tensor, IntArray]:
-        """Sample a context for each of B tasks.
+        self, streams: Streams, tasks: Tensor, shots: int, timesteps: int
+    ) -> tuple[Tensor, Tensor]:
+        """Sample a context for each of B tasks of each training.
 
         Args:
-            rng: source of randomness.
-            tasks: (B,).
+            streams: source of randomness.
+            tasks: (M, B).
             shots: K demonstrations each.
-            timesteps: how many of the T transitions of each, without replacement.
+            timesteps: how many of the T transitions of each: one from each of as many stretches of
+                equal length, or all.
 
         Returns:
-            Features (B, K, timesteps, F), and the D - K demonstrations that are not in the context.
+            Features (M, B, K, timesteps, F), and the D - K demonstrations that are not in the
+            context, (M, B, D - K).
 
         Raises:
             InputError: no demonstration is asked for, or more than a task has.
         """
-        _, each, length, _ = self.features.shape
         self.require_sizes([shots])
-        seen = min(timesteps, length)
-        order = rng.random((len(tasks), each)).argsort(axis=1)
-        chosen = order[:, :shots]
-        if seen == length:
-            return index(self.features, tasks[:, None], chosen), order[:, shots:]
-        times = rng.random((len(tasks), shots, length)).argpartition(seen - 1, axis=2)[..., :seen]
-        features = index(self.features, tasks[:, None, None], chosen[..., None], times)
-        return features, order[:, shots:]
+        order = streams.permutations(self.each, tasks.shape[1])
+        first = (tasks[..., None] * self.each + order[..., :shots]) * self.length
+        where = first[..., None] + self._times(streams, tasks.shape[1], shots, timesteps)
+        return take_rows(self._rows, where), order[..., shots:]
 
-    def sample(
-        self, rng: np.random.Generator, tasks: IntArray, first_states: int = 0
-    ) -> Transitions:
-        """Sample a transition of each of the tasks (B,).
+    def sample(self, streams: Streams, tasks: Tensor, first_states: int = 0) -> Transitions:
+        """Sample a transition of each of the tasks (M, B).
 
         Args:
-            rng: source of randomness.
-            tasks: (B,).
+            streams: source of randomness.
+            tasks: (M, B).
             first_states: how many of them, the last ones, begin their demonstration.
         """
-        _, each, length, _ = self.features.shape
-        which = rng.integers(each, size=tasks.shape)
-        times = rng.integers(length, size=tasks.shape)
-        times[len(tasks) - first_states :] = 0
-        return self._at((tasks, which, times))
+        number = tasks.shape[1]
+        if not first_states:
+            each = self.each * self.length
+            return self._at(tasks * each + streams.integers(each, number))
+        which, times = streams.integers(self.each, number), streams.integers(self.length, number)
+        times[:, number - first_states :] = 0
+        return self._at((tasks * self.each + which) * self.length + times)
 
     def sample_from(
         self,
-        rng: np.random.Generator,
-        tasks: IntArray,
-        demonstrations: IntArray,
+        streams: Streams,
+        tasks: Tensor,
+        demonstrations: Tensor,
         number: int,
         *,
         first_states: int = 0,
     ) -> Transitions:
-        """Sample transitions of each task (B,), each from one of its demonstrations (B, R).
+        """Sample transitions of each task (M, B), each from one of its demonstrations (M, B, R).
 
         Args:
-            rng: source of randomness.
-            tasks: (B,).
-            demonstrations: those of each task to sample from, (B, R).
+            streams: source of randomness.
+            tasks: (M, B).
+            demonstrations: those of each task to sample from, (M, B, R).
             number: transitions of each task.
             first_states: how many of them, the last ones, begin their demonstration.
 
         Returns:
-            Transitions with the leading axes (B, number).
+            Transitions with the leading axes (M, B, number).
         """
-        size = (len(tasks), number)
-        chosen = rng.integers(demonstrations.shape[1], size=size)
-        which = np.take_along_axis(demonstrations, chosen, axis=1)
-        times = rng.integers(self.states.shape[2], size=size)
-        times[:, number - first_states :] = 0
-        return self._at((tasks[:, None], which, times))
+        size = (tasks.shape[1], number)
+        which = demonstrations.gather(2, streams.integers(demonstrations.shape[2], *size))
+        times = streams.integers(self.length, *size)
+        if first_states:
+            times[..., number - first_states :] = 0
+        return self._at((tasks[..., None] * self.each + which) * self.length + times)
 
-    def _at(self, where: tuple[IntArray, ...]) -> Transitions:
-        actions = None if self.actions is None else index(self.actions, *where)
-        return Transitions(index(self.states, *where), actions, index(self.next_states, *where))
+    def ends_of(self, tasks: Tensor, demonstrations: Tensor) -> tuple[Tensor, Tensor]:
+        """First and last states (M, B, R, O) of demonstrations (M, B, R) of the tasks (M, B)."""
+        first = (tasks[..., None] * self.each + demonstrations) * self.length
+        last = first + (self.length - 1)
+        return self._at(first).states, self._at(last).next_states
+
+    def _times(self, streams: Streams, tasks: int, shots: int, timesteps: int) -> Tensor:
+        """Timesteps of each demonstration in a context, (M, tasks, shots, timesteps) or (T,)."""
+        device = self.states.device
+        if timesteps >= self.length:
+            return torch.arange(self.length, device=device)
+        within = streams.uniform(tasks, shots, timesteps)
+        stretch = torch.arange(timesteps, device=device)
+        return ((stretch + within) * (self.length / timesteps)).long().clamp_(max=self.length - 1)
+
+    def _at(self, where: Tensor) -> Transitions:
+        columns = take_rows(self._rows, where).split(self._split, -1)
+        return Transitions(columns[0], columns[1] if len(columns) == 3 else None, columns[-1])

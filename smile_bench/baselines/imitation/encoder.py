@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.errors import InputError
-from smile_bench.learning.networks import linear
+from smile_bench.learning.networks import Source, relu_mlp
 from smile_bench.learning.normaliser import CLIP, MINIMUM_SCALE
 
 __all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
@@ -48,7 +48,8 @@ class ContextEncoder(nn.Module):
     Args:
         features: F, size of a transition as the encoder sees it.
         config: settings.
-        generator: source of the initial weights; None leaves them to be loaded.
+        source: of the initial weights. None leaves them to be loaded; M generators make a stack,
+            whose inputs and outputs have a leading axis M.
         observed: O, size of s and of s'; needed if the encoder sees changes.
 
     Raises:
@@ -62,7 +63,7 @@ class ContextEncoder(nn.Module):
         self,
         features: int,
         config: EncoderConfig,
-        generator: torch.Generator | None,
+        source: Source,
         observed: int = 0,
     ) -> None:
         super().__init__()
@@ -76,18 +77,8 @@ class ContextEncoder(nn.Module):
         self.mean, self.sees_changes = config.pooling == "mean", config.sees_changes
         if self.sees_changes:
             self.register_buffer("change_scale", torch.ones(observed))
-        self.timestep = nn.Sequential(
-            linear(features, config.hidden, generator),
-            nn.ReLU(),
-            linear(config.hidden, config.hidden, generator),
-            nn.ReLU(),
-            linear(config.hidden, config.pooled, generator),
-        )
-        self.context = nn.Sequential(
-            linear(config.pooled, config.pooled, generator),
-            nn.ReLU(),
-            linear(config.pooled, config.embedding, generator),
-        )
+        self.timestep = relu_mlp((features, config.hidden, config.hidden, config.pooled), source)
+        self.context = relu_mlp((config.pooled, config.pooled, config.embedding), source)
 
     def measure(self, features: Tensor) -> None:
         """Take the scale of changes from the meta-train demonstrations' features (..., F)."""
@@ -101,26 +92,26 @@ class ContextEncoder(nn.Module):
         """Encode contexts.
 
         Args:
-            features: (B, K, T, F).
-            present: which demonstrations exist (B, K), all by default.
-            kept: which timesteps are seen (B, K, T), at least one of each demonstration; all by
-                default.
+            features: (..., B, K, T, F).
+            present: which demonstrations exist (..., B, K), all by default.
+            kept: which timesteps are seen (..., B, K, T), at least one of each demonstration; all
+                by default.
 
         Returns:
-            Task embeddings (B, Z).
+            Task embeddings (..., B, Z).
         """
         steps = self.timestep(self._seen(features))
         if kept is None:
-            trajectories = steps.mean(dim=2)
+            trajectories = steps.mean(dim=-2)
         else:
             seen = kept.to(steps)[..., None]
-            trajectories = (steps * seen).sum(dim=2) / seen.sum(dim=2)
+            trajectories = (steps * seen).sum(dim=-2) / seen.sum(dim=-2)
         if present is None:
-            present = trajectories.new_ones(trajectories.shape[:2], dtype=torch.bool)
+            present = trajectories.new_ones(trajectories.shape[:-1], dtype=torch.bool)
         weights = present.to(trajectories)[..., None]
-        pooled = (trajectories * weights).sum(dim=1)
+        pooled = (trajectories * weights).sum(dim=-2)
         if self.mean:
-            pooled = pooled / weights.sum(dim=1)
+            pooled = pooled / weights.sum(dim=-2)
         embedding: Tensor = self.context(pooled)
         return embedding
 

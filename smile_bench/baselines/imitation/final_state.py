@@ -8,79 +8,70 @@ No action is involved.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from smile_bench.arrays import IntArray
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
-from smile_bench.learning.devices import index
-from smile_bench.learning.networks import linear
+from smile_bench.learning.networks import relu_mlp
+from smile_bench.learning.streams import Streams
 
-__all__ = ["FinalStatePredictor", "final_state_loss"]
+__all__ = ["FinalStatePredictor", "final_state_losses"]
 
 DEMONSTRATIONS = 16
 """Demonstrations of each task whose last states are predicted in a batch."""
 
 
 class FinalStatePredictor(nn.Module):
-    """A ReLU network from a demonstration's first state and an embedding to its last state.
+    """ReLU networks from a demonstration's first state and an embedding to its last state.
 
     Args:
         observations: O, length of a normalised observation.
         embedding: Z, length of the task embedding.
-        seed: of the initial weights.
+        generators: M, sources of the initial weights.
     """
 
-    def __init__(self, observations: int, embedding: int, seed: int) -> None:
+    def __init__(
+        self, observations: int, embedding: int, generators: Sequence[torch.Generator]
+    ) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.network = nn.Sequential(
-            linear(observations + embedding, 256, generator),
-            nn.ReLU(),
-            linear(256, 256, generator),
-            nn.ReLU(),
-            linear(256, observations, generator),
-        )
+        self.network = relu_mlp((observations + embedding, 256, 256, observations), generators)
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """Last states (..., O) of demonstrations that begin in states (..., O)."""
+        """Last states (M, ..., O) of demonstrations that begin in states (M, ..., O)."""
         last: Tensor = self.network(torch.cat((states, embeddings), dim=-1))
         return last
 
 
-def final_state_loss(
+def final_state_losses(
     predictor: FinalStatePredictor,
     data: PreparedDemonstrations,
-    rng: np.random.Generator,
-    generator: torch.Generator,
+    streams: Streams,
     *,
-    tasks: IntArray,
+    tasks: Tensor,
     embeddings: Tensor,
     matrices: Tensor,
-    held_out: IntArray,
+    held_out: Tensor,
 ) -> Tensor:
-    """Mean squared error of predicted last states.
+    """Mean squared errors (M,) of predicted last states.
 
     Samples (first state, last state) pairs of held-out demonstrations, permuted like the task's
     context. Coordinates that stay constant in an episode do not count.
 
     Args:
-        predictor: the network.
+        predictor: the networks.
         data: the demonstrations, and the noise on first states.
-        rng: samples demonstrations.
-        generator: source of the noise.
-        tasks: (B,).
-        embeddings: of a context of each task, (B, Z).
-        matrices: under which the contexts are seen, (B, L, L).
-        held_out: demonstrations of each task that are not in its context, (B, R).
+        streams: sample demonstrations and noise.
+        tasks: (M, B).
+        embeddings: of a context of each task, (M, B, Z).
+        matrices: under which the contexts are seen, (M, B, L, L).
+        held_out: demonstrations of each task that are not in its context, (M, B, R).
     """
-    chosen = rng.integers(held_out.shape[1], size=(len(tasks), DEMONSTRATIONS))
-    where = tasks[:, None], np.take_along_axis(held_out, chosen, axis=1)
     demonstrations = data.demonstrations
-    first = data.permutations(index(demonstrations.states, *where)[..., 0, :], matrices)
-    first = data.noise.of_states(first, generator)
-    last = index(demonstrations.next_states, *where)[..., -1, :]
-    predicted = predictor(first, embeddings[:, None].expand(-1, DEMONSTRATIONS, -1))
-    loss: Tensor = (predicted - last).square()[..., demonstrations.varying].mean()
-    return loss
+    chosen = streams.integers(held_out.shape[2], tasks.shape[1], DEMONSTRATIONS)
+    first, last = demonstrations.ends_of(tasks, held_out.gather(2, chosen))
+    first = data.noise.of_states(data.permutations(first, matrices), streams)
+    predicted = predictor(first, embeddings[:, :, None].expand(-1, -1, DEMONSTRATIONS, -1))
+    errors = (predicted - last).square()[..., demonstrations.varying]
+    return errors.mean((1, 2, 3))

@@ -25,7 +25,7 @@ from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 from smile_bench.io.tensors import read_tensors, write_tensors
 from smile_bench.learning.devices import CPU, to_device
-from smile_bench.learning.networks import SquashedGaussianPolicy
+from smile_bench.learning.networks import Source, SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
 
 __all__ = [
@@ -64,22 +64,22 @@ class Member(NamedTuple):
 
 
 def make_encoder(
-    config: ImitatorConfig, generator: torch.Generator | None, device: torch.device = CPU
+    config: ImitatorConfig, source: Source, device: torch.device = CPU
 ) -> ContextEncoder:
-    """An encoder on the device, with initial weights from ``generator``, or none to load some."""
+    """An encoder on the device, or a stack of them, with initial weights from ``source``."""
     family = get_family(config.family)
     observed = family.observation_size
     seen = 2 * observed + (0 if config.state_only else family.action_size)
-    return ContextEncoder(seen, config.encoder, generator, observed).to(device)
+    return ContextEncoder(seen, config.encoder, source, observed).to(device)
 
 
 def make_policy(
-    config: ImitatorConfig, generator: torch.Generator | None, device: torch.device = CPU
+    config: ImitatorConfig, source: Source, device: torch.device = CPU
 ) -> SquashedGaussianPolicy:
-    """A policy on the device, with initial weights from ``generator``, or none to load some."""
+    """A policy on the device, or a stack of them, with initial weights from ``source``."""
     family = get_family(config.family)
     inputs = family.observation_size + config.encoder.embedding
-    policy = SquashedGaussianPolicy(inputs, family.action_size, config.hidden, generator)
+    policy = SquashedGaussianPolicy(inputs, family.action_size, config.hidden, source)
     return policy.to(device)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from smile_bench.access import Access
@@ -14,6 +16,8 @@ from smile_bench.baselines.imitation.augmentation import (
 )
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.datasets import Context
+from smile_bench.errors import InputError
 from smile_bench.learning.normaliser import Normaliser
 
 __all__ = ["PreparedDemonstrations", "prepare"]
@@ -32,19 +36,24 @@ class PreparedDemonstrations:
 
 
 def prepare(
-    access: Access, augmentation: AugmentationConfig, device: torch.device
+    accesses: Sequence[Access], augmentation: AugmentationConfig, device: torch.device
 ) -> PreparedDemonstrations:
     """Take the meta-train demonstrations and prepare them.
 
     Args:
-        access: to the family.
+        accesses: to the family, one a training, all with the same demonstrations.
         augmentation: settings.
         device: where the tensors lie.
 
     Raises:
-        InputError: the augmentation does not fit the demonstrations.
+        InputError: the augmentation does not fit the demonstrations, or the trainings have others.
     """
-    given = access.demonstrations()
+    given, *others = (access.demonstrations() for access in accesses)
+    if not all(_same(given, other) for other in others):
+        raise InputError(
+            "trainings of one computation have the same demonstrations, and these accesses hand "
+            "out different ones. Train them one after another."
+        )
     normaliser = Normaliser.of(given.observations)
     outlier_filter = None
     if augmentation.outlier_fraction:
@@ -58,3 +67,15 @@ def prepare(
         ConstantFeatureNoise(demonstrations, augmentation.constant_feature_noise),
         SignedPermutations(demonstrations, augmentation.permuted_width),
     )
+
+
+def _same(one: Context, other: Context) -> bool:
+    if (one.actions is None) != (other.actions is None):
+        return False
+    pairs = [
+        (one.observations, other.observations),
+        (one.next_observations, other.next_observations),
+    ]
+    if one.actions is not None and other.actions is not None:
+        pairs.append((one.actions, other.actions))
+    return all(a is b or np.array_equal(a, b) for a, b in pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from smile_bench.access import Environments
-from smile_bench.arrays import BoolArray, FloatArray, IntArray
+from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import TaskReplay, Transitions
@@ -22,7 +22,8 @@ class Collector:
     """Training episodes, one an environment, that continue from call to call.
 
     Args:
-        environments: one for each of N meta-train tasks.
+        environments: M · N, one for each of N meta-train tasks of each training, those of the
+            first training first.
         normaliser: of observations.
         replay: where transitions are stored.
         device: where actions are computed.
@@ -42,33 +43,36 @@ class Collector:
         self.suspended: tuple[FloatArray, IntArray] | None = None
         """Where the episodes stand between two calls."""
         self.stalled_steps = np.zeros(len(environments.tasks), np.int64)
-        """Consecutive stalled steps of each episode, (N,)."""
+        """Consecutive stalled steps of each episode, (M · N,)."""
 
     def collect(
         self,
         steps: int,
         act: Callable[[Tensor], Tensor],
-        rng: np.random.Generator,
+        rngs: Sequence[np.random.Generator],
         stalled: Callable[[Transitions], BoolArray] | None = None,
     ) -> None:
         """Take control steps in every environment.
 
+        Actions that are not finite are those of a training that has diverged; 0 is applied.
+
         Args:
             steps: how many in each.
-            act: normalised observations (N, O) to actions (N, A).
-            rng: samples the starts of episodes.
-            stalled: which of N transitions count as stalled, (N,).
+            act: normalised observations (M, N, O) to actions (M, N, A).
+            rngs: M, sample the starts of episodes.
+            stalled: which of the transitions count as stalled, (M · N,).
         """
-        environments = self.environments
+        environments, number = self.environments, len(rngs)
         if self.suspended is None:
-            environments.reset(rng)
+            self._restart(np.ones(len(environments.tasks), np.bool_), rngs)
         else:
             environments.resume(*self.suspended)
-        states = self._observe()
+        states = self._observed(environments.observe(), number)
         for _ in range(steps):
             actions = act(states)
-            observations = environments.step(actions.cpu().numpy())
-            next_states = to_device(self.normaliser(observations), self.device)
+            applied: Float32Array = actions.flatten(0, 1).cpu().numpy()
+            observations = environments.step(np.where(np.isfinite(applied), applied, 0.0))
+            next_states = self._observed(observations, number)
             self.replay.add(states, actions, next_states)
             over = environments.ended
             if stalled is not None and self.stall_limit > 0:
@@ -76,22 +80,41 @@ class Collector:
                 self.stalled_steps = np.where(lost, self.stalled_steps + 1, 0)
                 over = over | (self.stalled_steps >= self.stall_limit)
             states = next_states
-            restarted = np.flatnonzero(over)
-            if len(restarted):
-                environments.reset(rng, restarted)
-                self.stalled_steps[restarted] = 0
-                states = self._observe()
+            if over.any():
+                self._restart(over, rngs)
+                self.stalled_steps[over] = 0
+                states = self._observed(environments.observe(), number)
         self.suspended = environments.suspend()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Where the episodes stand."""
-        return {"suspended": self.suspended, "stalled_steps": self.stalled_steps}
+    def state_dict(self, index: int, trainings: int) -> dict[str, Any]:
+        """Where the episodes of one of M trainings stand."""
+        mine = self._of(index, trainings)
+        suspended = None
+        if self.suspended is not None:
+            suspended = (self.suspended[0][mine], self.suspended[1][mine])
+        return {"suspended": suspended, "stalled_steps": self.stalled_steps[mine]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        suspended = state["suspended"]
-        self.suspended = None if suspended is None else (suspended[0], suspended[1])
-        self.stalled_steps = np.array(state["stalled_steps"])
+    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from what :meth:`state_dict` returned, one state a training."""
+        suspended = [state["suspended"] for state in states]
+        self.suspended = None
+        if all(each is not None for each in suspended):
+            snapshots, left = zip(*suspended, strict=True)
+            self.suspended = np.concatenate(snapshots), np.concatenate(left)
+        self.stalled_steps = np.concatenate([state["stalled_steps"] for state in states])
 
-    def _observe(self) -> Tensor:
-        return to_device(self.normaliser(self.environments.observe()), self.device)
+    def _restart(self, over: BoolArray, rngs: Sequence[np.random.Generator]) -> None:
+        """Begin new episodes where the old ones are over, each training's from its own numbers."""
+        each = len(over) // len(rngs)
+        for index, (part, rng) in enumerate(zip(np.split(over, len(rngs)), rngs, strict=True)):
+            ids = index * each + np.flatnonzero(part)
+            if len(ids):
+                self.environments.reset(rng, ids)
+
+    def _observed(self, observations: FloatArray, trainings: int) -> Tensor:
+        states = to_device(self.normaliser(observations), self.device)
+        return states.unflatten(0, (trainings, -1))
+
+    def _of(self, index: int, trainings: int) -> slice:
+        each = len(self.stalled_steps) // trainings
+        return slice(index * each, (index + 1) * each)

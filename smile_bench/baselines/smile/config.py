@@ -12,6 +12,7 @@ from smile_bench.baselines.imitation.encoder import EncoderConfig
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.errors import InputError
 from smile_bench.learning.optimizers import AdamConfig
+from smile_bench.learning.sac import SCALARS as SAC_SCALARS
 from smile_bench.learning.sac import SACConfig
 from smile_bench.settings import AMOUNT, COUNT, DECAY, POSITIVE, SHARE, require_ranges
 
@@ -19,8 +20,8 @@ __all__ = [
     "SAC",
     "DemonstrationConfig",
     "DiscriminatorConfig",
+    "SCALARS",
     "SMILeConfig",
-    "require_alike",
     "require_fitting",
 ]
 
@@ -75,8 +76,7 @@ class SMILeConfig:
     members: int = 1
     """Trainings of different seeds that act together by the mean of their actions."""
     shared_replay: bool = False
-    """Whether the members have one replay and one model of the inverse dynamics, so that each
-    learns from what all of them do."""
+    """Whether the members have one replay, so that each learns from what all of them do."""
 
     iterations: int = 150
     """Length of the training."""
@@ -120,9 +120,25 @@ class SMILeConfig:
     @property
     def infers_actions(self) -> bool:
         """Whether an inverse-dynamics model stands in for the demonstrated actions."""
-        uses = self.demonstrations.fraction > 0.0 or self.demonstrations.bc_weight > 0.0
-        return self.state_only and uses
+        return self.state_only and (self.demonstrations.fraction > 0.0 or self.clones)
 
+    @property
+    def clones(self) -> bool:
+        """Whether the policy clones demonstrated actions."""
+        return self.demonstrations.bc_weight > 0.0
+
+
+SCALARS = (
+    "seed",
+    "reward_clip",
+    "reward_scale",
+    "final_lr_fraction",
+    "discriminator.gradient_penalty",
+    "discriminator.optimizer.learning_rate",
+    "demonstrations.bc_weight",
+    *(f"sac.{name}" for name in SAC_SCALARS),
+)
+"""Settings in which trainings of one computation may differ."""
 
 RANGES = {
     COUNT: (
@@ -195,22 +211,4 @@ def require_fitting(config: SMILeConfig, access: Access) -> None:
         raise InputError(
             "negatives of other tasks need at least 2 meta-train tasks; give more tasks, or set "
             "discriminator.mismatched_negatives to 0."
-        )
-
-
-def require_alike(config: SMILeConfig, other: SMILeConfig) -> None:
-    """Refuse trainings that cannot share what they learn from.
-
-    Raises:
-        InputError: they differ in more than their seed.
-    """
-    differing = [
-        name
-        for name, value in vars(config).items()
-        if name != "seed" and value != getattr(other, name)
-    ]
-    if differing:
-        raise InputError(
-            "trainings that share a replay must have the same settings but for the seed; these "
-            f"differ in {', '.join(differing)}."
         )

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.arrays import IntArray
 from smile_bench.baselines.imitation.augmentation import SignedPermutations
 from smile_bench.baselines.imitation.encoder import ContextEncoder
-from smile_bench.learning.devices import index
+from smile_bench.learning.replay import take_rows
+from smile_bench.learning.streams import Streams
 
 __all__ = ["EmbeddingBuffer"]
 
 
 class EmbeddingBuffer:
-    """M embeddings of each of N tasks, each of a context under a permutation of its own.
+    """E embeddings of each of N tasks in M trainings, each of a context under a permutation.
 
     Args:
         permutations: of the demonstrations that contexts are sampled from.
+        trainings: M.
         shots: numbers of demonstrations in a context.
         timesteps: of each demonstration that the encoder sees.
-        each: M.
+        each: E.
         length: Z, of an embedding.
     """
 
@@ -32,46 +32,63 @@ class EmbeddingBuffer:
         self,
         permutations: SignedPermutations,
         *,
+        trainings: int,
         shots: Sequence[int],
         timesteps: int,
         each: int,
         length: int,
     ) -> None:
         self.permutations, self.demonstrations = permutations, permutations.demonstrations
-        self.shots, self.timesteps = shots, timesteps
+        self.timesteps = timesteps
+        slots: dict[int, list[int]] = {}
+        for slot in range(each):
+            slots.setdefault(shots[slot % len(shots)], []).append(slot)
+        self._slots = slots
+        """By the number of demonstrations in their contexts."""
         tasks, device = self.demonstrations.tasks, self.demonstrations.states.device
-        self.embeddings = torch.zeros((tasks, each, length), device=device)
-        """(N, M, Z)."""
+        self.embeddings = torch.zeros((trainings, tasks, each, length), device=device)
+        """(M, N, E, Z)."""
         width = permutations.width
-        self.matrices = torch.zeros((tasks, each, width, width), device=device)
-        """The permutation behind each embedding, (N, M, L, L)."""
+        self.matrices = torch.zeros((trainings, tasks, each, width, width), device=device)
+        """The permutation behind each embedding, (M, N, E, L, L)."""
+        self._every_task = torch.arange(tasks, device=device)[None]
+        self._first = tasks * torch.arange(trainings, device=device)[:, None]
 
     @torch.no_grad()
-    def refresh(self, encoder: ContextEncoder, rng: np.random.Generator) -> None:
-        """Encode new contexts of every task, cycling through the numbers of demonstrations."""
-        tasks = np.arange(self.demonstrations.tasks)
-        for slot in range(self.embeddings.shape[1]):
-            shots = self.shots[slot % len(self.shots)]
-            features, _ = self.demonstrations.sample_contexts(rng, tasks, shots, self.timesteps)
-            self.matrices[:, slot] = self.permutations.sample(rng, len(tasks))
-            seen = self.permutations(features, self.matrices[:, slot])
-            self.embeddings[:, slot] = encoder(seen)
+    def refresh(self, encoder: ContextEncoder, streams: Streams) -> None:
+        """Encode new contexts of every task."""
+        tasks = self.demonstrations.tasks
+        for shots, slots in self._slots.items():
+            rows = self._every_task.expand(len(streams), -1).repeat(1, len(slots))
+            features, _ = self.demonstrations.sample_contexts(
+                streams, rows, shots, self.timesteps
+            )
+            matrices = self.permutations.sample(streams, rows.shape[1])
+            encoded = encoder(self.permutations(features, matrices))
+            for number, slot in enumerate(slots):
+                part = slice(number * tasks, (number + 1) * tasks)
+                self.matrices[:, :, slot] = matrices[:, part]
+                self.embeddings[:, :, slot] = encoded[:, part]
 
-    def sample(self, rng: np.random.Generator, tasks: IntArray) -> tuple[Tensor, Tensor]:
-        """An embedding of each of the tasks (B,), (B, Z), and its matrix, (B, L, L)."""
-        which = rng.integers(self.embeddings.shape[1], size=tasks.shape)
-        return index(self.embeddings, tasks, which), index(self.matrices, tasks, which)
+    def sample(self, streams: Streams, tasks: Tensor) -> tuple[Tensor, Tensor]:
+        """An embedding of each of the tasks (M, B), (M, B, Z), and its matrix, (M, B, L, L)."""
+        return self._at(tasks, streams.integers(self.embeddings.shape[2], tasks.shape[1]))
 
-    def sample_all(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """An embedding of every task, (N, Z), and their matrices, (N, L, L)."""
-        slot = int(rng.integers(self.embeddings.shape[1]))
-        return self.embeddings[:, slot], self.matrices[:, slot]
+    def sample_all(self, streams: Streams) -> tuple[Tensor, Tensor]:
+        """An embedding of every task, (M, N, Z), and their matrices, (M, N, L, L)."""
+        slots = streams.integers(self.embeddings.shape[2], 1)
+        return self._at(self._every_task, slots.expand(-1, self.demonstrations.tasks))
 
-    def state_dict(self) -> dict[str, Any]:
-        """The embeddings and their matrices."""
-        return {"embeddings": self.embeddings, "matrices": self.matrices}
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """The embeddings of a training and their matrices."""
+        return {"embeddings": self.embeddings[index], "matrices": self.matrices[index]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self.embeddings.copy_(state["embeddings"])
-        self.matrices.copy_(state["matrices"])
+        self.embeddings[index].copy_(state["embeddings"])
+        self.matrices[index].copy_(state["matrices"])
+
+    def _at(self, tasks: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+        where = (self._first + tasks) * self.embeddings.shape[2] + slots
+        embeddings = take_rows(self.embeddings.flatten(0, 2), where)
+        return embeddings, take_rows(self.matrices.flatten(0, 2), where)

@@ -1,4 +1,4 @@
-"""Actions inferred from their effects: a model a(s, s') fitted on the learner's own transitions.
+"""Actions inferred from their effects: models a(s, s') fitted on the learner's own transitions.
 
 State-only imitators do not see the expert's actions. Their own transitions teach them the dynamics,
 with which they infer the actions (as in Behavioural Cloning from Observation, Torabi et al. 2018).
@@ -8,8 +8,7 @@ the task.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smile_bench.arrays import IntArray
-from smile_bench.errors import DivergedError
-from smile_bench.learning.devices import CPU, to_device
-from smile_bench.learning.networks import linear
-from smile_bench.learning.optimizers import AdamConfig, VectorAdam
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.finite import FiniteLosses
+from smile_bench.learning.networks import relu_mlp
+from smile_bench.learning.optimizers import AdamConfig, StackedAdam
 from smile_bench.learning.replay import Transitions
 
 __all__ = ["InverseDynamics", "InverseDynamicsConfig"]
@@ -41,14 +39,14 @@ class InverseDynamicsConfig:
 
 
 class InverseDynamics:
-    """A ReLU network on (s, s' − s), with its optimizer; tanh keeps its actions in [-1, 1].
+    """M ReLU networks on (s, s' − s), with their optimizer; tanh keeps actions in [-1, 1].
 
     Args:
         observations: O, length of a normalised observation.
         actions: A.
-        tasks: N, how many tasks it distinguishes; 0 for none.
-        generator: source of the initial weights.
-        device: where the network lies.
+        tasks: N, how many tasks they distinguish; 0 for none.
+        generators: M, sources of the initial weights.
+        compute: how to compute.
         hidden: width of the two layers.
     """
 
@@ -57,69 +55,60 @@ class InverseDynamics:
         observations: int,
         actions: int,
         tasks: int,
-        generator: torch.Generator,
-        device: torch.device = CPU,
+        generators: Sequence[torch.Generator],
+        compute: Compute,
         hidden: int = HIDDEN,
     ) -> None:
-        self.tasks, self._device = tasks, device
-        self.network = nn.Sequential(
-            linear(2 * observations + tasks, hidden, generator),
-            nn.ReLU(),
-            linear(hidden, hidden, generator),
-            nn.ReLU(),
-            linear(hidden, actions, generator),
-            nn.Tanh(),
-        ).to(device)
-        self._adam = VectorAdam([self.network], AdamConfig(learning_rate=1e-3))
+        self.tasks = tasks
+        sizes = (2 * observations + tasks, hidden, hidden, actions)
+        network = nn.Sequential(relu_mlp(sizes, generators), nn.Tanh())
+        self.network = network.to(compute.device)
+        self._adam = StackedAdam([self.network], [AdamConfig(learning_rate=1e-3)] * len(generators))
+        compute.prepare(self.network)
+        self.finite = FiniteLosses(("inverse dynamics",), len(generators), compute.device)
+        self._losses = compute.compiled(self._losses)
 
     @torch.no_grad()
-    def infer(self, sampled: Transitions, tasks: IntArray) -> Transitions:
-        """The transitions with the actions (B, A) that lead from their states to the next ones.
+    def infer(self, sampled: Transitions, tasks: Tensor) -> Transitions:
+        """The transitions with the actions (M, B, A) that lead from their states to the next ones.
 
         Args:
-            sampled: B transitions.
-            tasks: of each, (B,).
+            sampled: B transitions of each training.
+            tasks: of each, (M, B).
         """
         return sampled._replace(actions=self._actions(sampled, tasks))
 
-    def update(self, sampled: Transitions, tasks: IntArray) -> float:
-        """Take one step on transitions whose actions are known; return the mean squared error.
+    def update(self, sampled: Transitions, tasks: Tensor) -> Tensor:
+        """Take one step on transitions whose actions are known; return mean squared errors (M,).
 
         Args:
-            sampled: B transitions.
-            tasks: of each, (B,).
-
-        Raises:
-            DivergedError: the loss is not finite.
+            sampled: B transitions of each training.
+            tasks: of each, (M, B).
         """
-        assert sampled.actions is not None
-        loss = functional.mse_loss(self._actions(sampled, tasks), sampled.actions)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the loss of the inverse dynamics became {value}: its transitions are not finite. "
-                "Continue from the last checkpoint."
-            )
-        self._adam.step(loss)
-        return value
+        losses = self._losses(sampled, tasks)
+        self.finite.watch("inverse dynamics", losses)
+        self._adam.step(losses.sum())
+        return losses.detach()
 
-    def scale_learning_rate(self, factor: float) -> None:
-        """Set the learning rate to a multiple of the configured one."""
+    def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
+        """Set the learning rates to a multiple of the configured one."""
         self._adam.scale_learning_rate(factor)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Weights and the optimizer's state."""
-        return {"network": self.network.state_dict(), "adam": self._adam.state_dict()}
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """Weights of a training and its optimizer's state."""
+        return self._adam.state_dict(index)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self.network.load_state_dict(state["network"])
-        self._adam.load_state_dict(state["adam"])
+        self._adam.load_state_dict(index, state)
 
-    def _actions(self, sampled: Transitions, tasks: IntArray) -> Tensor:
+    def _losses(self, sampled: Transitions, tasks: Tensor) -> Tensor:
+        assert sampled.actions is not None
+        return (self._actions(sampled, tasks) - sampled.actions).square().mean((1, 2))
+
+    def _actions(self, sampled: Transitions, tasks: Tensor) -> Tensor:
         seen = [sampled.states, sampled.next_states - sampled.states]
         if self.tasks:
-            which = functional.one_hot(to_device(tasks, self._device), self.tasks)
-            seen.append(which.to(sampled.states))
+            seen.append(functional.one_hot(tasks, self.tasks).to(sampled.states))
         actions: Tensor = self.network(torch.cat(seen, dim=-1))
         return actions

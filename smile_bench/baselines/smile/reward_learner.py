@@ -1,4 +1,4 @@
-"""The reward learner of SMILe: discriminator and context encoder, behind one ``update``.
+"""The reward learners of SMILe: discriminators and context encoders, behind one ``update``.
 
 Under the embedding of a task's context, the discriminator tells the task's demonstrations from what
 the policy did in that task, and from demonstrations of other tasks (SMILe, eq. 3 and 4). Its loss
@@ -7,28 +7,30 @@ alone trains the encoder. The logit is the policy's reward (eq. 5).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smile_bench.arrays import BoolArray, IntArray
+from smile_bench.arrays import BoolArray
 from smile_bench.baselines.imitation.encoder import ContextEncoder
-from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_loss
+from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_losses
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.baselines.smile.config import SMILeConfig
 from smile_bench.baselines.smile.discriminator import (
     Discriminator,
-    classification_loss,
-    gradient_penalty,
+    classification_losses,
+    gradient_penalties,
 )
 from smile_bench.baselines.smile.embedding_buffer import EmbeddingBuffer
-from smile_bench.errors import DivergedError
-from smile_bench.learning.optimizers import VectorAdam
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.finite import FiniteLosses
+from smile_bench.learning.optimizers import StackedAdam
 from smile_bench.learning.replay import TaskReplay, Transitions
+from smile_bench.learning.stacking import column
+from smile_bench.learning.streams import Streams
 
 __all__ = ["RewardLearner"]
 
@@ -41,191 +43,206 @@ REFRESH_EVERY = 20
 
 
 class RewardLearner:
-    """Discriminator, encoder and the recent embeddings of every task.
+    """Discriminators, encoders and the recent embeddings of every task, of M trainings.
 
     Args:
-        config: settings.
+        configs: settings, one a training.
         data: the meta-train demonstrations.
-        encoder: of contexts, on its device.
+        encoder: of contexts, a stack of M, on its device.
         actions: A, length of an action.
-        shots: numbers of demonstrations in a context.
-        rng: samples batches; the training's, which saves its state.
-        generator: source of initial weights and noise; likewise.
+        shots: numbers of demonstrations in a context; updates take them in turn.
+        streams: sample batches and noise; the trainings', which save their state.
+        generators: sources of the initial weights.
+        compute: how to compute.
     """
 
     def __init__(
         self,
-        config: SMILeConfig,
+        configs: Sequence[SMILeConfig],
         data: PreparedDemonstrations,
         encoder: ContextEncoder,
         actions: int,
         shots: tuple[int, ...],
-        rng: np.random.Generator,
-        generator: torch.Generator,
+        streams: Streams,
+        generators: Sequence[torch.Generator],
+        compute: Compute,
     ) -> None:
+        config, device = configs[0], compute.device
         self.config, self.data, self.encoder, self.shots = config, data, encoder, shots
-        self.rng, self.generator = rng, generator
+        self.streams = streams
         demonstrations, embedding = data.demonstrations, config.encoder.embedding
-        observed, self.device = demonstrations.states.shape[-1], demonstrations.states.device
+        observed = demonstrations.states.shape[-1]
         seen = observed + (observed if config.state_only else actions)
-        self.discriminator = Discriminator(seen, embedding, HIDDEN, generator).to(self.device)
-        self.predictor = FinalStatePredictor(observed, embedding, config.seed).to(self.device)
-        predicts = config.discriminator.final_state_weight > 0.0
+        self.discriminator = Discriminator(seen, embedding, HIDDEN, generators).to(device)
         trained: list[nn.Module] = [self.encoder, self.discriminator]
-        if predicts:
+        self.predictor: FinalStatePredictor | None = None
+        if config.discriminator.final_state_weight > 0.0:
+            self.predictor = FinalStatePredictor(observed, embedding, generators).to(device)
             trained.append(self.predictor)
-        self.adam = VectorAdam(trained, config.discriminator.optimizer)
+        self.adam = StackedAdam(trained, [each.discriminator.optimizer for each in configs])
+        compute.prepare(*trained)
         # The final states of demonstrations outside the context are predicted.
-        demonstrations.require_sizes(shots, beyond=1 if predicts else 0)
+        demonstrations.require_sizes(shots, beyond=0 if self.predictor is None else 1)
         self.embeddings = EmbeddingBuffer(
             data.permutations,
+            trainings=len(configs),
             shots=shots,
             timesteps=config.context_timesteps,
             each=EMBEDDINGS_PER_TASK,
             length=embedding,
         )
-        self.reward_deviation = torch.ones((), device=self.device)
-        """Running root mean square of the rewards about their mean."""
+        self._clip = column([each.reward_clip for each in configs], device)
+        self._penalty = column([each.discriminator.gradient_penalty for each in configs], device)
+        scales = [each.reward_scale for each in configs if each.reward_scale is not None]
+        self._scale = column(scales, device) if scales else None
+        mismatched = round(config.discriminator.mismatched_negatives * config.batch)
+        # Spread over the tasks of the batch.
+        where = np.linspace(0, config.batch - 1, mismatched).astype(np.int64)
+        self._mismatched = torch.from_numpy(where).to(device)
+        self.reward_deviation = torch.ones((len(configs), 1), device=device)
+        """Running root mean square of the rewards about their mean, (M, 1)."""
         self.updates = 0
-        self.embeddings.refresh(self.encoder, rng)
+        self.finite = FiniteLosses(("discriminator",), len(configs), device)
+        self._losses = compute.compiled(self._losses)
+        self._clipped_logits = compute.compiled(self._clipped_logits)
+        streams.begin()
+        self.refresh()
 
-    def update(self, replay: TaskReplay) -> dict[str, float]:
-        """Take one step on discriminator and encoder (eq. 4).
+    @property
+    def next_shots(self) -> int:
+        """Demonstrations in the contexts of the next update."""
+        return self.shots[self.updates % len(self.shots)]
+
+    def count(self) -> bool:
+        """Count an update. Says whether it is time to refresh the embeddings."""
+        self.updates += 1
+        return self.updates % REFRESH_EVERY == 0
+
+    def refresh(self) -> dict[str, Tensor]:
+        """Encode new contexts of every task for the policy; there is nothing to log."""
+        self.embeddings.refresh(self.encoder, self.streams)
+        return {}
+
+    def update(self, replay: TaskReplay, shots: int) -> dict[str, Tensor]:
+        """Take one step on discriminators and encoders (eq. 4).
 
         Args:
-            replay: what the policy did in each task.
+            replay: what the policies did in each task.
+            shots: demonstrations in the contexts.
 
         Returns:
-            What to log.
-
-        Raises:
-            DivergedError: the loss is not finite.
+            What to log, (M,) each.
         """
-        config, rng, data = self.config, self.rng, self.data
+        config, streams, data = self.config, self.streams, self.data
         demonstrations, permutations = data.demonstrations, data.permutations
-        tasks = rng.permutation(demonstrations.tasks)[: config.tasks_per_batch]
-        shots = int(rng.choice(self.shots))
+        tasks = streams.permutations(demonstrations.tasks)[:, : config.tasks_per_batch]
         features, held_out = demonstrations.sample_contexts(
-            rng, tasks, shots, config.context_timesteps
+            streams, tasks, shots, config.context_timesteps
         )
-        rows = np.repeat(tasks, config.transitions_per_task)
-        expert, other = demonstrations.sample(rng, rows), self._negatives(rows, replay)
-        matrices = permutations.sample(rng, len(tasks))
-        of_rows = matrices.repeat_interleave(config.transitions_per_task, 0)
+        rows = tasks.repeat_interleave(config.transitions_per_task, 1)
+        expert, other = demonstrations.sample(streams, rows), self._negatives(rows, replay)
+        matrices = permutations.sample(streams, config.tasks_per_batch)
+        of_rows = matrices.repeat_interleave(config.transitions_per_task, 1)
         expert = permutations.transitions(expert, of_rows)
         other = permutations.transitions(other, of_rows)
-        context = self.encoder(data.noise(permutations(features, matrices), self.generator))
-        embeddings = context.repeat_interleave(config.transitions_per_task, 0)
-        expert_x = data.noise.of_states(self.seen(expert), self.generator)
-        other_x = data.noise.of_states(self.seen(other), self.generator)
-        both = torch.cat((embeddings, embeddings))
-        logits = self.discriminator(torch.cat((expert_x, other_x)), both)
-        expert_logits, other_logits = logits.chunk(2)
-        mix = torch.rand((len(rows), 1), generator=self.generator).to(self.device)
-        penalty = gradient_penalty(self.discriminator, expert_x, other_x, embeddings, mix)
-        loss = classification_loss(expert_logits, other_logits)
-        loss = loss + config.discriminator.gradient_penalty * penalty
-        if config.discriminator.final_state_weight > 0.0:
-            missed = final_state_loss(
+        context = self.encoder(data.noise(permutations(features, matrices), streams))
+        losses, penalties, accuracy = self._losses(
+            data.noise.of_states(self.seen(expert), streams),
+            data.noise.of_states(self.seen(other), streams),
+            context,
+            streams.uniform(config.batch, 1),
+        )
+        if self.predictor is not None:
+            missed = final_state_losses(
                 self.predictor,
                 data,
-                rng,
-                self.generator,
+                streams,
                 tasks=tasks,
                 embeddings=context,
                 matrices=matrices,
                 held_out=held_out,
             )
-            loss = loss + config.discriminator.final_state_weight * missed
-        value = self._step(loss)
-        accuracy = torch.cat((expert_logits > 0.0, other_logits < 0.0)).float().mean()
+            losses = losses + config.discriminator.final_state_weight * missed
+        self.finite.watch("discriminator", losses)
+        self.adam.step(losses.sum())
         return {
-            "losses/discriminator": value,
-            "losses/penalty": float(penalty.detach()),
-            "charts/discriminator_accuracy": float(accuracy),
+            "losses/discriminator": losses.detach(),
+            "losses/penalty": penalties.detach(),
+            "charts/discriminator_accuracy": accuracy,
         }
 
     def seen(self, transitions: Transitions) -> Tensor:
-        """What the discriminator sees of transitions, (B, T): (s, a), or (s, s') state-only."""
+        """What the discriminator sees of transitions, (M, B, T): (s, a), or (s, s') state-only."""
         second = transitions.next_states if self.config.state_only else transitions.actions
         assert second is not None
         return torch.cat((transitions.states, second), -1)
 
     @torch.no_grad()
     def rewards(self, transitions: Transitions, embeddings: Tensor, first: int) -> Tensor:
-        """Scaled rewards (B,) of transitions under embeddings (B, Z) (eq. 5).
+        """Scaled rewards (M, B) of transitions under embeddings (M, B, Z) (eq. 5).
 
         Args:
-            transitions: B transitions.
+            transitions: B transitions of each training.
             embeddings: of their tasks' contexts.
             first: how many of them, the first ones, enter the running deviation.
         """
-        raw = self._clipped_logits(transitions, embeddings)
-        if self.config.reward_scale is not None:
-            return self.config.reward_scale * raw
-        self.reward_deviation.lerp_(raw[:first].std(), 0.01)
+        raw = self._clipped_logits(self.seen(transitions), embeddings)
+        if self._scale is not None:
+            return self._scale * raw
+        self.reward_deviation.lerp_(raw[:, :first].std(1, keepdim=True), 0.01)
         return raw / self.reward_deviation.clamp_min(1e-3)
 
     @torch.no_grad()
     def stalled(self, transitions: Transitions, embeddings: Tensor) -> BoolArray:
-        """Which of N transitions have the lowest possible reward, (N,)."""
-        raw = self._clipped_logits(transitions, embeddings)
-        lowest: BoolArray = (raw <= -self.config.reward_clip).cpu().numpy()
+        """Which of the transitions (M, N) have the lowest possible reward, (M · N,)."""
+        raw = self._clipped_logits(self.seen(transitions), embeddings)
+        lowest: BoolArray = (raw <= -self._clip).flatten().cpu().numpy()
         return lowest
 
-    def scale_learning_rate(self, factor: float) -> None:
-        """Set the learning rate to a multiple of the configured one."""
+    def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
+        """Set the learning rates to a multiple of the configured ones."""
         self.adam.scale_learning_rate(factor)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the learning exactly, the encoder included."""
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """Everything that continues a training's learning exactly, the encoder included."""
         return {
-            "encoder": self.encoder.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "predictor": self.predictor.state_dict(),
-            "adam": self.adam.state_dict(),
-            "embeddings": self.embeddings.state_dict(),
-            "reward_deviation": self.reward_deviation,
+            "adam": self.adam.state_dict(index),
+            "embeddings": self.embeddings.state_dict(index),
+            "reward_deviation": self.reward_deviation[index],
             "updates": self.updates,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self.encoder.load_state_dict(state["encoder"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.predictor.load_state_dict(state["predictor"])
-        self.adam.load_state_dict(state["adam"])
-        self.embeddings.load_state_dict(state["embeddings"])
-        self.reward_deviation.copy_(state["reward_deviation"])
-        self.updates = state["updates"]
+        self.adam.load_state_dict(index, state["adam"])
+        self.embeddings.load_state_dict(index, state["embeddings"])
+        self.reward_deviation[index].copy_(state["reward_deviation"])
+        self.updates = max(self.updates, state["updates"])
 
-    def _clipped_logits(self, transitions: Transitions, embeddings: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(self.seen(transitions), embeddings)
-        return logits.clamp(-self.config.reward_clip, self.config.reward_clip)
+    def _losses(
+        self, expert: Tensor, other: Tensor, context: Tensor, mix: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Losses, penalties and the accuracy, (M,) each, under the tasks' embeddings (M, b, Z)."""
+        embeddings = context.repeat_interleave(self.config.transitions_per_task, 1)
+        both = torch.cat((embeddings, embeddings), 1)
+        logits = self.discriminator(torch.cat((expert, other), 1), both)
+        expert_logits, other_logits = logits.chunk(2, 1)
+        penalties = gradient_penalties(self.discriminator, expert, other, embeddings, mix)
+        losses = classification_losses(expert_logits, other_logits)
+        losses = losses + self._penalty[:, 0] * penalties
+        right = torch.cat((expert_logits > 0.0, other_logits < 0.0), 1)
+        return losses, penalties, right.float().mean(1)
 
-    def _negatives(self, rows: IntArray, replay: TaskReplay) -> Transitions:
-        """What the policy did in the tasks (B,) and, for a share, demonstrations of other tasks."""
-        rng, demonstrations = self.rng, self.data.demonstrations
-        replayed = replay.sample(rng, rows)
-        mismatched = round(self.config.discriminator.mismatched_negatives * len(rows))
-        if not mismatched:
+    def _clipped_logits(self, transitions: Tensor, embeddings: Tensor) -> Tensor:
+        logits = self.discriminator(transitions, embeddings)
+        return torch.clamp(logits, -self._clip, self._clip)
+
+    def _negatives(self, rows: Tensor, replay: TaskReplay) -> Transitions:
+        """What the policies did in the tasks (M, B) and, for a share, demonstrations of others."""
+        streams, demonstrations = self.streams, self.data.demonstrations
+        replayed = replay.sample(streams, rows)
+        if not len(self._mismatched):
             return replayed
-        # Spread over the tasks of the batch.
-        where = np.linspace(0, len(rows) - 1, mismatched).astype(np.int64)
-        shift = rng.integers(1, demonstrations.tasks, size=mismatched)
-        other = (rows[where] + shift) % demonstrations.tasks
-        return replayed.overwritten(where, demonstrations.sample(rng, other))
-
-    def _step(self, loss: Tensor) -> float:
-        """Descend the loss, and refresh the embeddings when it is time; return the loss."""
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the discriminator's loss became {value} at its update {self.updates}. Continue "
-                "from the last checkpoint with a lower learning rate or a larger gradient penalty."
-            )
-        self.adam.step(loss)
-        self.updates += 1
-        if self.updates % REFRESH_EVERY == 0:
-            self.embeddings.refresh(self.encoder, self.rng)
-        return value
+        shift = 1 + streams.integers(demonstrations.tasks - 1, len(self._mismatched))
+        other = (rows[:, self._mismatched] + shift) % demonstrations.tasks
+        return replayed.overwritten(self._mismatched, demonstrations.sample(streams, other))

@@ -3,279 +3,329 @@
 An iteration collects transitions in every meta-train task, under an embedding of the task's own
 demonstrations. It then updates the reward learner, which trains discriminator and encoder, and soft
 actor-critic, which maximises the discriminator's logit and sees the embedding detached. The
-state-only form differs in what discriminator and encoder see of a transition.
+state-only form differs in what discriminator and encoder see of a transition. M trainings are one
+computation: every tensor begins with the axis M.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.access import Access
-from smile_bench.arrays import BoolArray, IntArray
-from smile_bench.baselines.imitation.ensemble import make_ensemble
+from smile_bench.access import Access, environments_together
+from smile_bench.arrays import BoolArray
 from smile_bench.baselines.imitation.imitator import (
-    Imitator,
     ImitatorConfig,
     Member,
     make_encoder,
+    make_policy,
 )
 from smile_bench.baselines.imitation.prepared import prepare
-from smile_bench.baselines.imitation.trainer import ImitatorTrainer
+from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.smile.collector import Collector
-from smile_bench.baselines.smile.config import SMILeConfig, require_alike, require_fitting
+from smile_bench.baselines.smile.config import SMILeConfig, require_fitting
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.smile.reward_learner import RewardLearner
-from smile_bench.learning.devices import CPU, to_device
+from smile_bench.learning.compute import Compute
 from smile_bench.learning.ema import EMA
+from smile_bench.learning.graphs import Cycles
 from smile_bench.learning.n_step import NStepReturns
+from smile_bench.learning.networks import member
 from smile_bench.learning.replay import TaskReplay, Transitions
 from smile_bench.learning.sac import SAC, Batch, Imitation
+from smile_bench.learning.stacking import column, initial_generators, to_logs
 
-__all__ = ["SMILe", "make_trainer"]
+__all__ = ["SMILe", "make_trainings"]
 
 RANDOM_ITERATIONS = 1
 """First iterations with uniformly random actions and no update."""
 REPLAY_CAPACITY = 40_000
-"""Transitions kept of each task."""
+"""Most transitions kept of each task."""
 INVERSE_DYNAMICS_BATCH = 256
 """Transitions in an update of the inverse dynamics."""
 
 
-class SMILe(ImitatorTrainer):
-    """A training that can be saved after any iteration and continued to the same numbers.
+class SMILe(ImitatorTrainings):
+    """Trainings that can be saved after any iteration and continued to the same numbers.
 
     Args:
-        config: settings.
-        access: to demonstrations and reward-free environments.
-        device: of all networks and data.
-        name: what the agent is called.
-        shares_with: another training of the same settings but the seed, whose replay and inverse
-            dynamics this one uses. That training's checkpoint holds them, so that neither
-            checkpoint is complete alone.
+        configs: settings, one an agent; they may differ in the seed and in
+            :data:`smile_bench.baselines.smile.config.SCALARS`.
+        accesses: to demonstrations and reward-free environments, one an agent.
+        compute: how to compute.
+        name: what the agents are called.
 
     Raises:
-        InputError: settings that cannot be trained on this access, or not beside the other.
+        InputError: settings that cannot be trained on this access, or not together.
     """
 
     def __init__(
         self,
-        config: SMILeConfig,
-        access: Access,
-        device: torch.device = CPU,
+        configs: Sequence[SMILeConfig],
+        accesses: Sequence[Access],
+        compute: Compute | None = None,
         *,
         name: str = "smile",
-        shares_with: SMILe | None = None,
     ) -> None:
-        require_fitting(config, access)
-        super().__init__(name, access, asdict(config), config.validate_every)
-        self.config, self.device, self.shares_with = config, device, shares_with
-        self.rng = np.random.default_rng(config.seed)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.data = prepare(access, config.augmentation, device)
+        compute = compute or Compute()
+        for config, access in zip(configs, accesses, strict=True):
+            require_fitting(config, access)
+        super().__init__(name, configs, accesses, compute)
+        self.config = config = configs[0]
+        each = [own for own in configs for _ in range(self.members)]
+        generators = initial_generators(self.seeds)
+        self.data = prepare(accesses, config.augmentation, self.device)
         self.demonstrations, self.tasks = self.data.demonstrations, self.data.demonstrations.tasks
-        family = access.family
-        observed, actions = family.observation_size, family.action_size
+        family = self.access.family
+        observed, self.actions = family.observation_size, family.action_size
         self.imitator_config = ImitatorConfig(
             family=config.family,
             state_only=config.state_only,
             hidden=config.sac.hidden,
             encoder=config.encoder,
         )
-        encoder = make_encoder(self.imitator_config, self.generator, device)
+        encoder = make_encoder(self.imitator_config, generators, self.device)
         encoder.measure(self.demonstrations.features)
         features = observed + config.encoder.embedding
-        self.sac = SAC(features, actions, config.sac, self.generator, device)
+        self.sac = SAC(
+            features, self.actions, [own.sac for own in each], generators, self.streams, compute
+        )
         self.reward_learner = RewardLearner(
-            config, self.data, encoder, actions, family.context_sizes, self.rng, self.generator
+            each,
+            self.data,
+            encoder,
+            self.actions,
+            family.context_sizes,
+            self.streams,
+            generators,
+            compute,
         )
-        if shares_with is None:
-            sees = self.tasks if config.inverse_dynamics.sees_task else 0
-            self.inverse_dynamics = InverseDynamics(observed, actions, sees, self.generator, device)
-            self.replay = TaskReplay(self.tasks, REPLAY_CAPACITY, observed, actions, device)
-        else:
-            require_alike(config, shares_with.config)
-            self.inverse_dynamics, self.replay = shares_with.inverse_dynamics, shares_with.replay
+        sees = self.tasks if config.inverse_dynamics.sees_task else 0
+        self.inverse_dynamics = InverseDynamics(observed, self.actions, sees, generators, compute)
+        self.replay = TaskReplay(
+            len(each),
+            self.tasks,
+            min(REPLAY_CAPACITY, config.iterations * config.env_steps_per_iteration),
+            observed,
+            self.actions,
+            shared_by=self.members if config.shared_replay else 1,
+            device=self.device,
+        )
         self.ema = EMA((encoder, self.sac.policy), config.ema_decay)
-        environments = access.environments(np.arange(self.tasks), threads=1)
+        # The members of an agent act in its environments, each in its own.
+        tasks = np.tile(np.arange(self.tasks), self.members)
+        environments = environments_together(accesses, tasks, threads=compute.threads)
         self.collector = Collector(
-            environments, self.data.normaliser, self.replay, device, config.stall_limit
+            environments, self.data.normaliser, self.replay, self.device, config.stall_limit
         )
+        self.cycles = Cycles(self.streams, compute.graph)
+        self.updates = 0
+        """Critic updates of each training so far."""
+        self._discount = column([own.sac.discount for own in each], self.device)
+        self._bc_weight = column([own.demonstrations.bc_weight for own in each], self.device)
+        self._bc_decay = torch.ones((), device=self.device)
+        """How much of that weight is left."""
+        self._lr_fractions = [own.final_lr_fraction for own in each]
 
     @property
     def iterations(self) -> int:
-        """How many iterations the training has."""
+        """How many iterations the trainings have."""
         return self.config.iterations
 
-    def step(self) -> dict[str, float]:
+    def iterate(self) -> list[dict[str, float]]:
         """One iteration: control steps in every environment, then updates.
 
         Returns:
-            What to log; at some iterations the metrics on meta-validation tasks.
-
-        Raises:
-            DivergedError: a loss is not finite.
+            What to log of each training.
         """
-        config, log = self.config, dict[str, float]()
+        config, log = self.config, dict[str, Tensor]()
         random = self.iteration < RANDOM_ITERATIONS
         self._collect(uniform=random)
         if not random:
-            progress = self.iteration / config.iterations
-            factor = 1.0 + (config.final_lr_fraction - 1.0) * progress
-            for part in (self.sac, self.inverse_dynamics, self.reward_learner):
-                part.scale_learning_rate(factor)
+            self._begin_updates()
             for _ in range(config.updates_per_iteration):
                 log |= self._update()
         self.ema.update()
-        self.iteration += 1
-        log["charts/updates"] = float(self.sac.updates)
-        log["charts/env_steps"] = float(self.access.counts.env_steps)
-        log["charts/reward_scale"] = float(self.reward_learner.reward_deviation)
-        return log | self.scores()
+        log["charts/reward_scale"] = self.reward_learner.reward_deviation[:, 0]
+        steps = [access.counts.env_steps for access in self.accesses for _ in range(self.members)]
+        counts = ({"charts/updates": self.updates, "charts/env_steps": n} for n in steps)
+        return [logged | count for logged, count in zip(to_logs(log), counts, strict=True)]
 
-    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
-        """The agent as it stands: the moving average of encoder and policy."""
-        return Imitator(
-            self.name,
-            self.imitator_config,
-            [Member(*self.ema.modules)],  # type: ignore[arg-type]
-            self.data.normaliser,
-            self.joined(recipe),
-            self.data.outlier_filter,
+    def failures(self) -> list[list[str]]:
+        """What is not finite of each training."""
+        watched = (self.sac, self.reward_learner, self.inverse_dynamics)
+        tables = [part.finite.failed() for part in watched]
+        return [[name for names in rows for name in names] for rows in zip(*tables, strict=True)]
+
+    def member(self, index: int) -> Member:
+        """A training's networks to act with: the moving average of encoder and policy."""
+        encoder, policy = self.ema.modules
+        config, meta = self.imitator_config, torch.device("meta")
+        return Member(
+            member(encoder, index, make_encoder(config, None, meta)),
+            member(policy, index, make_policy(config, None, meta)),
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the training exactly; a shared replay is the other's."""
-        state = {
-            "sac": self.sac.state_dict(),
-            "reward_learner": self.reward_learner.state_dict(),
-            "ema": self.ema.state_dict(),
-            "collector": self.collector.state_dict(),
-            "generator": self.generator.get_state(),
-            "rng": self.rng.bit_generator.state,
-            "iteration": self.iteration,
-            "access": asdict(self.access.counts),
+    def member_state(self, index: int) -> dict[str, Any]:
+        """Everything that continues a training exactly, but streams."""
+        return {
+            "sac": self.sac.state_dict(index),
+            "reward_learner": self.reward_learner.state_dict(index),
+            "inverse_dynamics": self.inverse_dynamics.state_dict(index),
+            "replay": self.replay.state_dict(index),
+            "ema": self.ema.state_dict(index),
+            "collector": self.collector.state_dict(index, len(self.seeds)),
+            "updates": self.updates,
         }
-        if self.shares_with is None:
-            state["inverse_dynamics"] = self.inverse_dynamics.state_dict()
-            state["replay"] = self.replay.state_dict()
-        return state
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        self.sac.load_state_dict(state["sac"])
-        self.reward_learner.load_state_dict(state["reward_learner"])
-        self.ema.load_state_dict(state["ema"])
-        self.collector.load_state_dict(state["collector"])
-        if self.shares_with is None:
-            self.inverse_dynamics.load_state_dict(state["inverse_dynamics"])
-            self.replay.load_state_dict(state["replay"])
-        self.generator.set_state(state["generator"])
-        self.rng.bit_generator.state = state["rng"]
-        self.iteration = state["iteration"]
-        self.access.restore(state["access"])
+    def load_member_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`member_state` returned."""
+        self.sac.load_state_dict(index, state["sac"])
+        self.reward_learner.load_state_dict(index, state["reward_learner"])
+        self.inverse_dynamics.load_state_dict(index, state["inverse_dynamics"])
+        self.replay.load_state_dict(index, state["replay"])
+        self.ema.load_state_dict(index, state["ema"])
+        self.updates = max(self.updates, state["updates"])
+
+    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from what :meth:`state_dict` returned, one state an agent."""
+        super().load_state_dict(states)
+        members = [member for state in states for member in state["members"]]
+        self.collector.load_state_dict([member["collector"] for member in members])
 
     def _collect(self, *, uniform: bool) -> None:
         """Take control steps in every environment, under one embedding of each task."""
-        embeddings, matrices = self.reward_learner.embeddings.sample_all(self.rng)
-        permutations = self.data.permutations
-        size = (self.tasks, self.access.family.action_size)
+        streams = self.streams
+        streams.begin()
+        embeddings, matrices = self.reward_learner.embeddings.sample_all(streams)
+        permutations, size = self.data.permutations, (self.tasks, self.actions)
 
         @torch.no_grad()
         def act(states: Tensor) -> Tensor:
             if uniform:
-                return to_device(self.rng.uniform(-1.0, 1.0, size).astype(np.float32), self.device)
+                return 2.0 * streams.uniform(*size) - 1.0
             seen = torch.cat((permutations(states, matrices), embeddings), -1)
-            return self.sac.policy.sample(seen, self.generator)[0]
+            return self.sac.policy.sample(seen, streams.normal(*size))[0]
 
         def stalled(transitions: Transitions) -> BoolArray:
             seen = permutations.transitions(transitions, matrices)
             return self.reward_learner.stalled(seen, embeddings)
 
-        self.collector.collect(self.config.env_steps_per_iteration, act, self.rng, stalled)
+        self.collector.collect(self.config.env_steps_per_iteration, act, self.rngs, stalled)
 
-    def _update(self) -> dict[str, float]:
+    def _begin_updates(self) -> None:
+        """Set what changes from iteration to iteration."""
+        config = self.config
+        progress = self.iteration / config.iterations
+        factors = [1.0 + (last - 1.0) * progress for last in self._lr_fractions]
+        for part in (self.sac, self.inverse_dynamics, self.reward_learner):
+            part.scale_learning_rate(factors)
+        if decay := config.demonstrations.bc_decay_iterations:
+            self._bc_decay.fill_(max(0.0, 1.0 - self.iteration / decay))
+
+    def _update(self) -> Mapping[str, Tensor]:
         """Update the critics and, every few times, the reward learner and the policy."""
-        config, log = self.config, dict[str, float]()
-        if self.sac.updates % config.discriminator.update_every == 0:
-            log |= self.reward_learner.update(self.replay)
+        config, learner = self.config, self.reward_learner
+        judges = self.updates % config.discriminator.update_every == 0
+        self.updates += 1
+        improves = self.updates % config.sac.policy_every == 0
+        shots = learner.next_shots if judges else 0
+        decay = config.demonstrations.bc_decay_iterations
+        clones = improves and config.clones and not (decay and self.iteration >= decay)
+        log = self.cycles.run((improves, shots, clones), lambda: self._cycle(improves, shots, clones))
+        if judges and learner.count():
+            self.cycles.run("embeddings", learner.refresh)
+        return log
+
+    def _cycle(self, improves: bool, shots: int, clones: bool) -> dict[str, Tensor]:
+        """One critic update and what comes with it; all on the device, nothing is read.
+
+        Args:
+            improves: whether the policy is updated, too.
+            shots: demonstrations in the contexts of the reward learner's update; 0 for none.
+            clones: whether the policy clones demonstrated actions.
+        """
+        config, log = self.config, dict[str, Tensor]()
+        if shots:
+            log |= self.reward_learner.update(self.replay, shots)
         batch = self._policy_batch()
         log |= self.sac.update_critic(batch)
-        if self.sac.updates % config.sac.policy_every == 0:
-            log |= self.sac.update_policy(batch.features, self._cloning())
+        if improves:
+            log |= self.sac.update_policy(batch.features, self._cloning() if clones else None)
             for _ in range(config.inverse_dynamics.updates if config.infers_actions else 0):
-                rows = self.rng.integers(self.tasks, size=INVERSE_DYNAMICS_BATCH)
-                own = self.replay.sample(self.rng, rows)
+                rows = self.streams.integers(self.tasks, INVERSE_DYNAMICS_BATCH)
+                own = self.replay.sample(self.streams, rows)
                 log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)
         return log
 
     def _policy_batch(self) -> Batch:
         """A batch for soft actor-critic: demonstrations, and n-step returns of the replay."""
-        config, rng, size = self.config, self.rng, self.config.batch
-        tasks = rng.integers(self.tasks, size=size)
+        config, streams, size = self.config, self.streams, self.config.batch
+        steps_ahead, permutations = config.sac.n_step, self.data.permutations
+        tasks = streams.integers(self.tasks, size)
         shown = round(config.demonstrations.fraction * size)
-        embeddings, matrices = self.reward_learner.embeddings.sample(rng, tasks)
-        own = self.replay.sample_sequences(rng, tasks[shown:], config.sac.n_step)
-        demonstrated = self._demonstrated(tasks[:shown])
+        embeddings, matrices = self.reward_learner.embeddings.sample(streams, tasks)
+        steps = self.replay.sample_sequences(streams, tasks[:, shown:], steps_ahead)
+        if shown:
+            steps = self._demonstrated(tasks[:, :shown]).followed_by(steps)
         # Demonstrations, then the first step of every sequence, then the second, and so on.
-        rows = np.resize(np.arange(shown, size), len(own.states))
-        rows = np.concatenate((np.arange(shown), rows))
-        steps = self.data.permutations.transitions(demonstrated.followed_by(own), matrices[rows])
+        of_steps = embeddings
+        if steps_ahead > 1:
+            of_steps = torch.cat((embeddings, *[embeddings[:, shown:]] * (steps_ahead - 1)), 1)
+            matrices = torch.cat((matrices, *[matrices[:, shown:]] * (steps_ahead - 1)), 1)
+        steps = permutations.transitions(steps, matrices)
         assert steps.actions is not None
-        rewards = self.reward_learner.rewards(steps, embeddings[rows], size)
-        sequences = NStepReturns.of(steps.states[shown:], steps.next_states[shown:], size - shown)
-        discount = config.sac.discount
-        ends = torch.cat((steps.next_states[:shown], sequences.ends))
-        returns = sequences.returns(rewards[shown:], discount)
-        beyond = sequences.bootstrap_discount(discount)
+        rewards = self.reward_learner.rewards(steps, of_steps, size)
+        next_states, continues = steps.next_states, torch.ones_like(rewards)
+        if steps_ahead > 1:
+            own = slice(shown, None)
+            sequences = NStepReturns.of(steps.states[:, own], next_states[:, own], size - shown)
+            returns = sequences.returns(rewards[:, own], self._discount)
+            rewards = torch.cat((rewards[:, :shown], returns), 1)
+            next_states = torch.cat((next_states[:, :shown], sequences.ends), 1)
+            beyond = sequences.bootstrap_discount(self._discount)
+            continues = torch.cat((continues[:, :shown], beyond), 1)
         return Batch(
-            torch.cat((steps.states[:size], embeddings), -1),
-            steps.actions[:size],
-            torch.cat((rewards[:shown], returns)),
-            torch.cat((ends, embeddings), -1),
-            torch.cat((torch.ones_like(rewards[:shown]), beyond)),
+            torch.cat((steps.states[:, :size], embeddings), -1),
+            steps.actions[:, :size],
+            rewards,
+            torch.cat((next_states, embeddings), -1),
+            continues,
         )
 
-    def _cloning(self) -> Imitation | None:
+    def _cloning(self) -> Imitation:
         """Demonstrated actions for the policy to clone (notes, 6.5.4)."""
-        config, rng = self.config.demonstrations, self.rng
-        weight = config.bc_weight
-        if config.bc_decay_iterations:
-            weight *= max(0.0, 1.0 - self.iteration / config.bc_decay_iterations)
-        if weight == 0.0:
-            return None
-        tasks = rng.integers(self.tasks, size=self.config.batch)
-        embeddings, matrices = self.reward_learner.embeddings.sample(rng, tasks)
-        sampled = self._demonstrated(tasks, config.bc_first_states)
+        streams = self.streams
+        tasks = streams.integers(self.tasks, self.config.batch)
+        embeddings, matrices = self.reward_learner.embeddings.sample(streams, tasks)
+        sampled = self._demonstrated(tasks, self.config.demonstrations.bc_first_states)
         assert sampled.actions is not None
         states = self.data.permutations(sampled.states, matrices)
-        states = self.data.noise.of_states(states, self.generator)
+        states = self.data.noise.of_states(states, streams)
+        weight = (self._bc_weight * self._bc_decay)[:, 0]
         return Imitation(torch.cat((states, embeddings), -1), sampled.actions, weight)
 
-    def _demonstrated(self, tasks: IntArray, first_states: int = 0) -> Transitions:
-        """A demonstrated transition of each of the tasks (B,); unseen actions are inferred."""
-        sampled = self.demonstrations.sample(self.rng, tasks, first_states)
+    def _demonstrated(self, tasks: Tensor, first_states: int = 0) -> Transitions:
+        """A demonstrated transition of each of the tasks (M, B); unseen actions are inferred."""
+        sampled = self.demonstrations.sample(self.streams, tasks, first_states)
         if sampled.actions is not None:
             return sampled
         return self.inverse_dynamics.infer(sampled, tasks)
 
 
-def make_trainer(
-    config: SMILeConfig, access: Access, device: torch.device = CPU, name: str = "smile"
-) -> ImitatorTrainer:
-    """The training of a configuration, of all its members.
+def make_trainings(
+    configs: Sequence[SMILeConfig],
+    accesses: Sequence[Access],
+    compute: Compute | None = None,
+    name: str = "smile",
+) -> SMILe:
+    """The trainings of some agents, one configuration and access each.
 
     Raises:
-        InputError: settings that cannot be trained on this access.
+        InputError: settings that cannot be trained on this access, or not together.
     """
-
-    def make(own: SMILeConfig, first: SMILe | None) -> SMILe:
-        shares_with = first if config.shared_replay else None
-        return SMILe(own, access, device, name=name, shares_with=shares_with)
-
-    return make_ensemble(config, make, access)
+    return SMILe(configs, accesses, compute, name=name)

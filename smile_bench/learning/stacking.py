@@ -1,0 +1,54 @@
+"""What trainings of one computation share, and what each has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smile_bench.errors import InputError
+from smile_bench.settings import flatten
+
+__all__ = ["column", "initial_generators", "require_stackable", "to_logs"]
+
+
+def column(values: Sequence[float], device: torch.device) -> Tensor:
+    """A number of each training, (M, 1)."""
+    return torch.tensor(values, dtype=torch.float32).to(device)[:, None]
+
+
+def initial_generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """Sources of the initial weights, which are the same on every device."""
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def require_stackable(configs: Sequence[Any], scalars: Sequence[str]) -> None:
+    """Refuse settings that cannot be trained in one computation.
+
+    Args:
+        configs: frozen dataclasses of one kind.
+        scalars: names of the settings that may differ, those in groups with a dot.
+
+    Raises:
+        InputError: they differ in another one.
+    """
+    first, *others = ({**flatten(config)} for config in configs)
+    for number, other in enumerate(others, start=1):
+        differing = [n for n in first if n not in scalars and first[n] != other[n]]
+        if differing:
+            name = differing[0]
+            raise InputError(
+                f"training {number} of one computation has {name} {other[name]!r} and training 0 "
+                f"{first[name]!r}; they may differ in {', '.join(scalars)}. Train them one after "
+                "another."
+            )
+
+
+def to_logs(log: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """Numbers (M,) on a device as a log of each training, with one transfer."""
+    if not log:
+        return []
+    rows = torch.stack([values.detach().float() for values in log.values()], 1).cpu().tolist()
+    return [dict(zip(log, row, strict=True)) for row in rows]
