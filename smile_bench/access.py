@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
@@ -108,6 +109,12 @@ class Access:
         """The parameters of the learner's tasks, by split."""
         if self.subset:
             self._limit(**given)
+
+    def fresh(self) -> Access:
+        """Another access of the same kind, which has counted nothing yet."""
+        made = copy(self)
+        made.counts = AccessCounts()
+        return made
 
     def _limit(self, demonstrations: int | None, tasks: int | None) -> None:
         whole, chosen = self._dataset.train, np.arange(self._dataset.train.tasks)
@@ -376,9 +383,7 @@ def environments_together(
             access.count_env_steps(steps // len(accesses))
 
     everything = np.tile(np.asarray(tasks), len(accesses))
-    return Environments(
-        first.family, everything, np.concatenate(checked), count, threads=threads
-    )
+    return Environments(first.family, everything, np.concatenate(checked), count, threads=threads)
 
 
 def _tracks_with(**rules: bool) -> str:

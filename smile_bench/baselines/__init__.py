@@ -12,12 +12,14 @@ from smile_bench.baselines.registry import (
     load_agent,
     register_agent,
 )
-from smile_bench.baselines.training import train, train_agent
+from smile_bench.baselines.training import ComputeOptions, Trained, train, train_agent
 from smile_bench.compat import deprecated
 from smile_bench.compat.links import follow_link
 
 __all__ = [
     "AgentSpec",
+    "ComputeOptions",
+    "Trained",
     "TrainingSpec",
     "all_agents",
     "get_agent",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -34,7 +34,7 @@ AnyAgent = Agent | PrivilegedAgent
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Of an agent."""
-NOT_DECLARATIONS = ("registry", "training")
+NOT_DECLARATIONS = ("plan", "registry", "training")
 """Modules of ``smile_bench.baselines`` that declare no agent."""
 
 
@@ -46,12 +46,24 @@ class TrainingSpec:
     """The least access that it needs, a name of ``smile_bench.tracks.TRACKS``."""
     preset: str | Callable[[str, int], Any]
     """Called with a family's id and a seed; returns the configuration, a frozen dataclass."""
-    trainer: str | Callable[..., Any]
+    trainer: str | Callable[..., Any] | None = None
     """Called with a configuration, a metered access and a torch device; returns the training, a
     ``smile_bench.learning.loop.Training`` with a method ``agent(recipe)``, whose agent has a method
     ``save(path)``."""
+    trainings: str | Callable[..., Any] | None = None
+    """In place of ``trainer``, for an agent that trains many at once. Called with configurations
+    that differ in their seeds, one metered access for each and a
+    ``smile_bench.learning.compute.Compute``; returns ``smile_bench.learning.loop.Trainings`` with a
+    method ``agent(index, recipe)``."""
     state_only: bool = False
     """Whether it never sees the demonstrations' actions."""
+
+    def __post_init__(self) -> None:
+        if (self.trainer is None) == (self.trainings is None):
+            raise InputError(
+                "the declaration of a training needs either trainer, called with one "
+                "configuration, or trainings, called with several; give one of them."
+            )
 
     def make_preset(self, family: str, seed: int) -> Any:
         """The configuration for a family.
@@ -61,13 +73,44 @@ class TrainingSpec:
         """
         return _resolved(self.preset)(family, seed)
 
-    def make_trainer(self, config: Any, access: Any, device: Any) -> Any:
-        """The training of a configuration.
+    def make_trainings(self, configs: Sequence[Any], accesses: Sequence[Any], compute: Any) -> Any:
+        """The trainings of configurations, as one computation where the agent has it.
+
+        Args:
+            configs: one a training.
+            accesses: one a training.
+            compute: how to compute; an agent with ``trainer`` gets its device.
+
+        Returns:
+            A ``smile_bench.learning.loop.Trainings`` with a method ``agent(index, recipe)``.
 
         Raises:
-            AgentError: the path of ``trainer`` leads nowhere.
+            AgentError: the path of ``trainer`` or ``trainings`` leads nowhere.
         """
-        return _resolved(self.trainer)(config, access, device)
+        if self.trainings is not None:
+            return _resolved(self.trainings)(configs, accesses, compute)
+        from smile_bench.learning.loop import Interleaved
+
+        make = _resolved(self.trainer)
+        pairs = zip(configs, accesses, strict=True)
+        return Interleaved([make(config, access, compute.device) for config, access in pairs])
+
+    def make_trainer(self, config: Any, access: Any, device: Any) -> Any:
+        """The training of one configuration on a torch device.
+
+        Returns:
+            A ``smile_bench.learning.loop.Training`` with a method ``agent(recipe)``.
+
+        Raises:
+            AgentError: the path of ``trainer`` or ``trainings`` leads nowhere.
+        """
+        if self.trainer is not None:
+            return _resolved(self.trainer)(config, access, device)
+        from smile_bench.learning.compute import Compute
+        from smile_bench.learning.loop import Alone
+
+        compute = Compute(device=device)
+        return Alone(self.make_trainings([config], [access], compute))
 
 
 @dataclass(frozen=True, kw_only=True)

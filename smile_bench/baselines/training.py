@@ -1,18 +1,23 @@
-"""Training an agent by name, through one metered access."""
+"""Training an agent by name, through one metered access; with one seed or many at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from smile_bench.access import Access
+from smile_bench.baselines.plan import ComputeOptions, Plan, Trained
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
 from smile_bench.compat import deprecated
-from smile_bench.errors import require_known
-from smile_bench.provenance import training_recipe
+from smile_bench.errors import InputError, require_known
+from smile_bench.seeds import checked_seeds
 
-__all__ = ["train", "train_agent", "trainable_agents"]
+__all__ = ["ComputeOptions", "Trained", "train", "train_agent", "trainable_agents"]
+
+Configure = Callable[[Any], Any]
+
+USUAL = ComputeOptions()
 
 
 def trainable_agents() -> dict[str, AgentSpec]:
@@ -20,63 +25,135 @@ def trainable_agents() -> dict[str, AgentSpec]:
     return {name: spec for name, spec in all_agents().items() if spec.training is not None}
 
 
+@overload
 def train(
     name: str,
     access: Access,
     directory: Path,
     *,
-    seed: int = 0,
+    seed: int | None = None,
+    seeds: None = None,
     device: str = "cpu",
-    configure: Callable[[Any], Any] | None = None,
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
     stop_after: int | None = None,
-) -> Path | None:
+) -> Path | None: ...
+
+
+@overload
+def train(
+    name: str,
+    access: Access,
+    directory: Path,
+    *,
+    seed: None = None,
+    seeds: Sequence[int],
+    device: str = "cpu",
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stop_after: int | None = None,
+) -> Trained: ...
+
+
+def train(
+    name: str,
+    access: Access,
+    directory: Path,
+    *,
+    seed: int | None = None,
+    seeds: Sequence[int] | None = None,
+    device: str = "cpu",
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
+    settings: Mapping[str, Any] | None = None,
+    stop_after: int | None = None,
+) -> Path | Trained | None:
     """Train an agent, or continue a training, and store its weights.
 
     What it used stands in ``access.counts`` afterwards, counts from before a resume included.
+
+    With ``seeds`` as many trainings run at once, as one computation where the agent has it. Each
+    has an access of its own of the same kind, which its recipe counts, and a folder ``seed-N`` in
+    ``directory`` as if it were trained alone. One that diverges is stopped and the others continue.
+    The same seed alone gives slightly other weights, because sums are taken in another order.
 
     Args:
         name: the agent's name.
         access: to the family, on the agent's track or one that allows more.
         directory: where checkpoints, logs and, in the end, the weights go.
-        seed: of the training.
+        seed: of the training, by default 0.
+        seeds: of several trainings at once, in place of ``seed``.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``. A training may be resumed on another one;
             weights and checkpoints are stored from the CPU.
+        compute: how to compute, for agents that train many at once.
         configure: changes the preset configuration.
         settings: what ``configure`` changes, for the command in the recipe.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
-        The path of the weights, or None if the training was stopped before its end.
+        The path of the weights, or None if the training was stopped before its end. With ``seeds``,
+        the paths of all and which trainings diverged.
 
     Raises:
-        UnknownNameError: no such agent.
-        InputError: the access does not allow what the agent needs, or there is no such device.
-        CheckpointError: the directory holds another training, or a damaged one.
-        DivergedError: the training met a number that is not finite; the last checkpoint stands.
+        UnknownNameError: no such agent or precision.
+        InputError: the access does not allow what the agent needs; a seed is negative or given
+            twice; or the device is not there, lacks what ``compute`` asks for, or has too little
+            memory, in which case the message says how many trainings fit.
+        CheckpointError: the directory holds another training or another number of them, or a
+            damaged one.
+        DivergedError: the training met a number that is not finite, or all trainings did; the last
+            checkpoint stands.
     """
-    from smile_bench.learning.devices import describe, find_device
-    from smile_bench.learning.loop import run
+    return _train(
+        name,
+        access,
+        directory,
+        seed,
+        seeds,
+        stop_after,
+        device=device,
+        options=compute,
+        configure=configure,
+        settings=settings or {},
+    )
 
-    spec = _training(name)
-    place = find_device(device)
-    config = spec.make_preset(access.family.id, seed)
-    if configure is not None:
-        config = configure(config)
-    trainer = spec.make_trainer(config, access, place)
-    seconds = run(trainer, directory, subset=access.subset, stop_after=stop_after)
-    if trainer.iteration < trainer.iterations:
-        return None
-    recipe = {
-        **training_recipe(_command(name, access, seed, device, settings or {}), seed),
-        "track": access.track,
-        **({"subset": dict(access.subset)} if access.subset else {}),
-        "device": describe(place),
-        "seconds": round(seconds),
-    }
-    path = directory / f"{access.family.id}.safetensors"
-    trainer.agent(recipe).save(path)
-    return path
+
+@overload
+def train_agent(
+    name: str,
+    family: str,
+    directory: Path,
+    *,
+    seed: int | None = None,
+    seeds: None = None,
+    device: str = "cpu",
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
+    settings: Mapping[str, Any] | None = None,
+    demonstrations: int | None = None,
+    tasks: int | None = None,
+    stop_after: int | None = None,
+) -> Path | None: ...
+
+
+@overload
+def train_agent(
+    name: str,
+    family: str,
+    directory: Path,
+    *,
+    seed: None = None,
+    seeds: Sequence[int],
+    device: str = "cpu",
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
+    settings: Mapping[str, Any] | None = None,
+    demonstrations: int | None = None,
+    tasks: int | None = None,
+    stop_after: int | None = None,
+) -> Trained: ...
 
 
 def train_agent(
@@ -84,14 +161,16 @@ def train_agent(
     family: str,
     directory: Path,
     *,
-    seed: int = 0,
+    seed: int | None = None,
+    seeds: Sequence[int] | None = None,
     device: str = "cpu",
-    configure: Callable[[Any], Any] | None = None,
+    compute: ComputeOptions = USUAL,
+    configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
     stop_after: int | None = None,
-) -> Path | None:
+) -> Path | Trained | None:
     """As :func:`train`, through the least access that the agent needs.
 
     ``demonstrations`` and ``tasks`` limit that access, as :class:`smile_bench.access.Access` says.
@@ -109,26 +188,42 @@ def train_agent(
         demonstrations=demonstrations,
         tasks=tasks,
     )
-    return train(
+    return _train(
         name,
         access,
         directory,
-        seed=seed,
+        seed,
+        seeds,
+        stop_after,
         device=device,
+        options=compute,
         configure=configure,
-        settings=settings,
-        stop_after=stop_after,
+        settings=settings or {},
     )
 
 
-def _command(name: str, access: Access, seed: int, device: str, settings: Mapping[str, Any]) -> str:
-    """The command that trains the same."""
-    parts = [f"smile-bench train --agent {name} --family {access.family.id} --seed {seed}"]
-    if device != "cpu":
-        parts.append(f"--device {device}")
-    parts += [f"--{option} {number}" for option, number in access.subset.items()]
-    parts += [f"--set {setting}={value}" for setting, value in settings.items()]
-    return " ".join(parts)
+def _train(
+    name: str,
+    access: Access,
+    directory: Path,
+    seed: int | None,
+    seeds: Sequence[int] | None,
+    stop_after: int | None,
+    **how: Any,
+) -> Path | Trained | None:
+    if seed is not None and seeds is not None:
+        raise InputError("both seed and seeds were given; give one of them.")
+    plan = Plan(
+        name=name,
+        spec=_training(name),
+        access=access,
+        directory=directory,
+        seeds=checked_seeds([0 if seed is None else seed] if seeds is None else seeds),
+        apart=seeds is not None,
+        **how,
+    )
+    trained = plan.train(stop_after)
+    return trained if plan.apart else trained.paths.get(plan.seeds[0])
 
 
 def _training(name: str) -> TrainingSpec:

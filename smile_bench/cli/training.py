@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from smile_bench.cli.options import add_run_options, use_one_thread
-from smile_bench.errors import InputError
+from smile_bench.errors import InputError, clipped
+from smile_bench.seeds import checked_seeds, parse_seeds, seeds_as_text
 
 __all__ = ["add_training_command"]
 
-OPTIONS = {"family": "--family", "seed": "--seed"}
+OPTIONS = {"family": "--family", "seed": "--seed or --seeds"}
 """Settings that have an option of their own."""
 
 
@@ -25,7 +27,13 @@ def add_training_command(commands: Any) -> None:
     )
     train.add_argument("--agent", required=True, help="a name that `smile-bench agents` lists")
     train.add_argument("--family", required=True, help="a name that `smile-bench families` lists")
-    train.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    train.add_argument(
+        "--seeds",
+        metavar="SEEDS",
+        help="train many at once, such as 0-31 or 0,3,5-7, each in its own folder below the "
+        "directory; in place of --seed",
+    )
+    _add_compute_options(train)
     train.add_argument(
         "--set",
         dest="changes",
@@ -53,43 +61,94 @@ def add_training_command(commands: Any) -> None:
         help="train on N meta-train tasks; those of a smaller N are among those of a larger one",
     )
     add_run_options(train)
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, seed=None)
+
+
+def _add_compute_options(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    train.add_argument(
+        "--no-graph",
+        dest="graph",
+        action="store_false",
+        help="do not replay the updates on a GPU as one CUDA graph; to debug",
+    )
+    train.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="compile the losses; by default where it pays, on a CPU that has a compiler, in a "
+        "long training",
+    )
+    train.add_argument(
+        "--precision",
+        default="float32",
+        help="of products in training: float32 (default), or bf16 where the hardware has it",
+    )
+    train.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="native threads of the simulators: 1 on the CPU and all beside a GPU by default",
+    )
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from smile_bench.baselines import get_agent, train_agent
+    from smile_bench.baselines import ComputeOptions, get_agent, train_agent
     from smile_bench.baselines.training import trainable_agents
     from smile_bench.envs import get_family
     from smile_bench.settings import as_text, flatten, replaced
 
-    name, family, seed = arguments.agent, get_family(arguments.family).id, arguments.seed
+    name, family, seeds = arguments.agent, get_family(arguments.family).id, _seeds(arguments)
     changes = _changes(arguments.changes)
     training = get_agent(name).training
     if training is None:
         raise InputError(
             f"{name} is not trained. Agents that are: {', '.join(trainable_agents())}."
         )
-    settings = flatten(replaced(training.make_preset(family, seed), changes))
+    settings = flatten(replaced(training.make_preset(family, seeds[0]), changes))
     if arguments.print_config:
-        print(f"# {name} on {family}, seed {seed}")
+        print(f"# {name} on {family}, seed {seeds_as_text(seeds)}")
         for setting, value in settings.items():
             if setting not in OPTIONS:
                 print(f"{setting} = {as_text(value)}")
         return 0
     use_one_thread()
-    path = train_agent(
-        name,
-        family,
-        Path(arguments.directory or f"runs/{name}-{family}-{seed}"),
-        seed=seed,
-        device=arguments.device,
-        configure=lambda config: replaced(config, changes),
-        settings={setting: as_text(settings[setting]) for setting in changes},
-        demonstrations=arguments.demonstrations,
-        tasks=arguments.tasks,
-    )
-    print(f"wrote {path}")
-    return 0
+    many = arguments.seeds is not None
+    options: dict[str, Any] = {
+        "device": arguments.device,
+        "compute": ComputeOptions(
+            graph=arguments.graph,
+            compile=arguments.compile,
+            precision=arguments.precision,
+            threads=arguments.threads,
+        ),
+        "configure": lambda config: replaced(config, changes),
+        "settings": {setting: as_text(settings[setting]) for setting in changes},
+        "demonstrations": arguments.demonstrations,
+        "tasks": arguments.tasks,
+    }
+    where = Path(arguments.directory or f"runs/{name}-{family}{'' if many else f'-{seeds[0]}'}")
+    if not many:
+        print(f"wrote {train_agent(name, family, where, seed=seeds[0], **options)}")
+        return 0
+    trained = train_agent(name, family, where, seeds=seeds, **options)
+    for path in trained.paths.values():
+        print(f"wrote {path}")
+    for seed, reason in trained.diverged.items():
+        print(f"seed {seed} diverged: {clipped(reason)}", file=sys.stderr)
+    return 1 if trained.diverged else 0
+
+
+def _seeds(arguments: argparse.Namespace) -> tuple[int, ...]:
+    """The seeds that were asked for.
+
+    Raises:
+        InputError: both options were given, or one that is not a seed.
+    """
+    if arguments.seeds is None:
+        return checked_seeds([0 if arguments.seed is None else arguments.seed])
+    if arguments.seed is not None:
+        raise InputError("both --seed and --seeds were given; give one of them.")
+    return parse_seeds(arguments.seeds)
 
 
 def _changes(given: Sequence[str]) -> dict[str, str]:

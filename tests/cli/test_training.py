@@ -83,7 +83,7 @@ def test_the_printed_configuration_is_what_set_takes(
             "--set takes NAME=VALUE, such as iterations=40; got 'iterations'",
         ),
         (["--set", "=3"], "--set takes NAME=VALUE"),
-        (["--set", "seed=3"], "'seed' is not changed by --set; use --seed."),
+        (["--set", "seed=3"], "'seed' is not changed by --set; use --seed or --seeds."),
         (["--set", "family=3"], "'family' is not changed by --set; use --family."),
         (["--set", "iteration=3"], "Did you mean 'iterations'?"),
         (["--set", "iterations=many"], "iterations takes an integer; got 'many'."),
