@@ -13,6 +13,8 @@ __all__ = ["checked_seeds", "parse_seeds", "seeds_as_text"]
 EXAMPLE = "Give numbers and ranges, such as 0,3,5-7."
 MOST = 4096
 """Trainings at once; a larger range is a slip of the keyboard."""
+LONGEST = 1000
+"""Characters of seeds as text; commands in recipes hold 2000."""
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -42,7 +44,8 @@ def checked_seeds(seeds: Iterable[object]) -> tuple[int, ...]:
     """Seeds as integers.
 
     Raises:
-        InputError: no seed, one twice, or one that is not a whole number from 0 to 2⁶³ - 1.
+        InputError: no seed, one twice, one that is not a whole number from 0 to 2⁶³ - 1, or too
+            many.
     """
     given = (seeds,) if isinstance(seeds, str) else tuple(seeds)
     if not given:
@@ -56,6 +59,11 @@ def checked_seeds(seeds: Iterable[object]) -> tuple[int, ...]:
         if not 0 <= number < 2**63:
             raise InputError(f"{shown(seed)} is not a seed. Give whole numbers, 0 or above.")
         found.append(number)
+    if len(found) > MOST or len(seeds_as_text(found)) > LONGEST:
+        raise InputError(
+            f"{len(found)} seeds are too many, or too scattered to be stated in a recipe. Give "
+            f"ranges of at most {MOST} in all, and train the others in another run."
+        )
     if twice := sorted({seed for seed in found if found.count(seed) > 1}):
         raise InputError(f"given twice among the seeds: {seeds_as_text(twice)}. Give each once.")
     return tuple(found)

@@ -60,3 +60,7 @@ def test_seeds_are_whole_numbers() -> None:
         checked_seeds([])
     with pytest.raises(InputError, match="given twice among the seeds: 4"):
         checked_seeds([4, 1, 4])
+    for many in (range(4097), range(0, 1000, 2)):
+        with pytest.raises(InputError, match="too many, or too scattered"):
+            checked_seeds(many)
+    assert len(checked_seeds(range(4096))) == 4096

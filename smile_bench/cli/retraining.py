@@ -68,7 +68,7 @@ def _retrain(arguments: argparse.Namespace) -> int:
 
 
 def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retrained:
-    from smile_bench.baselines import get_agent, train_agent
+    from smile_bench.baselines import ComputeOptions, get_agent, train_agent
     from smile_bench.leaderboard.checks.retraining import judge, new_seeds, runs_of
     from smile_bench.protocol import evaluate
     from smile_bench.settings import as_text, flatten, replaced
@@ -93,6 +93,7 @@ def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retr
             directory,
             seed=seed,
             device=arguments.device,
+            compute=ComputeOptions(precision=recipe.get("precision", "float32")),
             configure=lambda config: replaced(config, changes),
             settings={name: as_text(value) for name, value in changes.items()},
             demonstrations=subset.get("demonstrations"),

@@ -116,3 +116,88 @@ def test_contexts_larger_than_what_is_left_are_refused(
     error = capsys.readouterr().err
     assert "cannot have 4 demonstrations" in error
     assert error.count("\n") == 1
+
+
+SEEDS = [*TRAIN, "--set", "iterations=2", "--tasks", "8"]
+
+
+def test_many_seeds_are_trained_each_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*SEEDS, "--seeds", "0,2-3"]) == 0
+    paths = [f"runs/tabular-smile-{GRID}/seed-{seed}/{GRID}.safetensors" for seed in (0, 2, 3)]
+    assert capsys.readouterr().out.splitlines() == [f"wrote {path}" for path in paths]
+    assert main([*SEEDS, "--seed", "2", "--directory", "alone"]) == 0
+    alone, together = load_file(f"alone/{GRID}.safetensors"), load_file(paths[1])
+    assert all((together[name] == values).all() for name, values in alone.items())
+    made = recipe(Path(paths[1]))
+    assert made["command"] == (
+        f"smile-bench train --agent tabular-smile --family {GRID} --seeds 0,2,3 --tasks 8 "
+        "--set iterations=2"
+    )
+    assert (made["seed"], made["trained_together"]) == (2, 3)
+    # Its own command continues the run, which has ended; fewer seeds are another run.
+    capsys.readouterr()
+    assert main(made["command"].split()[1:]) == 0
+    assert main([*SEEDS, "--seeds", "0,2"]) == 2
+    error = capsys.readouterr().err
+    assert "is of training 1 of 3, seeds 0,2,3, and this run has training 1 of 2" in error
+    assert "Continue it with --seeds 0,2,3, or give another folder." in error
+
+
+def test_a_seed_that_diverges_is_one_line_and_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from smile_bench.baselines.tabular_irl.smile_training import TabularSmileTraining
+
+    step = TabularSmileTraining.step
+
+    def diverging(self: TabularSmileTraining) -> dict[str, float]:
+        log = step(self)
+        return log if self.config.seed != 1 else {"losses/x": float("nan")}
+
+    monkeypatch.setattr(TabularSmileTraining, "step", diverging)
+    assert main([*SEEDS, "--seeds", "0-2", "--directory", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    written = [tmp_path / f"seed-{seed}" / f"{GRID}.safetensors" for seed in (0, 2)]
+    assert captured.out.splitlines() == [f"wrote {path}" for path in written]
+    lines = [line for line in captured.err.splitlines() if line.startswith("seed")]
+    assert len(lines) == 1
+    assert lines[0].startswith("seed 1 diverged: losses/x became non-finite at iteration 1.")
+    assert "Traceback" not in captured.err
+    # All of them: one error.
+    assert main([*SEEDS, "--seeds", "1", "--directory", str(tmp_path / "one")]) == 2
+    assert "losses/x became non-finite at iteration 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seeds", "3-1"], "the seeds 3-1 are empty; give 1-3."),
+        (["--seeds", "0,0"], "given twice among the seeds: 0."),
+        (["--seeds", "a"], "cannot read seeds from 'a'. Give numbers and ranges"),
+        (["--seeds", "0-99999"], "has more than 4096 seeds"),
+        (["--seeds", "0-3", "--seed", "0"], "both --seed and --seeds were given"),
+        (["--seed", "-1"], "-1 is not a seed"),
+        (["--device", "gpu", "--seeds", "0-1"], "no device is called 'gpu'"),
+        (
+            ["--precision", "bf16"],
+            "tabular-smile chooses how it computes and takes only the device",
+        ),
+        (["--threads", "2", "--no-graph"], "not graph, threads. Leave out these options."),
+    ],
+)
+def test_wrong_seeds_and_options_are_one_line(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*TRAIN, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
