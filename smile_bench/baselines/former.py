@@ -31,7 +31,10 @@ def trained_agents() -> tuple[str, ...]:
 
 def smile_members(config: Any, number: int, access: Access, device: Any = None) -> Any:
     """SMILe's training of ``number`` members; today the configuration says how many."""
-    from smile_bench.baselines.smile.training import make_trainer
+    from smile_bench.baselines.smile.training import make_trainings
+    from smile_bench.learning.compute import Compute
     from smile_bench.learning.devices import CPU
+    from smile_bench.learning.loop import Alone
 
-    return make_trainer(replace(config, members=number), access, device or CPU)
+    compute = Compute(device=device or CPU)
+    return Alone(make_trainings([replace(config, members=number)], [access], compute))

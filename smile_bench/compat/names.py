@@ -16,7 +16,7 @@ MODULES: Mapping[str, str] = {
     "smile_bench.baselines.devices": "smile_bench.learning.devices",
     "smile_bench.baselines.discriminator": "smile_bench.baselines.smile.discriminator",
     "smile_bench.baselines.encoder": "smile_bench.baselines.imitation.encoder",
-    "smile_bench.baselines.ensemble": "smile_bench.baselines.imitation.ensemble",
+    "smile_bench.baselines.ensemble": "smile_bench.baselines.imitation.trainer",
     "smile_bench.baselines.expert_training": "smile_bench.experts.training.train",
     "smile_bench.baselines.grid_evidence": "smile_bench.baselines.tabular_irl.contexts",
     "smile_bench.baselines.imitator": "smile_bench.baselines.imitation.imitator",
@@ -91,7 +91,6 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.devices": {"moved": ":to_device", "take": ":index"},
     "smile_bench.baselines.grid_evidence": {"Evidence": ":DecodedContexts"},
     "smile_bench.baselines.imitator": {"Acting": ":Member"},
-    "smile_bench.baselines.imitator_training": {"ImitatorTraining": ":ImitatorTrainer"},
     "smile_bench.baselines.judges": {"Judges": ":RewardLearner"},
     "smile_bench.baselines.meta_bc": {
         "MetaBCConfig": "smile_bench.baselines.meta_bc.config",
@@ -247,11 +246,16 @@ GONE: Mapping[str, Mapping[str, str]] = {
     ),
     "smile_bench.baselines.discriminator": {
         "REWARDS": "the reward is the discriminator's logit, as in SMILe.",
+        "classification_loss": "use smile_bench.baselines.smile.discriminator."
+        "classification_losses, which returns a loss of each training.",
+        "gradient_penalty": "use smile_bench.baselines.smile.discriminator.gradient_penalties, "
+        "which returns a penalty of each training.",
     },
-    "smile_bench.baselines.ensemble": {
-        "ensemble": "use smile_bench.baselines.imitation.ensemble.make_ensemble, which takes the "
-        "number of members from the configuration.",
-    },
+    "smile_bench.baselines.ensemble": dict.fromkeys(
+        ("Ensemble", "ensemble"),
+        "the members of an agent are trainings of one computation; give their number as members in "
+        "the configuration of smile_bench.baselines.smile.training.make_trainings.",
+    ),
     "smile_bench.baselines.expert_training": dict.fromkeys(
         ("BASE_TRAININGS", "EXPERT_TRAININGS", "SHARED_TRAININGS"),
         "use smile_bench.experts.training.train.make_training.",
@@ -260,8 +264,12 @@ GONE: Mapping[str, Mapping[str, str]] = {
         "make_networks": "use make_encoder and make_policy of "
         "smile_bench.baselines.imitation.imitator.",
     },
+    "smile_bench.baselines.imitator_training": {
+        "ImitatorTraining": "use smile_bench.baselines.imitation.trainer.ImitatorTrainings, which "
+        "trains several agents at once.",
+    },
     "smile_bench.baselines.outcome": {
-        "Outcomes": "use smile_bench.baselines.imitation.final_state.final_state_loss.",
+        "Outcomes": "use smile_bench.baselines.imitation.final_state.final_state_losses.",
     },
     "smile_bench.baselines.presets": {
         "members": "the configuration of an agent has its number of members.",
@@ -270,9 +278,18 @@ GONE: Mapping[str, Mapping[str, str]] = {
         "DiscriminatorReward": "use smile_bench.baselines.smile.reward_learner.RewardLearner."
         "rewards.",
     },
+    "smile_bench.baselines.smile_config": {
+        "require_alike": "use smile_bench.baselines.smile.config.require_together.",
+    },
     "smile_bench.baselines.tabular_smile": {
         "train_tabular_smile": "use smile_bench.baselines.train_agent('tabular-smile', family, "
         "directory).",
+    },
+    "smile_bench.baselines.vector_adam": {
+        "VectorAdam": "use smile_bench.learning.optimizers.StackedAdam, which has a row of "
+        "parameters for each training.",
+        "as_vector": "use smile_bench.learning.optimizers.as_rows, which returns a row for each "
+        "training.",
     },
 }
 """Old module to old name to what to use instead, for names without an equal."""

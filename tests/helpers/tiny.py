@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from smile_bench.access import Access
 from smile_bench.baselines import get_agent
 from smile_bench.baselines.imitation.encoder import EncoderConfig
-from smile_bench.baselines.imitation.trainer import ImitatorTrainer
+from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.baselines.meta_dagger.training import MetaDAggerConfig
 from smile_bench.baselines.smile import reward_learner, training
@@ -19,7 +20,9 @@ from smile_bench.baselines.smile.config import DemonstrationConfig, SMILeConfig
 from smile_bench.baselines.smile.presets import PRESETS, preset
 from smile_bench.baselines.smile.training import SMILe
 from smile_bench.datasets import Dataset
+from smile_bench.learning.compute import Compute
 from smile_bench.learning.devices import CPU
+from smile_bench.learning.loop import Alone
 from smile_bench.learning.sac import SACConfig
 from tests.helpers import synthetic
 
@@ -35,6 +38,7 @@ __all__ = [
     "shrink",
     "stepped",
     "trainer",
+    "trainings",
 ]
 
 ENCODER = EncoderConfig(hidden=16, pooled=8, embedding=4)
@@ -111,11 +115,23 @@ def access_for(name: str, dataset: Dataset | None = None) -> Access:
 
 def trainer(
     name: str, config: Any, device: torch.device = CPU, dataset: Dataset | None = None
-) -> ImitatorTrainer:
+) -> Alone:
     """The training of an agent's configuration on synthetic demonstrations."""
+    return Alone(trainings(name, [config], device, dataset))
+
+
+def trainings(
+    name: str,
+    configs: Sequence[Any],
+    device: torch.device = CPU,
+    dataset: Dataset | None = None,
+) -> ImitatorTrainings:
+    """The trainings of configurations of an agent on synthetic demonstrations."""
     spec = get_agent(name).training
     assert spec is not None
-    made: ImitatorTrainer = spec.make_trainer(config, access_for(name, dataset), device)
+    first = access_for(name, dataset)
+    accesses = [first, *(first.fresh() for _ in configs[1:])]
+    made: ImitatorTrainings = spec.make_trainings(configs, accesses, Compute(device=device))
     return made
 
 

@@ -20,7 +20,7 @@ from smile_bench.datasets import Context
 from smile_bench.errors import InputError
 from smile_bench.learning.normaliser import Normaliser
 
-__all__ = ["PreparedDemonstrations", "prepare"]
+__all__ = ["PreparedDemonstrations", "prepare", "shared_demonstrations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +48,7 @@ def prepare(
     Raises:
         InputError: the augmentation does not fit the demonstrations, or the trainings have others.
     """
-    given, *others = (access.demonstrations() for access in accesses)
-    if not all(_same(given, other) for other in others):
-        raise InputError(
-            "trainings of one computation have the same demonstrations, and these accesses hand "
-            "out different ones. Train them one after another."
-        )
+    given = shared_demonstrations(accesses, "train")
     normaliser = Normaliser.of(given.observations)
     outlier_filter = None
     if augmentation.outlier_fraction:
@@ -67,6 +62,28 @@ def prepare(
         ConstantFeatureNoise(demonstrations, augmentation.constant_feature_noise),
         SignedPermutations(demonstrations, augmentation.permuted_width),
     )
+
+
+def shared_demonstrations(accesses: Sequence[Access], split: str) -> Context:
+    """Take the demonstrations of a split from every access.
+
+    Args:
+        accesses: to one family, one a training.
+        split: of the tasks.
+
+    Returns:
+        Those of any of them, (N, D, T, …).
+
+    Raises:
+        InputError: they are not all the same.
+    """
+    given, *others = (access.demonstrations(split) for access in accesses)
+    if not all(_same(given, other) for other in others):
+        raise InputError(
+            f"trainings of one computation have the same {split} demonstrations, and these "
+            "accesses hand out different ones. Train them one after another."
+        )
+    return given
 
 
 def _same(one: Context, other: Context) -> bool:

@@ -15,7 +15,7 @@ AGENTS = (
         training=TrainingSpec(
             track="offline",
             preset="smile_bench.baselines.meta_bc.presets:preset",
-            trainer="smile_bench.baselines.meta_bc.training:make_trainer",
+            trainings="smile_bench.baselines.meta_bc.training:make_trainings",
         ),
     ),
 )

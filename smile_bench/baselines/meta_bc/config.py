@@ -10,7 +10,7 @@ from smile_bench.baselines.imitation.encoder import EncoderConfig
 from smile_bench.errors import InputError
 from smile_bench.settings import AMOUNT, COUNT, SHARE, require_ranges
 
-__all__ = ["MetaBCConfig", "require_fitting"]
+__all__ = ["SCALARS", "MetaBCConfig", "require_fitting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,9 @@ class MetaBCConfig:
     validate_every: int = 5
     """Iterations between two scores on the meta-validation tasks; 0 for none."""
 
+
+SCALARS = ("seed", "learning_rate")
+"""Settings in which trainings of one computation may differ."""
 
 RANGES = {
     COUNT: (

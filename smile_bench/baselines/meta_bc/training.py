@@ -1,218 +1,243 @@
 """Meta-BC: behavioural cloning of a context-conditioned policy (SMILe, eq. 2).
 
 Encoder and policy are trained jointly to give the expert's actions in the expert's states. The
-regression target is the squashed action in [-1, 1], as it was applied.
+regression target is the squashed action in [-1, 1], as it was applied. M trainings are one
+computation: every tensor begins with the axis M.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from smile_bench.access import Access
-from smile_bench.arrays import IntArray
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
-from smile_bench.baselines.imitation.ensemble import make_ensemble
-from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_loss
+from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_losses
 from smile_bench.baselines.imitation.imitator import (
-    Imitator,
     ImitatorConfig,
     Member,
     make_encoder,
     make_policy,
 )
-from smile_bench.baselines.imitation.prepared import prepare
-from smile_bench.baselines.imitation.trainer import ImitatorTrainer
-from smile_bench.baselines.meta_bc.config import MetaBCConfig, require_fitting
-from smile_bench.errors import DivergedError
-from smile_bench.learning.checkpoint import load_optimizer
-from smile_bench.learning.devices import CPU
+from smile_bench.baselines.imitation.prepared import prepare, shared_demonstrations
+from smile_bench.baselines.imitation.trainer import ImitatorTrainings
+from smile_bench.baselines.meta_bc.config import SCALARS, MetaBCConfig, require_fitting
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.finite import FiniteLosses
+from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.networks import member
+from smile_bench.learning.optimizers import AdamConfig, StackedAdam
+from smile_bench.learning.stacking import initial_generators, require_stackable, to_logs
+from smile_bench.learning.streams import Streams
 
-__all__ = ["MetaBC", "make_trainer"]
+__all__ = ["MetaBC", "make_trainings"]
 
 
-class MetaBC(ImitatorTrainer):
-    """A training that can be saved after any iteration and continued to the same numbers.
+class MetaBC(ImitatorTrainings):
+    """Trainings that can be saved after any iteration and continued to the same numbers.
 
     Args:
-        config: settings.
-        access: to demonstrations.
-        device: of all networks and data.
-        name: what the agent is called.
+        configs: settings, one an agent; they may differ in
+            :data:`smile_bench.baselines.meta_bc.config.SCALARS`.
+        accesses: to demonstrations, one an agent.
+        compute: how to compute.
+        name: what the agents are called.
 
     Raises:
-        InputError: an access to another family, or without actions; or a number out of range.
+        InputError: settings that cannot be trained on this access, or not together.
     """
 
     def __init__(
         self,
-        config: MetaBCConfig,
-        access: Access,
-        device: torch.device = CPU,
+        configs: Sequence[MetaBCConfig],
+        accesses: Sequence[Access],
+        compute: Compute | None = None,
         *,
         name: str = "meta-bc",
     ) -> None:
-        require_fitting(name, config, access)
-        super().__init__(name, access, asdict(config), config.validate_every)
-        self.config, self.device = config, device
-        self.rng = np.random.default_rng(config.seed)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.data = prepare(access, config.augmentation, device)
+        compute = compute or Compute()
+        for config, access in zip(configs, accesses, strict=False):
+            require_fitting(name, config, access)
+        super().__init__(name, configs, accesses, compute)
+        require_stackable(configs, SCALARS)
+        self.config = config = configs[0]
+        self.shots = self.access.family.context_sizes
+        """Numbers of demonstrations in a context; updates take them in turn."""
+        self.data = prepare(accesses, config.augmentation, self.device)
         self.train = self.data.demonstrations
         # What the policy clones is never in its context.
-        self.train.require_sizes(access.family.context_sizes, beyond=1)
-        held_out = access.demonstrations("validation")
-        self.validation = TaskDemonstrations(held_out, self.data.normaliser, device)
+        self.train.require_sizes(self.shots, beyond=1)
+        held_out = shared_demonstrations(accesses, "validation")
+        self.validation = TaskDemonstrations(held_out, self.data.normaliser, self.device)
+        if config.validate_every:
+            self.validation.require_sizes(self.shots, beyond=1)
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
-        self.encoder = make_encoder(self.imitator_config, self.generator, device)
+        generators = initial_generators(self.seeds)
+        self.encoder = make_encoder(self.imitator_config, generators, self.device)
         self.encoder.measure(self.train.features)
-        self.policy = make_policy(self.imitator_config, self.generator, device)
-        observed, embedding = access.family.observation_size, config.encoder.embedding
-        self.predictor = FinalStatePredictor(observed, embedding, config.seed).to(device)
-        self.networks = torch.nn.ModuleList([self.encoder, self.policy, self.predictor])
-        self.optimizer = torch.optim.AdamW(
-            self.networks.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
+        self.policy = make_policy(self.imitator_config, generators, self.device)
+        trained: list[nn.Module] = [self.encoder, self.policy]
+        self.predictor: FinalStatePredictor | None = None
+        if config.final_state_weight > 0.0:
+            observed, embedding = self.access.family.observation_size, config.encoder.embedding
+            self.predictor = FinalStatePredictor(observed, embedding, generators).to(self.device)
+            trained.append(self.predictor)
+        self.adam = StackedAdam(
+            trained,
+            [
+                AdamConfig(learning_rate=own.learning_rate, weight_decay=own.weight_decay)
+                for own in configs
+                for _ in range(self.members)
+            ],
         )
+        compute.prepare(*trained)
+        self.cycles = Cycles(self.streams, compute.graph)
+        self.finite = FiniteLosses(("the loss",), len(self.seeds), self.device)
+        self._training_losses = compute.compiled(self._losses)
 
     @property
     def iterations(self) -> int:
-        """How many iterations the training has."""
+        """How many iterations the trainings have."""
         return self.config.total_updates // self.config.updates_per_iteration
 
-    def step(self) -> dict[str, float]:
+    def iterate(self) -> list[dict[str, float]]:
         """One iteration: some updates.
 
         Returns:
-            What to log; at some iterations also loss and metrics on meta-validation tasks.
-
-        Raises:
-            DivergedError: the loss is not finite.
+            What to log of each training.
         """
-        config = self.config
-        losses = [self._update(k) for k in range(config.updates_per_iteration)]
-        self.iteration += 1
-        log = {
-            "losses/action_mse": float(torch.stack(losses).mean()),
-            "charts/updates": float(self.iteration * config.updates_per_iteration),
-        }
-        return log | self.scores()
+        number = self.config.updates_per_iteration
+        done = self.iteration * number
+        losses = torch.zeros(len(self.seeds), device=self.device)
+        for update in range(done, done + number):
+            losses += self._update(update)
+        logs = to_logs({"losses/action_mse": losses / number})
+        return [{**log, "charts/updates": float(done + number)} for log in logs]
 
-    def agent(self, recipe: Mapping[str, Any]) -> Imitator:
-        """The agent as it stands."""
-        return Imitator(
-            self.name,
-            self.imitator_config,
-            [Member(self.encoder, self.policy)],
-            self.data.normaliser,
-            self.joined(recipe),
-            self.data.outlier_filter,
+    def failures(self) -> list[list[str]]:
+        """What is not finite of each training."""
+        return self.finite.failed()
+
+    @torch.no_grad()
+    def held_out_losses(self) -> list[dict[str, float]]:
+        """The loss on the meta-validation demonstrations, on the same sample each time."""
+        config, held_out = self.config, self.validation
+        streams = Streams(self.seeds, self.device)
+        tasks = torch.arange(held_out.tasks, device=self.device).expand(len(streams), -1)
+        losses = []
+        for shots in self.shots:
+            features, others = held_out.sample_contexts(
+                streams, tasks, shots, config.context_timesteps
+            )
+            sampled = held_out.sample_from(streams, tasks, others, config.states_per_task)
+            assert sampled.actions is not None
+            losses.append(self._losses(features, sampled.states, sampled.actions)[0])
+        return to_logs({"losses/validation_action_mse": torch.stack(losses).mean(0)})
+
+    def member(self, index: int) -> Member:
+        """A copy of a training's networks, to act with."""
+        config, meta = self.imitator_config, torch.device("meta")
+        return Member(
+            member(self.encoder, index, make_encoder(config, None, meta)),
+            member(self.policy, index, make_policy(config, None, meta)),
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the training exactly."""
-        return {
-            "networks": self.networks.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-            "rng": self.rng.bit_generator.state,
-            "iteration": self.iteration,
-            "access": asdict(self.access.counts),
-        }
+    def member_state(self, index: int) -> dict[str, Any]:
+        """Everything that continues a training exactly, but streams."""
+        return {"adam": self.adam.state_dict(index)}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        self.networks.load_state_dict(state["networks"])
-        load_optimizer(self.optimizer, state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.rng.bit_generator.state = state["rng"]
-        self.iteration = state["iteration"]
-        self.access.restore(state["access"])
+    def load_member_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`member_state` returned."""
+        self.adam.load_state_dict(index, state["adam"])
 
-    def _update(self, k: int) -> Tensor:
-        """One step of AdamW, the k-th of the iteration; returns its loss on actions."""
-        config, rng, data = self.config, self.rng, self.data
-        done = (self.iteration * config.updates_per_iteration + k) / config.total_updates
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-        tasks = rng.integers(self.train.tasks, size=config.tasks_per_batch)
-        shots = int(rng.choice(self.access.family.context_sizes))
-        features, held_out = self.train.sample_contexts(rng, tasks, shots, config.context_timesteps)
+    def _update(self, number: int) -> Tensor:
+        """One step of AdamW of each training, the ``number``-th of all; its losses (M,)."""
+        done = number / self.config.total_updates
+        self.adam.scale_learning_rate(0.5 * (1.0 + math.cos(math.pi * done)))
+        shots = self.shots[number % len(self.shots)]
+        log = self.cycles.run((shots, self._kind_of_batch()), lambda: self._cycle(shots))
+        return log["losses/action_mse"]
+
+    def _kind_of_batch(self) -> Hashable:
+        """What the shapes of a batch depend on, beside the size of its contexts."""
+        return None
+
+    def _cycle(self, shots: int) -> dict[str, Tensor]:
+        """One update, all on the device; nothing is read.
+
+        Args:
+            shots: demonstrations in the contexts.
+
+        Returns:
+            What to log, (M,) each.
+        """
+        config, streams, data = self.config, self.streams, self.data
+        tasks = streams.integers(self.train.tasks, config.tasks_per_batch)
+        features, held_out = self.train.sample_contexts(
+            streams, tasks, shots, config.context_timesteps
+        )
         states, actions = self._labelled(tasks, held_out)
-        matrices = data.permutations.sample(rng, len(tasks))
-        features = data.noise(data.permutations(features, matrices), self.generator)
-        embeddings = self.encoder(features)
-        loss = cloning = self._loss(embeddings, data.permutations(states, matrices), actions)
-        if config.final_state_weight > 0.0:
-            loss = cloning + config.final_state_weight * final_state_loss(
+        matrices = data.permutations.sample(streams, config.tasks_per_batch)
+        features = data.noise(data.permutations(features, matrices), streams)
+        states = data.permutations(states, matrices)
+        cloning, embeddings = self._training_losses(features, states, actions)
+        losses = cloning
+        if self.predictor is not None:
+            missed = final_state_losses(
                 self.predictor,
                 data,
-                rng,
-                self.generator,
+                streams,
                 tasks=tasks,
                 embeddings=embeddings,
                 matrices=matrices,
                 held_out=held_out,
             )
-        if not math.isfinite(float(loss.detach())):
-            raise DivergedError(
-                f"the loss became {float(loss.detach())} in iteration {self.iteration + 1}. "
-                "Continue from the last checkpoint with a lower learning rate."
-            )
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return cloning.detach()
+            losses = cloning + config.final_state_weight * missed
+        self.finite.watch("the loss", losses)
+        self.adam.step(losses.sum())
+        return {"losses/action_mse": cloning.detach()}
 
-    def _labelled(self, tasks: IntArray, held_out: IntArray) -> tuple[Tensor, Tensor]:
-        """States (B, n, O) and the expert's actions (B, n, A).
+    def _labelled(self, tasks: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
+        """States (M, B, n, O) and the expert's actions (M, B, n, A).
 
-        They are of demonstrations ``held_out`` (B, R) of the tasks (B,), outside the context.
+        They are of demonstrations ``held_out`` (M, B, R) of the tasks (M, B), outside the context.
         """
         number = self.config.states_per_task
         first_states = round(self.config.first_state_fraction * number)
         sampled = self.train.sample_from(
-            self.rng, tasks, held_out, number, first_states=first_states
+            self.streams, tasks, held_out, number, first_states=first_states
         )
         assert sampled.actions is not None
-        return self.data.noise.of_states(sampled.states, self.generator), sampled.actions
+        return self.data.noise.of_states(sampled.states, self.streams), sampled.actions
 
-    def _loss(self, embeddings: Tensor, states: Tensor, actions: Tensor) -> Tensor:
-        """Mean squared error of actions (B, n, A) in states (B, n, O), embeddings (B, Z)."""
-        each = embeddings[:, None].expand(-1, states.shape[1], -1)
+    def _losses(self, features: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean squared errors (M,) of actions, and the contexts' embeddings (M, B, Z).
+
+        Args:
+            features: of a context of each task, (M, B, K, T, F).
+            states: to act in, (M, B, n, O).
+            actions: the expert's in these states, (M, B, n, A).
+        """
+        embeddings = self.encoder(features)
+        each = embeddings[:, :, None].expand(-1, -1, states.shape[2], -1)
         mean, _ = self.policy(torch.cat((states, each), dim=-1))
-        return functional.mse_loss(torch.tanh(mean), actions)
-
-    @torch.no_grad()
-    def held_out_losses(self) -> dict[str, float]:
-        """The loss on the meta-validation demonstrations, on the same sample each time."""
-        config, rng = self.config, np.random.default_rng(self.config.seed)
-        tasks = np.arange(self.validation.tasks)
-        losses = []
-        for shots in self.access.family.context_sizes:
-            features, held_out = self.validation.sample_contexts(
-                rng, tasks, shots, config.context_timesteps
-            )
-            sampled = self.validation.sample_from(rng, tasks, held_out, config.states_per_task)
-            assert sampled.actions is not None
-            embeddings = self.encoder(features)
-            losses.append(float(self._loss(embeddings, sampled.states, sampled.actions)))
-        return {"losses/validation_action_mse": float(np.mean(losses))}
+        return (torch.tanh(mean) - actions).square().mean((1, 2, 3)), embeddings
 
 
-def make_trainer(
-    config: MetaBCConfig, access: Access, device: torch.device = CPU
-) -> ImitatorTrainer:
-    """The training of a configuration, of all its members."""
-    return make_ensemble(config, lambda own, _first: MetaBC(own, access, device), access)
+def make_trainings(
+    configs: Sequence[MetaBCConfig],
+    accesses: Sequence[Access],
+    compute: Compute | None = None,
+) -> MetaBC:
+    """The trainings of some agents, one configuration and access each.
+
+    Raises:
+        InputError: settings that cannot be trained on this access, or not together.
+    """
+    return MetaBC(configs, accesses, compute)

@@ -15,7 +15,7 @@ AGENTS = (
         training=TrainingSpec(
             track="expert-queries",
             preset="smile_bench.baselines.meta_dagger.presets:preset",
-            trainer="smile_bench.baselines.meta_dagger.training:make_trainer",
+            trainings="smile_bench.baselines.meta_dagger.training:make_trainings",
         ),
     ),
 )

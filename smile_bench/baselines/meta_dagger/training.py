@@ -8,7 +8,7 @@ actions are never mixed with the expert's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.access import Access
-from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.baselines.imitation.ensemble import make_ensemble
-from smile_bench.baselines.imitation.imitator import ImitatorPolicy
-from smile_bench.baselines.imitation.trainer import ImitatorTrainer
+from smile_bench.access import Access, environments_together
+from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.errors import InputError
-from smile_bench.learning.devices import CPU, index, to_device
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.devices import to_device
+from smile_bench.learning.replay import take_rows
+from smile_bench.learning.stacking import in_step
 from smile_bench.settings import AMOUNT, SHARE, require_ranges
 
-__all__ = ["MetaDAgger", "MetaDAggerConfig", "make_trainer"]
+__all__ = ["MetaDAgger", "MetaDAggerConfig", "make_trainings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,109 +41,167 @@ class MetaDAggerConfig(MetaBCConfig):
 
 
 class MetaDAgger(MetaBC):
-    """A training that can be saved after any iteration and continued to the same numbers.
+    """Trainings that can be saved after any iteration and continued to the same numbers.
 
     Args:
-        config: settings.
-        access: to demonstrations, environments and expert labels.
-        device: of all networks and data.
+        configs: settings, one an agent; they may differ in
+            :data:`smile_bench.baselines.meta_bc.config.SCALARS`.
+        accesses: to demonstrations, environments and expert labels, one an agent.
+        compute: how to compute.
 
     Raises:
-        InputError: an access to another family, or on a track without expert labels; or a number
-            out of range.
+        InputError: settings that cannot be trained on this access, or not together; or a track
+            without expert labels.
     """
 
     config: MetaDAggerConfig
 
     def __init__(
-        self, config: MetaDAggerConfig, access: Access, device: torch.device = CPU
+        self,
+        configs: Sequence[MetaDAggerConfig],
+        accesses: Sequence[Access],
+        compute: Compute | None = None,
     ) -> None:
-        if access.track != "expert-queries":
-            raise InputError(
-                f"meta-dagger asks experts for labels, which the {access.track} track does not "
-                "give; make an access with track='expert-queries'."
-            )
-        require_ranges(config, {AMOUNT: ("warm_up_iterations",), SHARE: ("visited_fraction",)})
-        super().__init__(config, access, device, name="meta-dagger")
+        for access in accesses:
+            if access.track != "expert-queries":
+                raise InputError(
+                    f"meta-dagger asks experts for labels, which the {access.track} track does not "
+                    "give; make an access with track='expert-queries'."
+                )
+        for config in configs:
+            require_ranges(config, {AMOUNT: ("warm_up_iterations",), SHARE: ("visited_fraction",)})
+        super().__init__(configs, accesses, compute, name="meta-dagger")
+        family, number = self.access.family, len(self.seeds)
         self.tasks = np.arange(self.train.tasks)
-        self.environments = access.environments(self.tasks, threads=1)
-        family = access.family
-        room = max(0, self.iterations - config.warm_up_iterations) * family.horizon
-        self.states = torch.zeros((self.train.tasks, room, family.observation_size), device=device)
-        """Normalised states that the learner visited, (N, room, O); the first ``gathered``."""
-        self.labels = torch.zeros((self.train.tasks, room, family.action_size), device=device)
-        """The expert's action in each of these states, (N, room, A)."""
+        # The members of an agent act in its environments, each in its own.
+        self.environments = environments_together(
+            accesses, np.tile(self.tasks, self.members), threads=self.compute.threads
+        )
+        room = max(0, self.iterations - self.config.warm_up_iterations) * family.horizon
+        shape = (number, self.train.tasks, room)
+        self.states = torch.zeros((*shape, family.observation_size), device=self.device)
+        """Normalised states that the learners visited, (M, N, room, O); the first ``gathered``."""
+        self.labels = torch.zeros((*shape, family.action_size), device=self.device)
+        """The experts' actions in these states, (M, N, room, A)."""
         self.gathered = 0
+        self._filled = torch.zeros((), device=self.device)
+        """The same number, where batches are sampled."""
+        first = torch.arange(number, device=self.device) * self.train.tasks
+        self._first_task = first[:, None]
+        """Of each training among the tasks of all, (M, 1)."""
 
-    def step(self) -> dict[str, float]:
+    def iterate(self) -> list[dict[str, float]]:
         """One iteration: an episode of every task, then updates.
 
         Returns:
-            What to log.
-
-        Raises:
-            DivergedError: the loss is not finite.
+            What to log of each training.
         """
         if self.iteration >= self.config.warm_up_iterations:
             self._gather()
-        log = super().step()
-        counts = self.access.counts
-        log["charts/env_steps"] = float(counts.env_steps)
-        log["charts/expert_queries"] = float(counts.expert_queries)
-        return log
+        logs = super().iterate()
+        for index, log in enumerate(logs):
+            counts = self.accesses[index // self.members].counts
+            log["charts/env_steps"] = float(counts.env_steps)
+            log["charts/expert_queries"] = float(counts.expert_queries)
+        return logs
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the training exactly, visited states included."""
-        visited, labels = self.states[:, : self.gathered], self.labels[:, : self.gathered]
-        own = {"visited": visited, "labels": labels, "gathered": self.gathered}
-        return {**super().state_dict(), **own}
+    def member_state(self, index: int) -> dict[str, Any]:
+        """Everything that continues a training exactly, but streams; visited states included."""
+        visited, labels = self.states[index, :, : self.gathered], self.labels[index]
+        return {
+            **super().member_state(index),
+            "visited": visited,
+            "labels": labels[:, : self.gathered],
+            "gathered": self.gathered,
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        super().load_state_dict(state)
-        self.gathered = state["gathered"]
-        self.states[:, : self.gathered] = state["visited"]
-        self.labels[:, : self.gathered] = state["labels"]
+    def load_member_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`member_state` returned."""
+        super().load_member_state(index, state)
+        self.states[index, :, : state["gathered"]] = state["visited"].to(self.device)
+        self.labels[index, :, : state["gathered"]] = state["labels"].to(self.device)
+        self._count(int(in_step(index, self.gathered, state["gathered"])))
 
     def _gather(self) -> None:
         """Act for an episode in each task, and ask the experts for their actions."""
-        environments, rng = self.environments, self.rng
-        policy = self._acting()
-        environments.reset(rng)
+        environments, number = self.environments, len(self.tasks)
+        embeddings = self._embeddings()
+        for index, rng in enumerate(self.rngs):
+            environments.reset(rng, index * number + np.arange(number))
         visited: list[FloatArray] = []
         for _ in range(self.access.family.horizon):
             visited.append(environments.observe())
-            environments.step(policy.act(visited[-1]))
+            environments.step(self._act(visited[-1], embeddings))
         observations = np.stack(visited, axis=1)
-        flat = observations.reshape(-1, observations.shape[-1])
-        labels = self.access.expert_actions(np.repeat(self.tasks, len(visited)), flat, rng)
         where = slice(self.gathered, self.gathered + len(visited))
-        self.states[:, where] = to_device(self.data.normaliser(observations), self.device)
-        self.labels[:, where] = torch.from_numpy(labels).view(*observations.shape[:2], -1)
-        self.gathered += len(visited)
+        tasks = np.repeat(self.tasks, len(visited))
+        for index, (own, rng) in enumerate(
+            zip(np.split(observations, len(self.rngs)), self.rngs, strict=True)
+        ):
+            access = self.accesses[index // self.members]
+            labels = access.expert_actions(tasks, own.reshape(len(tasks), -1), rng)
+            self.states[index, :, where] = to_device(self.data.normaliser(own), self.device)
+            self.labels[index, :, where] = to_device(labels, self.device).unflatten(0, (number, -1))
+        self._count(where.stop)
 
     @torch.no_grad()
-    def _acting(self) -> ImitatorPolicy:
-        """The learner's deterministic policy under an embedding of each task."""
-        family, rng = self.access.family, self.rng
-        shots = int(rng.choice(family.context_sizes))
-        features, _ = self.train.sample_contexts(rng, self.tasks, shots, family.horizon)
-        members = [(self.policy, self.encoder(features))]
-        return ImitatorPolicy(family, members, self.data.normaliser)
+    def _embeddings(self) -> Tensor:
+        """Embeddings (M, N, Z) of every task, whose contexts have each size in turn."""
+        streams, horizon = self.streams, self.access.family.horizon
+        shots = self.shots[self.gathered // horizon % len(self.shots)]
+        tasks = torch.from_numpy(self.tasks).to(self.device).expand(len(streams), -1)
+        streams.begin()
+        features, _ = self.train.sample_contexts(streams, tasks, shots, horizon)
+        embeddings: Tensor = self.encoder(features)
+        return embeddings
 
-    def _labelled(self, tasks: IntArray, held_out: IntArray) -> tuple[Tensor, Tensor]:
-        """States (B, n, O), the first of them visited, and the expert's actions (B, n, A)."""
+    def _act(self, observations: FloatArray, embeddings: Tensor) -> Float32Array:
+        """The learners' most likely actions (M · N, A) in observations (M · N, O).
+
+        Actions that are not finite are those of a training that has diverged; 0 is applied.
+        """
+        states = to_device(self.data.normaliser(observations), self.device)
+        seen = torch.cat((states.unflatten(0, embeddings.shape[:2]), embeddings), -1)
+        actions: Float32Array = self.policy.act(seen).flatten(0, 1).cpu().numpy()
+        return self.access.family.admissible(np.where(np.isfinite(actions), actions, 0.0))
+
+    def _count(self, gathered: int) -> None:
+        self.gathered = gathered
+        self._filled.fill_(gathered)
+
+    @property
+    def _visited(self) -> int:
+        """How many states of each task in a batch the learners visited."""
+        share = self.config.visited_fraction if self.gathered else 0.0
+        return round(share * self.config.states_per_task)
+
+    def _kind_of_batch(self) -> int:
+        """What the shapes of a batch depend on, beside the size of its contexts."""
+        return self._visited
+
+    def _labelled(self, tasks: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
+        """States (M, B, n, O), the first of them visited, and the experts' actions (M, B, n, A)."""
         states, actions = super()._labelled(tasks, held_out)
-        fraction = self.config.visited_fraction if self.gathered else 0.0
-        if visited := round(fraction * states.shape[1]):
-            where = tasks[:, None], self.rng.integers(self.gathered, size=(len(tasks), visited))
-            states = torch.cat((index(self.states, *where), states[:, visited:]), dim=1)
-            actions = torch.cat((index(self.labels, *where), actions[:, visited:]), dim=1)
-        return states, actions
+        if not (visited := self._visited):
+            return states, actions
+        which = self.streams.integers(self._filled, tasks.shape[1], visited)
+        rows = (self._first_task + tasks)[..., None] * self.states.shape[2] + which
+        own, labels = (take_rows(each.flatten(0, 2), rows) for each in (self.states, self.labels))
+        return (
+            torch.cat((own, states[:, :, visited:]), 2),
+            torch.cat((labels, actions[:, :, visited:]), 2),
+        )
 
 
-def make_trainer(
-    config: MetaDAggerConfig, access: Access, device: torch.device = CPU
-) -> ImitatorTrainer:
-    """The training of a configuration, of all its members."""
-    return make_ensemble(config, lambda own, _first: MetaDAgger(own, access, device), access)
+def make_trainings(
+    configs: Sequence[MetaDAggerConfig],
+    accesses: Sequence[Access],
+    compute: Compute | None = None,
+) -> MetaDAgger:
+    """The trainings of some agents, one configuration and access each.
+
+    Raises:
+        InputError: settings that cannot be trained on this access, or not together; or a track
+            without expert labels.
+    """
+    return MetaDAgger(configs, accesses, compute)

@@ -17,10 +17,10 @@ def _preset(name: str, family: str, seed: int) -> Any:
     return preset(name, family, seed)
 
 
-def _trainer(name: str, config: Any, access: Any, device: Any) -> Any:
-    from smile_bench.baselines.smile.training import make_trainer
+def _trainings(name: str, configs: Any, accesses: Any, compute: Any) -> Any:
+    from smile_bench.baselines.smile.training import make_trainings
 
-    return make_trainer(config, access, device, name)
+    return make_trainings(configs, accesses, compute, name)
 
 
 def _declared(name: str, summary: str) -> AgentSpec:
@@ -32,7 +32,7 @@ def _declared(name: str, summary: str) -> AgentSpec:
             track="interactive",
             state_only=name.endswith("state-only"),
             preset=partial(_preset, name),
-            trainer=partial(_trainer, name),
+            trainings=partial(_trainings, name),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gymnasium import spaces
@@ -14,15 +15,17 @@ from smile_bench.errors import InputError
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.learning.sac import SCALARS as SAC_SCALARS
 from smile_bench.learning.sac import SACConfig
+from smile_bench.learning.stacking import require_stackable
 from smile_bench.settings import AMOUNT, COUNT, DECAY, POSITIVE, SHARE, require_ranges
 
 __all__ = [
     "SAC",
+    "SCALARS",
     "DemonstrationConfig",
     "DiscriminatorConfig",
-    "SCALARS",
     "SMILeConfig",
     "require_fitting",
+    "require_together",
 ]
 
 SAC = SACConfig(
@@ -138,7 +141,8 @@ SCALARS = (
     "demonstrations.bc_weight",
     *(f"sac.{name}" for name in SAC_SCALARS),
 )
-"""Settings in which trainings of one computation may differ."""
+"""Settings in which trainings of one computation may differ. What is off in one is off in all: a
+reward scale of None, or a weight of cloning of 0."""
 
 RANGES = {
     COUNT: (
@@ -211,4 +215,24 @@ def require_fitting(config: SMILeConfig, access: Access) -> None:
         raise InputError(
             "negatives of other tasks need at least 2 meta-train tasks; give more tasks, or set "
             "discriminator.mismatched_negatives to 0."
+        )
+
+
+def require_together(configs: Sequence[SMILeConfig]) -> None:
+    """Refuse settings that cannot be trained in one computation.
+
+    Raises:
+        InputError: they differ in more than :data:`SCALARS`, or some leave out what others do.
+    """
+    require_stackable(configs, SCALARS)
+    if len({config.reward_scale is None for config in configs}) > 1:
+        raise InputError(
+            "some trainings of one computation have no reward_scale and divide rewards by their "
+            "deviation, and others have one. Give all or none a scale, or train them one after "
+            "another."
+        )
+    if len({config.clones for config in configs}) > 1:
+        raise InputError(
+            "some trainings of one computation have demonstrations.bc_weight 0 and others more. "
+            "Give all or none a weight, or train them one after another."
         )
