@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from smile_bench.learning.optimizers import as_rows
+from smile_bench.learning.stacking import in_step
 
 __all__ = ["EMA"]
 
@@ -44,4 +45,4 @@ class EMA:
     def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
         self._rows[index].copy_(state["rows"])
-        self._updates = max(self._updates, state["updates"])
+        self._updates = in_step(index, self._updates, state["updates"])

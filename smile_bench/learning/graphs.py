@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class _Captured:
     blocks: list[Block]
     """The random numbers that the cycle reads."""
     log: Log
+    """Tensors outside of the graphs' memory."""
 
 
 class Cycles:
@@ -44,6 +45,10 @@ class Cycles:
         self._graph = graph and streams.device.type == "cuda"
         self._runs: dict[Hashable, int] = {}
         self._captured: dict[Hashable, _Captured] = {}
+        self._side: torch.cuda.Stream | None = None
+        """Where cycles run eagerly and are captured, as PyTorch asks for."""
+        self._memory: Any = None
+        """What the graphs share, as they never run at the same time."""
 
     def run(self, key: Hashable, cycle: Callable[[], Log]) -> Log:
         """Run a cycle.
@@ -61,23 +66,39 @@ class Cycles:
             return cycle()
         if key in self._captured:
             return self._replay(self._captured[key])
-        current, side = torch.cuda.current_stream(streams.device), torch.cuda.Stream(streams.device)
+        if self._side is None:
+            self._side = torch.cuda.Stream(streams.device)
+            self._memory = torch.cuda.graph_pool_handle()
+        log = self._warm_up(cycle, self._side)
+        self._runs[key] = self._runs.get(key, 0) + 1
+        if self._runs[key] == WARM_UP:
+            self._captured[key] = self._capture(cycle, self._side, streams.used, log)
+        return log
+
+    def _warm_up(self, cycle: Callable[[], Log], side: torch.cuda.Stream) -> Log:
+        current = torch.cuda.current_stream(side.device)
         side.wait_stream(current)
         with torch.cuda.stream(side):
             log = cycle()
         current.wait_stream(side)
-        self._runs[key] = self._runs.get(key, 0) + 1
-        if self._runs[key] == WARM_UP:
-            self._captured[key] = self._capture(cycle, streams.used)
         return log
 
-    def _capture(self, cycle: Callable[[], Log], used: list[Block]) -> _Captured:
+    def _capture(
+        self, cycle: Callable[[], Log], side: torch.cuda.Stream, used: Sequence[Block], log: Log
+    ) -> _Captured:
+        # Both outlive the graph's own memory, which the next graph overwrites.
         blocks = [Block(block.normal, torch.empty_like(block.numbers)) for block in used]
+        held = {name: torch.empty_like(values) for name, values in log.items()}
         graph = torch.cuda.CUDAGraph()
-        torch.cuda.synchronize(self._streams.device)
-        with self._streams.giving(blocks), torch.cuda.graph(graph):
-            log = cycle()
-        return _Captured(graph, blocks, log)
+        torch.cuda.synchronize(side.device)
+        # The stream also says which GPU: the default one lies on the current GPU.
+        with (
+            self._streams.giving(blocks),
+            torch.cuda.graph(graph, pool=self._memory, stream=side),
+        ):
+            for name, values in cycle().items():
+                held[name].copy_(values)
+        return _Captured(graph, blocks, held)
 
     def _replay(self, captured: _Captured) -> Log:
         self._streams.sample(captured.blocks)

@@ -32,7 +32,7 @@ class NStepReturns:
             next_states: (M, n · B, O).
             number: B.
         """
-        begins, ends = (x.unflatten(1, (-1, number)) for x in (states, next_states))
+        begins, ends = (torch.unflatten(x, 1, (-1, number)) for x in (states, next_states))
         follows = (begins[:, 1:] == ends[:, :-1]).all(-1).to(begins)
         first = begins.new_ones(len(begins), 1, number)
         linked = torch.cat((first, follows), 1).cumprod(1)

@@ -48,22 +48,20 @@ class StackedLinear(nn.Module):
         generators: one a layer, source of its weights.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, generators: Sequence[torch.Generator]
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
         layers = [_plain_linear(inputs, outputs, generator) for generator in generators]
         self.weight = nn.Parameter(torch.stack([layer.weight.detach().mT for layer in layers]))
         """(M, I, O)."""
         self.bias = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in layers]))
         """(M, 1, O)."""
-        self.bfloat16 = False
+        self.rounds = False
         """Whether the product is taken of numbers rounded to bfloat16."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (M, ..., O) of inputs (M, ..., I)."""
-        outputs = product(inputs.flatten(1, -2), self.weight, self.bias, self.bfloat16)
-        return outputs.unflatten(1, inputs.shape[1:-1])
+        outputs = product(inputs.flatten(1, -2), self.weight, self.bias, self.rounds)
+        return torch.unflatten(outputs, 1, inputs.shape[1:-1])
 
 
 def product(
@@ -85,7 +83,7 @@ def use_bfloat16(*networks: nn.Module) -> None:
     for network in networks:
         for layer in network.modules():
             if isinstance(layer, StackedLinear):
-                layer.bfloat16 = True
+                layer.rounds = True
 
 
 def member(stack: nn.Module, index: int, into: Network) -> Network:
@@ -129,14 +127,14 @@ def relu_mlp(sizes: Sequence[int], source: Source) -> nn.Sequential:
 
 
 def orthogonal_mlp(
-    inputs: int, hidden: int, outputs: int, last_gain: float, source: torch.Generator | None = None
+    inputs: int, hidden: int, outputs: int, last_gain: float, source: Source
 ) -> nn.Sequential:
-    """Two tanh layers with orthogonal weights."""
-    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
-    for layer, gain in zip(layers, (math.sqrt(2.0), math.sqrt(2.0), last_gain), strict=True):
-        nn.init.orthogonal_(layer.weight, gain, generator=source)
-        nn.init.zeros_(layer.bias)
-    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+    """Two tanh layers and a linear one with orthogonal weights, or a stack of such networks."""
+    sizes, gains = (inputs, hidden, hidden, outputs), (math.sqrt(2.0), math.sqrt(2.0), last_gain)
+    layers: list[nn.Module] = []
+    for (before, width), gain in zip(itertools.pairwise(sizes), gains, strict=True):
+        layers += [_orthogonal(before, width, gain, source), nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
 
 
 class _FastTanh(torch.autograd.Function):
@@ -176,9 +174,7 @@ class SquashedGaussianPolicy(nn.Module):
             leading axis M.
     """
 
-    def __init__(
-        self, features: int, actions: int, hidden: Sequence[int], source: Source
-    ) -> None:
+    def __init__(self, features: int, actions: int, hidden: Sequence[int], source: Source) -> None:
         super().__init__()
         sizes = (features, *hidden, 2 * actions)
         self.layers = nn.ModuleList(linear(i, o, source) for i, o in itertools.pairwise(sizes))
@@ -260,7 +256,7 @@ class TwinCritic(nn.Module):
                 x = functional.layer_norm(x, x.shape[-1:])
             x = functional.relu(x, inplace=True)
         values: Tensor = self.layers[-1](x).squeeze(-1)
-        return values.unflatten(0, (-1, 2))
+        return torch.unflatten(values, 0, (-1, 2))
 
 
 def _plain_linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
@@ -272,4 +268,18 @@ def _plain_linear(inputs: int, outputs: int, generator: torch.Generator | None) 
     bound = 1.0 / math.sqrt(inputs)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+def _orthogonal(inputs: int, outputs: int, gain: float, source: Source) -> nn.Module:
+    layer = linear(inputs, outputs, source)
+    if source is None:
+        return layer
+    weight, bias = layer.get_parameter("weight").detach(), layer.get_parameter("bias").detach()
+    bias.zero_()
+    generators = [source] if isinstance(source, torch.Generator) else source
+    parts = [weight] if isinstance(source, torch.Generator) else [*weight.mT]
+    for part, generator in zip(parts, generators, strict=True):
+        made = torch.empty(outputs, inputs)
+        part.copy_(nn.init.orthogonal_(made, gain, generator=generator))
     return layer

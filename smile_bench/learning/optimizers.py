@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smile_bench.learning.stacking import in_step
+
 __all__ = ["AdamConfig", "StackedAdam", "as_rows"]
 
-EPSILON = 1e-8
 BETA2 = 0.999
 
 
@@ -25,6 +26,8 @@ class AdamConfig:
     """Decay of the first moment."""
     weight_decay: float = 0.0
     """Decoupled from the gradient."""
+    epsilon: float = 1e-8
+    """Added to the root of the second moment."""
 
 
 def as_rows(modules: Sequence[nn.Module]) -> Tensor:
@@ -41,7 +44,7 @@ def as_rows(modules: Sequence[nn.Module]) -> Tensor:
     for module in modules:
         for name, parameter in list(module.named_parameters()):
             width = parameter[0].numel()
-            part = matrix[:, start : start + width].unflatten(1, parameter.shape[1:])
+            part = torch.unflatten(matrix[:, start : start + width], 1, parameter.shape[1:])
             owner, _, last = name.rpartition(".")
             held = nn.Parameter(part, requires_grad=parameter.requires_grad)
             setattr(module.get_submodule(owner), last, held)
@@ -65,22 +68,15 @@ class StackedAdam:
         self.parameters = [p for module in modules for p in module.parameters()]
         self._each = len(self.rows) // len(configs)
         """Rows of a training."""
-        self._options = {
-            "beta1": configs[0].beta1,
-            "beta2": BETA2,
-            "weight_decay": configs[0].weight_decay,
-            "eps": EPSILON,
-            "amsgrad": False,
-            "maximize": False,
-        }
+        self._config = configs[0]
         self._first = torch.zeros_like(self.rows)
         self._second = torch.zeros_like(self.rows)
         self._configured = [config.learning_rate for config in configs]
         device = self.rows.device
-        self._steps = [torch.zeros((), device=device) for _ in configs]
-        self._rates = [torch.zeros((), device=device) for _ in configs]
+        self._steps = torch.zeros((), device=device)
+        self._rates = torch.zeros(len(configs), device=device)
         self._alike = len(set(self._configured)) == 1
-        """Whether one operation serves all."""
+        """Whether one operation serves all. It stays so: a CUDA graph repeats the operations."""
         self.scale_learning_rate(1.0)
 
     def step(self, loss: Tensor, max_norm: float | None = None) -> None:
@@ -98,19 +94,28 @@ class StackedAdam:
         if max_norm is not None:
             length = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
             gradient *= (max_norm / (length + 1e-6)).clamp_(max=1.0)
-        torch._foreach_add_(self._steps, 1.0)
+        self._steps += 1.0
         if self._alike:
             self._adam(slice(None), gradient, 0)
             return
-        for index in range(len(self._steps)):
+        for index in range(len(self._rates)):
             self._adam(self._of(index), gradient, index)
 
     def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
-        """Set the learning rates to multiples of the configured ones; one factor, or M."""
-        factors = [factor] * len(self._rates) if isinstance(factor, float | int) else factor
-        for rate, configured, each in zip(self._rates, self._configured, factors, strict=True):
-            rate.fill_(configured * each)
-        self._alike = len({c * f for c, f in zip(self._configured, factors, strict=True)}) == 1
+        """Set the learning rates to multiples of the configured ones.
+
+        Args:
+            factor: of all trainings, or one a training; then from the first step on.
+        """
+        if isinstance(factor, float | int):
+            factors = [factor] * len(self._configured)
+        else:
+            self._alike, factors = False, list(factor)
+        if self._alike:
+            self._rates.fill_(self._configured[0] * factors[0])
+            return
+        pairs = zip(self._configured, factors, strict=True)
+        self._rates.copy_(torch.tensor([configured * each for configured, each in pairs]))
 
     def state_dict(self, index: int) -> dict[str, Any]:
         """Parameters and moments of a training."""
@@ -119,7 +124,7 @@ class StackedAdam:
             "parameters": self.rows[rows],
             "first": self._first[rows],
             "second": self._second[rows],
-            "steps": self._steps[index],
+            "steps": self._steps,
         }
 
     @torch.no_grad()
@@ -138,21 +143,24 @@ class StackedAdam:
             if state[name].shape != matrix[rows].shape:
                 raise ValueError(f"{name} of an optimizer are of other networks")
             matrix[rows] = state[name].to(matrix.device)
-        self._steps[index].copy_(state["steps"])
+        self._steps.fill_(in_step(index, float(self._steps), float(state["steps"])))
 
     def _of(self, index: int) -> slice:
         return slice(index * self._each, (index + 1) * self._each)
 
     def _adam(self, rows: slice, gradient: Tensor, index: int) -> None:
-        # A rate on the CPU is read without waiting for a device.
-        rate = self._rates[index]
         torch._fused_adamw_(
             [self.rows[rows]],
             [gradient[rows]],
             [self._first[rows]],
             [self._second[rows]],
             [],
-            [self._steps[index]],
-            lr=rate,
-            **self._options,
+            [self._steps],
+            lr=self._rates[index],
+            beta1=self._config.beta1,
+            beta2=BETA2,
+            weight_decay=self._config.weight_decay,
+            eps=self._config.epsilon,
+            amsgrad=False,
+            maximize=False,
         )

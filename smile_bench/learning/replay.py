@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from smile_bench.learning.devices import CPU
+from smile_bench.learning.stacking import in_step
 from smile_bench.learning.streams import Streams
 
 __all__ = ["ReplayBuffer", "TaskReplay", "Transitions", "take_rows"]
@@ -16,7 +17,7 @@ __all__ = ["ReplayBuffer", "TaskReplay", "Transitions", "take_rows"]
 
 def take_rows(rows: Tensor, where: Tensor) -> Tensor:
     """Rows (*shape, W) at indices (*shape) of a matrix (n, W): one flat selection."""
-    return rows.index_select(0, where.flatten()).unflatten(0, where.shape)
+    return torch.unflatten(rows.index_select(0, where.flatten()), 0, where.shape)
 
 
 class ReplayBuffer:
@@ -69,7 +70,9 @@ class ReplayBuffer:
     def sample(self, streams: Streams, number: int) -> dict[str, Tensor]:
         """Sample transitions of each ring uniformly with replacement; each field (M, n, width)."""
         where = self._first + streams.integers(self._filled, number)
-        columns = take_rows(self._rows.flatten(0, 1), where).split([*self._widths.values()], -1)
+        columns = torch.split(
+            take_rows(self._rows.flatten(0, 1), where), [*self._widths.values()], -1
+        )
         return dict(zip(self._widths, columns, strict=True))
 
     def state_dict(self, index: int) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class ReplayBuffer:
     def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
         self._rows[index, : len(state["rows"])] = state["rows"].to(self._rows.device)
-        self.added = max(self.added, state["added"])
+        self.added = in_step(index, self.added, state["added"])
         self._filled.fill_(len(self))
 
 
@@ -185,7 +188,7 @@ class TaskReplay:
             later = torch.arange(steps, device=where.device).repeat_interleave(tasks.shape[1])
             where = (where.repeat(1, steps) + later) % self.capacity
         rows = take_rows(self._rows.flatten(0, 2), rings * self.capacity + where)
-        return Transitions(*rows.split(self._split, dim=-1))
+        return Transitions(*torch.split(rows, self._split, -1))
 
     def state_dict(self, index: int) -> dict[str, Any]:
         """A training's filled part, and how many transitions were added to each ring."""
@@ -194,5 +197,5 @@ class TaskReplay:
     def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
         self._rows[index, :, : state["rows"].shape[1]] = state["rows"].to(self._rows.device)
-        self.added = max(self.added, state["added"])
+        self.added = in_step(index, self.added, state["added"])
         self._filled.fill_(len(self))

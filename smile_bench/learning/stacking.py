@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,12 +11,27 @@ from torch import Tensor
 from smile_bench.errors import InputError
 from smile_bench.settings import flatten
 
-__all__ = ["column", "initial_generators", "require_stackable", "to_logs"]
+__all__ = ["column", "in_step", "initial_generators", "require_stackable", "to_logs"]
+
+Count = TypeVar("Count", int, float)
 
 
 def column(values: Sequence[float], device: torch.device) -> Tensor:
     """A number of each training, (M, 1)."""
     return torch.tensor(values, dtype=torch.float32).to(device)[:, None]
+
+
+def in_step(index: int, held: Count, given: Count) -> Count:
+    """A count that all trainings share, when their states are loaded in turn: the largest.
+
+    A training that stopped early is behind the others.
+
+    Args:
+        index: of the training whose state is loaded.
+        held: the count so far.
+        given: the count in the state.
+    """
+    return given if index == 0 else max(held, given)
 
 
 def initial_generators(seeds: Sequence[int]) -> list[torch.Generator]:

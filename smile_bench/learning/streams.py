@@ -6,12 +6,14 @@ device has its own generator, so that a seed means other numbers on a GPU than o
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ __all__ = ["Block", "Streams"]
 
 BLOCK = 4096
 """Numbers of a training that are sampled at once; a larger request has a block of its own."""
+GPU_BLOCK = 2**14
+"""The same on a GPU, where few launches cost less than few numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,12 @@ class Block:
     """Whether they are standard normal; else uniform in [0, 1)."""
     numbers: Tensor
     """(M, n)."""
+
+
+def make_generator(seed: int, device: torch.device) -> torch.Generator:
+    """A generator whose numbers are not those that the seed's initial weights came from."""
+    own = np.random.SeedSequence([seed, 1]).generate_state(1)
+    return torch.Generator(device).manual_seed(int(own[0]))
 
 
 class Streams:
@@ -49,7 +59,8 @@ class Streams:
 
     def __init__(self, seeds: Sequence[int], device: torch.device = CPU) -> None:
         self.device = device
-        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self._generators = [make_generator(seed, device) for seed in seeds]
+        self._block = BLOCK if device.type == "cpu" else GPU_BLOCK
         self._current: dict[bool, tuple[Tensor, int]] = {}
         """The block of each kind, and how many of its numbers are used."""
         self._given: Iterator[Block] | None = None
@@ -114,22 +125,24 @@ class Streams:
         if state["device"] == self.device.type:
             generator.set_state(state["generator"])
         else:
-            numbers = state["generator"].long()
-            weights = torch.arange(1, len(numbers) + 1)
-            generator.manual_seed(int((numbers * weights).sum()))
+            digest = hashlib.sha256(state["generator"].numpy().tobytes()).digest()
+            generator.manual_seed(int.from_bytes(digest[:4], "little"))
         self.begin()
 
     def _take(self, normal: bool, shape: Sequence[int]) -> Tensor:
         number = math.prod(shape)
         block, used = self._current.get(normal, (None, 0))
         if block is None or used + number > block.shape[1]:
-            block, used = self._next(normal, max(number, BLOCK)), 0
+            block, used = self._next(normal, max(number, self._block)), 0
         self._current[normal] = block, used + number
-        return block[:, used : used + number].unflatten(1, shape)
+        return torch.unflatten(block[:, used : used + number], 1, shape)
 
     def _next(self, normal: bool, size: int) -> Tensor:
         if self._given is not None:
-            return next(self._given).numbers
+            given = next(self._given, None)
+            if given is None or (given.normal, given.numbers.shape[1]) != (normal, size):
+                raise RuntimeError("the cycle asks for other random numbers than in its last run")
+            return given.numbers
         numbers = torch.empty((len(self), size), device=self.device)
         block = Block(normal, numbers)
         self._fill(block)

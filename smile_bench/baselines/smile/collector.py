@@ -98,8 +98,9 @@ class Collector:
         """Continue from what :meth:`state_dict` returned, one state a training."""
         suspended = [state["suspended"] for state in states]
         self.suspended = None
-        if all(each is not None for each in suspended):
-            snapshots, left = zip(*suspended, strict=True)
+        if given := [each for each in suspended if each is not None]:
+            # One that stopped before its first episode fills its place with another's.
+            snapshots, left = zip(*(each or given[0] for each in suspended), strict=True)
             self.suspended = np.concatenate(snapshots), np.concatenate(left)
         self.stalled_steps = np.concatenate([state["stalled_steps"] for state in states])
 
@@ -113,7 +114,7 @@ class Collector:
 
     def _observed(self, observations: FloatArray, trainings: int) -> Tensor:
         states = to_device(self.normaliser(observations), self.device)
-        return states.unflatten(0, (trainings, -1))
+        return torch.unflatten(states, 0, (trainings, -1))
 
     def _of(self, index: int, trainings: int) -> slice:
         each = len(self.stalled_steps) // trainings

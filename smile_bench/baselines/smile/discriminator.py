@@ -53,10 +53,10 @@ class Discriminator(nn.Module):
         gradient = last.weight.mT
         for layer, activation in zip(reversed(hidden), reversed(activations[1:]), strict=True):
             gradient = gradient * (1.0 - activation.square())
-            gradient = product(gradient, layer.weight.mT, bfloat16=layer.bfloat16)
+            gradient = product(gradient, layer.weight.mT, bfloat16=layer.rounds)
         gradient = gradient * (1.0 - activations[0].square())
         seen = first.weight[:, : self.transition].mT
-        return product(gradient, seen, bfloat16=first.bfloat16)
+        return product(gradient, seen, bfloat16=first.rounds)
 
     def _logits(self, transitions: Tensor, embeddings: Tensor) -> tuple[Tensor, list[Tensor]]:
         x = torch.cat((transitions, embeddings), dim=-1)

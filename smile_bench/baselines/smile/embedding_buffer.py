@@ -60,9 +60,7 @@ class EmbeddingBuffer:
         tasks = self.demonstrations.tasks
         for shots, slots in self._slots.items():
             rows = self._every_task.expand(len(streams), -1).repeat(1, len(slots))
-            features, _ = self.demonstrations.sample_contexts(
-                streams, rows, shots, self.timesteps
-            )
+            features, _ = self.demonstrations.sample_contexts(streams, rows, shots, self.timesteps)
             matrices = self.permutations.sample(streams, rows.shape[1])
             encoded = encoder(self.permutations(features, matrices))
             for number, slot in enumerate(slots):

@@ -14,13 +14,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.networks import relu_mlp
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam
-from smile_bench.learning.replay import Transitions
+from smile_bench.learning.replay import Transitions, take_rows
 
 __all__ = ["InverseDynamics", "InverseDynamicsConfig"]
 
@@ -63,6 +62,7 @@ class InverseDynamics:
         sizes = (2 * observations + tasks, hidden, hidden, actions)
         network = nn.Sequential(relu_mlp(sizes, generators), nn.Tanh())
         self.network = network.to(compute.device)
+        self._one_hot = torch.eye(tasks, device=compute.device)
         self._adam = StackedAdam([self.network], [AdamConfig(learning_rate=1e-3)] * len(generators))
         compute.prepare(self.network)
         self.finite = FiniteLosses(("inverse dynamics",), len(generators), compute.device)
@@ -109,6 +109,6 @@ class InverseDynamics:
     def _actions(self, sampled: Transitions, tasks: Tensor) -> Tensor:
         seen = [sampled.states, sampled.next_states - sampled.states]
         if self.tasks:
-            seen.append(functional.one_hot(tasks, self.tasks).to(sampled.states))
+            seen.append(take_rows(self._one_hot, tasks))
         actions: Tensor = self.network(torch.cat(seen, dim=-1))
         return actions

@@ -29,7 +29,7 @@ from smile_bench.learning.compute import Compute
 from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.optimizers import StackedAdam
 from smile_bench.learning.replay import TaskReplay, Transitions
-from smile_bench.learning.stacking import column
+from smile_bench.learning.stacking import column, in_step
 from smile_bench.learning.streams import Streams
 
 __all__ = ["RewardLearner"]
@@ -95,9 +95,12 @@ class RewardLearner:
         self._penalty = column([each.discriminator.gradient_penalty for each in configs], device)
         scales = [each.reward_scale for each in configs if each.reward_scale is not None]
         self._scale = column(scales, device) if scales else None
-        mismatched = round(config.discriminator.mismatched_negatives * config.batch)
+        self._tasks = min(config.tasks_per_batch, demonstrations.tasks)
+        """Tasks in a batch, which are all different."""
+        self._batch = self._tasks * config.transitions_per_task
+        mismatched = round(config.discriminator.mismatched_negatives * self._batch)
         # Spread over the tasks of the batch.
-        where = np.linspace(0, config.batch - 1, mismatched).astype(np.int64)
+        where = np.linspace(0, self._batch - 1, mismatched).astype(np.int64)
         self._mismatched = torch.from_numpy(where).to(device)
         self.reward_deviation = torch.ones((len(configs), 1), device=device)
         """Running root mean square of the rewards about their mean, (M, 1)."""
@@ -135,13 +138,13 @@ class RewardLearner:
         """
         config, streams, data = self.config, self.streams, self.data
         demonstrations, permutations = data.demonstrations, data.permutations
-        tasks = streams.permutations(demonstrations.tasks)[:, : config.tasks_per_batch]
+        tasks = streams.permutations(demonstrations.tasks)[:, : self._tasks]
         features, held_out = demonstrations.sample_contexts(
             streams, tasks, shots, config.context_timesteps
         )
         rows = tasks.repeat_interleave(config.transitions_per_task, 1)
         expert, other = demonstrations.sample(streams, rows), self._negatives(rows, replay)
-        matrices = permutations.sample(streams, config.tasks_per_batch)
+        matrices = permutations.sample(streams, self._tasks)
         of_rows = matrices.repeat_interleave(config.transitions_per_task, 1)
         expert = permutations.transitions(expert, of_rows)
         other = permutations.transitions(other, of_rows)
@@ -150,7 +153,7 @@ class RewardLearner:
             data.noise.of_states(self.seen(expert), streams),
             data.noise.of_states(self.seen(other), streams),
             context,
-            streams.uniform(config.batch, 1),
+            streams.uniform(self._batch, 1),
         )
         if self.predictor is not None:
             missed = final_state_losses(
@@ -217,7 +220,7 @@ class RewardLearner:
         self.adam.load_state_dict(index, state["adam"])
         self.embeddings.load_state_dict(index, state["embeddings"])
         self.reward_deviation[index].copy_(state["reward_deviation"])
-        self.updates = max(self.updates, state["updates"])
+        self.updates = in_step(index, self.updates, state["updates"])
 
     def _losses(
         self, expert: Tensor, other: Tensor, context: Tensor, mix: Tensor

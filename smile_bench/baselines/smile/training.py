@@ -27,7 +27,7 @@ from smile_bench.baselines.imitation.imitator import (
 from smile_bench.baselines.imitation.prepared import prepare
 from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.smile.collector import Collector
-from smile_bench.baselines.smile.config import SMILeConfig, require_fitting
+from smile_bench.baselines.smile.config import SMILeConfig, require_fitting, require_together
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.smile.reward_learner import RewardLearner
 from smile_bench.learning.compute import Compute
@@ -37,7 +37,7 @@ from smile_bench.learning.n_step import NStepReturns
 from smile_bench.learning.networks import member
 from smile_bench.learning.replay import TaskReplay, Transitions
 from smile_bench.learning.sac import SAC, Batch, Imitation
-from smile_bench.learning.stacking import column, initial_generators, to_logs
+from smile_bench.learning.stacking import column, in_step, initial_generators, to_logs
 
 __all__ = ["SMILe", "make_trainings"]
 
@@ -72,9 +72,10 @@ class SMILe(ImitatorTrainings):
         name: str = "smile",
     ) -> None:
         compute = compute or Compute()
-        for config, access in zip(configs, accesses, strict=True):
+        for config, access in zip(configs, accesses, strict=False):
             require_fitting(config, access)
         super().__init__(name, configs, accesses, compute)
+        require_together(configs)
         self.config = config = configs[0]
         each = [own for own in configs for _ in range(self.members)]
         generators = initial_generators(self.seeds)
@@ -189,7 +190,7 @@ class SMILe(ImitatorTrainings):
         self.inverse_dynamics.load_state_dict(index, state["inverse_dynamics"])
         self.replay.load_state_dict(index, state["replay"])
         self.ema.load_state_dict(index, state["ema"])
-        self.updates = max(self.updates, state["updates"])
+        self.updates = in_step(index, self.updates, state["updates"])
 
     def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Continue from what :meth:`state_dict` returned, one state an agent."""
@@ -221,7 +222,8 @@ class SMILe(ImitatorTrainings):
         """Set what changes from iteration to iteration."""
         config = self.config
         progress = self.iteration / config.iterations
-        factors = [1.0 + (last - 1.0) * progress for last in self._lr_fractions]
+        each = [1.0 + (last - 1.0) * progress for last in self._lr_fractions]
+        factors = each if len(set(self._lr_fractions)) > 1 else each[0]
         for part in (self.sac, self.inverse_dynamics, self.reward_learner):
             part.scale_learning_rate(factors)
         if decay := config.demonstrations.bc_decay_iterations:
@@ -236,7 +238,9 @@ class SMILe(ImitatorTrainings):
         shots = learner.next_shots if judges else 0
         decay = config.demonstrations.bc_decay_iterations
         clones = improves and config.clones and not (decay and self.iteration >= decay)
-        log = self.cycles.run((improves, shots, clones), lambda: self._cycle(improves, shots, clones))
+        log = self.cycles.run(
+            (improves, shots, clones), lambda: self._cycle(improves, shots, clones)
+        )
         if judges and learner.count():
             self.cycles.run("embeddings", learner.refresh)
         return log
