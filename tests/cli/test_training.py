@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
@@ -201,3 +202,21 @@ def test_wrong_seeds_and_options_are_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_meta_bc_trains_many_seeds_as_one_computation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train = ["train", "--agent", "meta-bc", "--family", GRID, "--set", "total_updates=100"]
+    assert main([*train, "--seeds", "0-2", "--threads", "2"]) == 0
+    written = capsys.readouterr().out.split()[1::2]
+    assert written == [f"runs/meta-bc-{GRID}/seed-{n}/{GRID}.safetensors" for n in range(3)]
+    assert main([*train, "--seed", "1"]) == 0
+    together, alone = load_file(written[1]), load_file(f"runs/meta-bc-{GRID}-1/{GRID}.safetensors")
+    # The streams of random numbers are equal, and only sums are rounded differently.
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name], values, rtol=1e-3, atol=1e-3)
+    other = load_file(written[0])
+    assert any(np.abs(other[name] - values).max() > 0.01 for name, values in alone.items())
