@@ -10,8 +10,8 @@ from torch import Tensor
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.errors import InputError
 from smile_bench.learning.normaliser import Normaliser
+from smile_bench.learning.streams import Streams
 from tests.helpers import synthetic
-from tests.helpers.stand_in import stand_in_device
 
 TASKS, EACH, LENGTH = 3, 4, 5
 
@@ -59,82 +59,114 @@ def test_coordinates_that_stay_constant_are_found() -> None:
 
 @pytest.mark.parametrize("state_only", [False, True])
 def test_contexts_are_of_their_task_and_leave_the_rest_out(state_only: bool) -> None:
-    shown, rng = made(state_only=state_only), np.random.default_rng(0)
-    tasks = np.array([2, 0, 2, 1])
+    shown, streams = made(state_only=state_only), Streams([0, 1])
+    tasks = torch.tensor([[2, 0, 2, 1], [1, 1, 0, 2]])
     for shots in range(1, EACH + 1):
-        features, held_out = shown.sample_contexts(rng, tasks, shots, 100)
-        assert features.shape == (4, shots, LENGTH, 2 * 29 + (0 if state_only else 8))
-        assert held_out.shape == (4, EACH - shots)
-        for row, task in enumerate(tasks):
-            found = places(shown, features[row, :, 0, :29])
+        features, held_out = shown.sample_contexts(streams, tasks, shots, 100)
+        assert features.shape == (2, 4, shots, LENGTH, 2 * 29 + (0 if state_only else 8))
+        assert held_out.shape == (2, 4, EACH - shots)
+        for where in np.ndindex(2, 4):
+            task, others = int(tasks[where]), held_out[where].tolist()
+            found = places(shown, features[where][:, 0, :29])
             assert {*found[:, 0]} == {task}
             # Each demonstration is in the context or held out, and in neither twice.
-            assert sorted([*found[:, 1], *held_out[row]]) == list(range(EACH))
-            assert torch.equal(features[row], shown.features[task, found[:, 1]])
+            assert sorted([*found[:, 1], *others]) == list(range(EACH))
+            assert torch.equal(features[where], shown.features[task, found[:, 1]])
 
 
-def test_contexts_see_each_timestep_once() -> None:
-    shown, rng = made(), np.random.default_rng(0)
-    features, _ = shown.sample_contexts(rng, np.array([1] * 60), 2, 3)
-    assert features.shape[:3] == (60, 2, 3)
+def test_contexts_see_one_timestep_of_each_stretch() -> None:
+    shown, tasks = made(), torch.ones((1, 60), dtype=torch.long)
+    features, _ = shown.sample_contexts(Streams([0]), tasks, 2, 3)
+    assert features.shape[:4] == (1, 60, 2, 3)
     seen = set()
-    for context in features:
+    for context in features[0]:
         for demonstration in context:
             found = places(shown, demonstration[:, :29])
             assert len({*found[:, 1]}) == 1
-            times = frozenset(found[:, 2].tolist())
-            assert len(times) == 3
-            seen.add(times)
-    # All ways to choose 3 of 5.
-    assert len(seen) == 10
+            seen.add(tuple(found[:, 2].tolist()))
+    # Timesteps 0 to 4 in three stretches: 0 or 1, then 1 to 3, then 3 or 4.
+    expected = {(a, b, c) for a in (0, 1) for b in (1, 2, 3) for c in (3, 4)}
+    assert seen == expected
+
+
+def test_all_timesteps_of_a_context_are_seen_equally_often() -> None:
+    shown, tasks = made(), torch.zeros((1, 5000), dtype=torch.long)
+    features, _ = shown.sample_contexts(Streams([0]), tasks, 1, 3)
+    found = places(shown, features.flatten(0, 3)[:, :29])
+    assert np.bincount(found[:, 2]) == pytest.approx(5000 * 3 / LENGTH, rel=0.05)
 
 
 def test_contexts_and_samples_are_even() -> None:
-    shown, rng = made(), np.random.default_rng(0)
-    tasks = np.zeros(6000, np.int64)
-    _, held_out = shown.sample_contexts(rng, tasks, 1, LENGTH)
-    kept = EACH * (EACH - 1) // 2 - held_out.sum(1)
+    shown, streams = made(), Streams([0])
+    tasks = torch.zeros((1, 6000), dtype=torch.long)
+    _, held_out = shown.sample_contexts(streams, tasks, 1, LENGTH)
+    kept = EACH * (EACH - 1) // 2 - held_out[0].sum(1)
     assert np.bincount(kept, minlength=EACH) == pytest.approx(1500, rel=0.1)
-    sampled = shown.sample(rng, tasks)
-    found = places(shown, sampled.states)
+    sampled = shown.sample(streams, tasks)
+    found = places(shown, sampled.states[0])
     for column, size in ((1, EACH), (2, LENGTH)):
         assert np.bincount(found[:, column], minlength=size) == pytest.approx(6000 / size, rel=0.1)
 
 
 def test_samples_are_whole_transitions_and_the_last_ones_begin() -> None:
-    shown, rng = made(), np.random.default_rng(0)
-    tasks = np.array([0, 1, 2] * 30)
-    sampled = shown.sample(rng, tasks, first_states=40)
-    found = places(shown, sampled.states)
-    assert found[:, 0].tolist() == tasks.tolist()
-    assert not found[-40:, 2].any()
-    assert found[:50, 2].any()
-    where = tuple(found.T)
-    assert sampled.actions is not None
-    assert shown.actions is not None
-    assert torch.equal(sampled.actions, shown.actions[where])
-    assert torch.equal(sampled.next_states, shown.next_states[where])
+    shown, tasks = made(), torch.tensor([[0, 1, 2] * 30, [2, 0, 1] * 30])
+    sampled = shown.sample(Streams([0, 1]), tasks, first_states=40)
+    for training in range(2):
+        found = places(shown, sampled.states[training])
+        assert found[:, 0].tolist() == tasks[training].tolist()
+        assert not found[-40:, 2].any()
+        assert found[:50, 2].any()
+        where = tuple(found.T)
+        assert sampled.actions is not None
+        assert shown.actions is not None
+        assert torch.equal(sampled.actions[training], shown.actions[where])
+        assert torch.equal(sampled.next_states[training], shown.next_states[where])
 
 
 def test_samples_may_be_limited_to_some_demonstrations() -> None:
-    shown, rng = made(), np.random.default_rng(0)
-    tasks = np.arange(TASKS)
-    _, held_out = shown.sample_contexts(rng, tasks, 1, 3)
-    sampled = shown.sample_from(rng, tasks, held_out, 200, first_states=50)
-    assert sampled.states.shape == (TASKS, 200, 29)
-    for row, task in enumerate(tasks):
-        found = places(shown, sampled.states[row])
-        assert {*found[:, 0]} == {task}
-        assert {*found[:, 1]} == {*held_out[row]}
+    shown, streams = made(), Streams([0, 1])
+    tasks = torch.arange(TASKS).expand(2, -1)
+    _, held_out = shown.sample_contexts(streams, tasks, 1, 3)
+    sampled = shown.sample_from(streams, tasks, held_out, 200, first_states=50)
+    assert sampled.states.shape == (2, TASKS, 200, 29)
+    for where in np.ndindex(2, TASKS):
+        found = places(shown, sampled.states[where])
+        assert {*found[:, 0]} == {where[1]}
+        assert {*found[:, 1]} == {*held_out[where].tolist()}
         assert not found[150:, 2].any()
         assert found[:150, 2].any()
 
 
+def test_first_and_last_states_are_of_the_demonstrations_that_are_asked_for() -> None:
+    shown, tasks = made(), torch.tensor([[2, 0]])
+    which = torch.tensor([[[1, 3], [0, 2]]])
+    first, last = shown.ends_of(tasks, which)
+    for row, task in enumerate([2, 0]):
+        for column, demonstration in enumerate(which[0, row].tolist()):
+            assert torch.equal(first[0, row, column], shown.states[task, demonstration, 0])
+            assert torch.equal(last[0, row, column], shown.next_states[task, demonstration, -1])
+
+
+def test_what_a_training_samples_does_not_depend_on_the_others() -> None:
+    shown, tasks = made(), torch.tensor([[2, 0, 1], [1, 1, 0]])
+    together, alone = Streams([3, 5]), Streams([5])
+
+    def sampled(streams: Streams, tasks: Tensor) -> list[Tensor]:
+        features, held_out = shown.sample_contexts(streams, tasks, 2, 3)
+        states = shown.sample_from(streams, tasks, held_out, 4).states
+        return [features, held_out, states, shown.sample(streams, tasks).states]
+
+    for both, own in zip(sampled(together, tasks), sampled(alone, tasks[1:]), strict=True):
+        assert torch.equal(both[1:], own)
+        assert not torch.equal(both[:1], own)
+
+
 def test_without_actions_there_are_none() -> None:
-    shown, rng = made(state_only=True), np.random.default_rng(0)
+    shown, streams = made(state_only=True), Streams([0])
     assert shown.actions is None
-    assert shown.sample(rng, np.array([0])).actions is None
-    assert shown.sample_from(rng, np.array([0]), np.array([[1]]), 2).actions is None
+    assert shown.sample(streams, torch.tensor([[0]])).actions is None
+    limited = shown.sample_from(streams, torch.tensor([[0]]), torch.tensor([[[1]]]), 2)
+    assert limited.actions is None
 
 
 @pytest.mark.parametrize("sizes", [[0], [1, 5], [-1]])
@@ -143,7 +175,7 @@ def test_contexts_that_a_task_cannot_give_are_refused(sizes: list[int]) -> None:
     with pytest.raises(InputError, match=rf"cannot have {wrong} .* Give contexts of 1 to 4"):
         shown.require_sizes(sizes)
     with pytest.raises(InputError, match=f"cannot have {wrong} demonstrations"):
-        shown.sample_contexts(np.random.default_rng(0), np.array([0]), wrong, 3)
+        shown.sample_contexts(Streams([0]), torch.tensor([[0]]), wrong, 3)
 
 
 def test_demonstrations_beyond_the_context_may_be_asked_for() -> None:
@@ -152,17 +184,3 @@ def test_demonstrations_beyond_the_context_may_be_asked_for() -> None:
     shown.require_sizes([1, 2], beyond=2)
     with pytest.raises(InputError, match="each task has 4, of which at least 2 must be left"):
         shown.require_sizes([1, 3], beyond=2)
-
-
-@pytest.mark.slow
-def test_another_device_gives_the_same_samples() -> None:
-    part = synthetic.dataset().train
-    context = part.contexts(np.arange(TASKS), np.tile(np.arange(EACH), (TASKS, 1)))
-    here, tasks = made(), np.array([2, 0])
-    expected, held_out = here.sample_contexts(np.random.default_rng(1), tasks, 2, 3)
-    with stand_in_device() as elsewhere:
-        there = TaskDemonstrations(context, here.normaliser, elsewhere)
-        features, others = there.sample_contexts(np.random.default_rng(1), tasks, 2, 3)
-        assert features.device == elsewhere
-        assert torch.equal(features.cpu(), expected)
-    np.testing.assert_array_equal(held_out, others)

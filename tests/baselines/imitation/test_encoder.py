@@ -7,6 +7,8 @@ import torch
 
 from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig, context_features
 from smile_bench.errors import InputError
+from smile_bench.learning.networks import member
+from smile_bench.learning.stacking import initial_generators
 
 
 def encoder() -> ContextEncoder:
@@ -98,3 +100,24 @@ def test_only_an_encoder_of_changes_measures_them() -> None:
     for observed in (0, 4):
         with pytest.raises(InputError, match=f"of {observed} numbers each within the 7"):
             ContextEncoder(7, EncoderConfig(sees_changes=True), torch.Generator(), observed)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_a_stack_encodes_as_its_members_do(pooling: str) -> None:
+    config = EncoderConfig(hidden=16, pooled=8, embedding=4, pooling=pooling, sees_changes=True)
+    stack = ContextEncoder(7, config, initial_generators([0, 1, 2]), observed=3)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, 2, 4, 6, 7, generator=generator)
+    stack.measure(x)
+    present = torch.tensor([[True, True, False, True], [True] * 4]).expand(3, -1, -1)
+    kept = torch.rand(3, 2, 4, 6, generator=generator) < 0.7
+    kept[..., 0] = True
+    together = stack(x, present, kept)
+    assert together.shape == (3, 2, 4)
+    for index in range(3):
+        alone = member(stack, index, ContextEncoder(7, config, None, observed=3))
+        torch.testing.assert_close(together[index], alone(x[index], present[index], kept[index]))
+        seeded = torch.Generator().manual_seed(index)
+        fresh = ContextEncoder(7, config, seeded, observed=3).state_dict()
+        for name, tensor in alone.state_dict().items():
+            assert name == "change_scale" or torch.equal(tensor, fresh[name])
