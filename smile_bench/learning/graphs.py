@@ -62,25 +62,25 @@ class Cycles:
         """
         streams = self._streams
         streams.begin()
-        if not self._graph:
-            return cycle()
         if key in self._captured:
             return self._replay(self._captured[key])
-        if self._side is None:
-            self._side = torch.cuda.Stream(streams.device)
-            self._memory = torch.cuda.graph_pool_handle()
-        log = self._warm_up(cycle, self._side)
-        self._runs[key] = self._runs.get(key, 0) + 1
-        if self._runs[key] == WARM_UP:
-            self._captured[key] = self._capture(cycle, self._side, streams.used, log)
+        log = self._warm_up(key, cycle) if self._graph else cycle()
+        streams.begin()  # What an eager run has left over, a replay would not have.
         return log
 
-    def _warm_up(self, cycle: Callable[[], Log], side: torch.cuda.Stream) -> Log:
-        current = torch.cuda.current_stream(side.device)
+    def _warm_up(self, key: Hashable, cycle: Callable[[], Log]) -> Log:
+        """Run eagerly; after some runs, also capture."""
+        if self._side is None:
+            self._side = torch.cuda.Stream(self._streams.device)  # type: ignore[no-untyped-call]
+            self._memory = torch.cuda.graph_pool_handle()
+        side, current = self._side, torch.cuda.current_stream(self._streams.device)
         side.wait_stream(current)
         with torch.cuda.stream(side):
             log = cycle()
         current.wait_stream(side)
+        self._runs[key] = self._runs.get(key, 0) + 1
+        if self._runs[key] == WARM_UP:
+            self._captured[key] = self._capture(cycle, side, self._streams.used, log)
         return log
 
     def _capture(

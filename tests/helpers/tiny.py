@@ -137,7 +137,7 @@ def trainings(
 
 def stepped(config: SMILeConfig = CONFIG, iterations: int = 2) -> SMILe:
     """A training of SMILe after some iterations, the first of which only collects."""
-    made = SMILe(config, access(config))
+    made = SMILe([config], [access(config)])
     for _ in range(iterations):
         made.step()
     return made
