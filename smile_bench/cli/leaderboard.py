@@ -171,7 +171,8 @@ def _source(agent: str) -> str | None:
     from smile_bench.baselines.registry import get_agent
 
     spec = get_agent(agent)
-    part = spec.training.trainer if spec.training else spec.load or spec.read
+    training = spec.training
+    part = training.trainer or training.trainings if training else spec.load or spec.read
     function = getattr(part, "func", part)
     module = function.partition(":")[0] if isinstance(function, str) else function.__module__
     names = module.split(".")
