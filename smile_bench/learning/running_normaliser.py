@@ -1,4 +1,4 @@
-"""Running mean and standard deviation of features."""
+"""Running means and standard deviations of features, those of M trainings side by side."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ __all__ = ["RunningNormaliser"]
 
 
 class RunningNormaliser:
-    """Z-scores features by the statistics of everything absorbed so far.
+    """Z-scores a training's features by the statistics of everything absorbed of it so far.
 
     Args:
+        trainings: M.
         size: F, length of the features.
         floor: least standard deviation that a feature is divided by.
         clip: z-scores are clipped to plus or minus this.
@@ -28,6 +29,7 @@ class RunningNormaliser:
 
     def __init__(
         self,
+        trainings: int,
         size: int,
         floor: float,
         *,
@@ -37,26 +39,24 @@ class RunningNormaliser:
         fixed_from: int = 0,
     ) -> None:
         self.floor, self.clip = floor, clip
-        self.mean: FloatArray = np.zeros(size)
-        self.variance: FloatArray = np.ones(size)
-        self.count = first_count
+        self.mean: FloatArray = np.zeros((trainings, size))
+        """(M, F)."""
+        self.variance: FloatArray = np.ones((trainings, size))
+        """(M, F)."""
+        self.count: FloatArray = np.full((trainings, 1), first_count)
+        """(M, 1)."""
         self.fixed_scale, self._fixed = fixed_scale, slice(fixed_from, None)
         self._fix()
 
     @property
     def scale(self) -> FloatArray:
-        """Standard deviations (F,), bounded away from 0."""
+        """Standard deviations (M, F), bounded away from 0."""
         return np.maximum(np.sqrt(self.variance), self.floor)
 
-    @property
-    def normaliser(self) -> Normaliser:
-        """The statistics as they stand."""
-        return Normaliser(self.mean, self.scale, self.clip)
-
     def absorb(self, features: FloatArray) -> None:
-        """Merge a batch (n, F) (Chan et al. 1979, parallel variance)."""
-        n = float(len(features))
-        mean, variance = features.mean(axis=0), features.var(axis=0)
+        """Merge a batch (M, n, F) (Chan et al. 1979, parallel variance)."""
+        n = float(features.shape[1])
+        mean, variance = features.mean(axis=1), features.var(axis=1)
         total = self.count + n
         delta = mean - self.mean
         self.variance = (
@@ -67,18 +67,24 @@ class RunningNormaliser:
         self._fix()
 
     def __call__(self, features: FloatArray) -> Float32Array:
-        """Z-scored features (..., F)."""
-        return self.normaliser(features)
+        """Z-scored features (M, ..., F)."""
+        between = tuple(range(1, features.ndim - 1))
+        mean, scale = np.expand_dims(self.mean, between), np.expand_dims(self.scale, between)
+        return Normaliser(mean, scale, self.clip)(features)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The statistics."""
-        return {"mean": self.mean, "variance": self.variance, "count": self.count}
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """The statistics of a training."""
+        return {
+            "mean": self.mean[index].copy(),
+            "variance": self.variance[index].copy(),
+            "count": float(self.count[index, 0]),
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self.mean, self.variance = np.array(state["mean"]), np.array(state["variance"])
-        self.count = float(state["count"])
+        self.mean[index], self.variance[index] = state["mean"], state["variance"]
+        self.count[index] = float(state["count"])
 
     def _fix(self) -> None:
         if self.fixed_scale is not None:
-            self.mean[self._fixed], self.variance[self._fixed] = 0.0, self.fixed_scale**2
+            self.mean[:, self._fixed], self.variance[:, self._fixed] = 0.0, self.fixed_scale**2

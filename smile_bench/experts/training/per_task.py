@@ -1,10 +1,14 @@
-"""Experts with one policy per task: a shared policy, fine-tuned to each task in turn."""
+"""Experts with one policy per task: a shared policy, fine-tuned to each task.
+
+The turns of a round are independent of each other, so that several are one computation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -12,13 +16,16 @@ from torch import Tensor, nn
 
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import get_mujoco_family
+from smile_bench.errors import DivergedError
 from smile_bench.experts.per_task import PerTaskExperts
 from smile_bench.experts.policy import task_metrics, weights_path
 from smile_bench.experts.training.curricula import WalkOneDynamics
 from smile_bench.experts.training.ppo import FEATURE_CLIP, PPO, PPOConfig
 from smile_bench.experts.training.shared import read_shared
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.normaliser import Normaliser
 
-__all__ = ["PerTaskConfig", "PerTaskTraining"]
+__all__ = ["PerTaskConfig", "PerTaskTraining", "Turn"]
 
 ORDER = ("test", "validation", "train")
 
@@ -48,20 +55,33 @@ class PerTaskConfig:
     episodes: int = 8
     """Episodes in which the policies before and after a later turn are compared. The one with the
     higher mean return is kept."""
+    together: int = 4
+    """Turns of a round that are one computation. A turn gives the same numbers up to rounding,
+    however many there are beside it."""
+
+
+class Turn(NamedTuple):
+    """Of a task."""
+
+    task: int
+    """Its number."""
+    seed: int
+    """Counts the turns of all tasks."""
 
 
 class PerTaskTraining:
-    """A training whose iterations are the turns of tasks; the turns of a round are independent.
+    """A training whose iterations are the turns of some tasks.
 
     Args:
         config: settings.
+        compute: how to compute.
 
     Raises:
         ExpertError: the shared policy is missing or damaged.
     """
 
-    def __init__(self, config: PerTaskConfig) -> None:
-        self.config = config
+    def __init__(self, config: PerTaskConfig, compute: Compute | None = None) -> None:
+        self.config, self.compute = config, compute
         self.family = get_mujoco_family(config.ppo.family)
         self.tasks = [
             (split, index) for split in ORDER for index in range(len(self.family.table(split)))
@@ -83,60 +103,72 @@ class PerTaskTraining:
 
     @property
     def iterations(self) -> int:
-        """Number of turns of all tasks together."""
-        return self.config.rounds * len(self.tasks)
+        """How many iterations there are, with some turns each."""
+        return self.config.rounds * self._parts
 
     def step(self) -> dict[str, float]:
-        """One task's turn.
+        """The turns of the next tasks.
 
         Returns:
-            What to log: the task, whether it was trained and, if so, metric, reward and falls of
-            its last iteration, exploration included.
+            What to log: the number of the first of these tasks, how many were trained and, if any,
+            means over them of metric, reward and falls of the last iteration, exploration included.
+
+        Raises:
+            DivergedError: a task's training met a number that is not finite.
         """
-        number = self.iteration % len(self.tasks)
-        log = {"charts/task": float(number), "charts/trained": 0.0}
-        if number not in self.falls or self.falls[number] > self.config.steady:
-            log |= self.turn(number, self.iteration)
+        done, part = divmod(self.iteration, self._parts)
+        first = part * self.config.together
+        numbers = range(len(self.tasks))[first : first + self.config.together]
+        due = [
+            Turn(number, done * len(self.tasks) + number)
+            for number in numbers
+            if number not in self.falls or self.falls[number] > self.config.steady
+        ]
+        log = {"charts/task": float(first), "charts/trained": float(len(due))}
+        if due:
+            logs = self.turn(due)
+            log |= {name: float(np.mean([own[name] for own in logs])) for name in logs[0]}
         self.iteration += 1
         return log
 
-    def turn(self, number: int, turn: int) -> dict[str, float]:
-        """Train one task's policy, given its policy so far and the number of the turn.
-
-        Args:
-            number: of the task.
-            turn: counts the turns of all tasks.
+    def turn(self, turns: Sequence[Turn]) -> list[dict[str, float]]:
+        """Train the policies of some tasks, all in their first turn or all in a later one.
 
         Returns:
-            What to log.
+            What to log of each.
         """
-        ppo, before = self.begin(number, turn), self.networks.get(number)
-        if before is None:
+        ppo = self.begin(turns)
+        if turns[0].task not in self.networks:
             for _ in range(ppo.iterations):
-                log = ppo.step()
-            self.networks[number] = self.network(number, ppo)
+                logs = _step(ppo)
+            for index, (number, _) in enumerate(turns):
+                self.networks[number] = self.network(number, ppo, index)
         else:
             ppo.fit_value(self.config.value_rollouts)
-            kept: list[Network] = []
+            kept: list[list[Network]] = []
             for _ in range(ppo.iterations):
-                log = ppo.step()
-                kept = [*kept, self.network(number, ppo)][-self.config.averaged :]
-            mean = {name: torch.stack([each[name] for each in kept]).mean(0) for name in before}
-            was, now = self.score(number, before, turn), self.score(number, mean, turn)
-            log |= {"charts/return_before": was, "charts/return_after": now}
-            self.networks[number] = mean if now > was else before
-        self.falls[number] = int(log["charts/terminations"])
-        return {**log, "charts/trained": 1.0}
+                logs = _step(ppo)
+                latest = [self.network(turn.task, ppo, n) for n, turn in enumerate(turns)]
+                kept = [*kept, latest][-self.config.averaged :]
+            for turn, log, own in zip(turns, logs, zip(*kept, strict=True), strict=True):
+                log |= self._keep_better(turn, own)
+        for (number, _), log in zip(turns, logs, strict=True):
+            self.falls[number] = int(log["charts/terminations"])
+        return logs
 
-    def begin(self, number: int, turn: int) -> PPO:
-        """The training of a task's policy in a turn, before its first iteration."""
-        split, index = self.tasks[number]
-        config = self.config.later if number in self.networks else self.config.ppo
-        seed = int(np.random.SeedSequence((config.seed, turn)).generate_state(1)[0])
-        ppo = PPO(replace(config, seed=seed), WalkOneDynamics(split=split, index=index))
+    def begin(self, turns: Sequence[Turn]) -> PPO:
+        """The trainings of some tasks' policies, before their first iteration."""
+        later = turns[0].task in self.networks
+        base = self.config.later if later else self.config.ppo
+        seeds = [np.random.SeedSequence((base.seed, turn.seed)) for turn in turns]
+        configs = [replace(base, seed=int(seed.generate_state(1)[0])) for seed in seeds]
+        tasks = [self.tasks[turn.task] for turn in turns]
+        curricula = [WalkOneDynamics(split=split, index=row) for split, row in tasks]
+        ppo = PPO(configs, curricula, self.compute)
         self.shared.load_into(ppo)
-        if number in self.networks:
-            self._load_policy(self.networks[number], ppo)
+        if later:
+            for index, (number, _) in enumerate(turns):
+                self._load_policy(self.networks[number], ppo, index)
         return ppo
 
     def score(self, number: int, network: Network, seed: int) -> float:
@@ -145,15 +177,16 @@ class PerTaskTraining:
         expert = self._expert([network], rows, {})
         return float(task_metrics(self.family, expert, rows, self.config.episodes, seed).mean())
 
-    def network(self, number: int, ppo: PPO) -> Network:
-        """A task's policy as a network that sees the observation only."""
-        observed = self.family.observation_size
-        layers, normaliser = self._layers(ppo), ppo.normaliser
+    def network(self, number: int, ppo: PPO, index: int) -> Network:
+        """The policy of training ``index`` as a network that sees task ``number`` no more."""
+        observed, statistics = self.family.observation_size, ppo.normaliser
+        layers = _linear(ppo.policy_layers(index))
+        mean, scale = statistics.mean[index], statistics.scale[index]
         at_origin = self.family.privileged(np.zeros((1, observed)), self._row(number))
-        task = torch.from_numpy(normaliser(at_origin)[0, observed:])
+        task = torch.from_numpy(Normaliser(mean, scale, statistics.clip)(at_origin)[0, observed:])
         network: Network = {
-            "mean": torch.from_numpy(normaliser.mean[:observed]).float(),
-            "scale": torch.from_numpy(normaliser.scale[:observed]).float(),
+            "mean": torch.from_numpy(mean[:observed]).float(),
+            "scale": torch.from_numpy(scale[:observed]).float(),
         }
         for i, layer in enumerate(layers):
             network[f"layer{i}.weight"], network[f"layer{i}.bias"] = layer.weight, layer.bias
@@ -163,7 +196,7 @@ class PerTaskTraining:
         network["layer0.bias"] = layers[0].bias + first[:, observed:] @ task
         return {name: tensor.detach().clone() for name, tensor in network.items()}
 
-    def expert(self, recipe: dict[str, Any]) -> PerTaskExperts:
+    def expert(self, recipe: Mapping[str, Any]) -> PerTaskExperts:
         """The policies of all tasks that have had a turn; ``recipe`` joins the settings."""
         done = sorted(self.networks)
         rows = np.concatenate([self._row(number) for number in done])
@@ -179,23 +212,35 @@ class PerTaskTraining:
         self.networks = {number: dict(network) for number, network in state["networks"].items()}
         self.falls = dict(state["falls"])
 
-    @torch.no_grad()
-    def _load_policy(self, network: Network, ppo: PPO) -> None:
+    @property
+    def _parts(self) -> int:
+        """Iterations of a round."""
+        return math.ceil(len(self.tasks) / self.config.together)
+
+    def _keep_better(self, turn: Turn, ending: Sequence[Network]) -> dict[str, float]:
+        """Replace a task's policy by the mean of a turn's last ones where that is better.
+
+        Returns:
+            What to log.
+        """
+        before = self.networks[turn.task]
+        mean = {name: torch.stack([each[name] for each in ending]).mean(0) for name in before}
+        was, now = (self.score(turn.task, each, turn.seed) for each in (before, mean))
+        self.networks[turn.task] = mean if now > was else before
+        return {"charts/return_before": was, "charts/return_after": now}
+
+    def _load_policy(self, network: Network, ppo: PPO, index: int) -> None:
         """Set a training's policy to a task's; its value function stays."""
         observed = self.family.observation_size
-        layers = self._layers(ppo)
-        for i, layer in enumerate(layers[1:], start=1):
-            layer.weight.copy_(network[f"layer{i}.weight"])
-            layer.bias.copy_(network[f"layer{i}.bias"])
-        layers[0].weight.zero_()
-        layers[0].weight[:, :observed] = network["layer0.weight"]
-        layers[0].bias.copy_(network["layer0.bias"])
-        ppo.normaliser.mean[:observed] = network["mean"].numpy()
-        ppo.normaliser.variance[:observed] = np.square(network["scale"].double().numpy())
-
-    @staticmethod
-    def _layers(ppo: PPO) -> list[nn.Linear]:
-        return [layer for layer in ppo.model.policy if isinstance(layer, nn.Linear)]
+        plain = ppo.model.member(index)
+        with torch.no_grad():
+            for i, layer in enumerate(_linear(plain.policy)):
+                layer.bias.copy_(network[f"layer{i}.bias"])
+                weight = network[f"layer{i}.weight"]
+                layer.weight.zero_()[:, : weight.shape[1]] = weight
+        ppo.model.load_member(index, plain.state_dict())
+        ppo.normaliser.mean[index, :observed] = network["mean"].numpy()
+        ppo.normaliser.variance[index, :observed] = np.square(network["scale"].double().numpy())
 
     def _row(self, number: int) -> FloatArray:
         """A task's parameters, (1, P)."""
@@ -226,3 +271,21 @@ class PerTaskTraining:
                 **recipe,
             },
         )
+
+
+def _step(ppo: PPO) -> list[dict[str, float]]:
+    """An iteration of some tasks' trainings; what to log of each.
+
+    Raises:
+        DivergedError: one of them has met a number that is not finite.
+    """
+    logs: list[dict[str, float]] = []
+    for log in ppo.step():
+        if isinstance(log, DivergedError):
+            raise log
+        logs.append(dict(log))
+    return logs
+
+
+def _linear(layers: Iterable[nn.Module]) -> list[nn.Linear]:
+    return [layer for layer in layers if isinstance(layer, nn.Linear)]

@@ -7,16 +7,16 @@ configuration names the curriculum: tasks and rewards.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from smile_bench.arrays import Float32Array, FloatArray, IntArray
-from smile_bench.experts.policy import Expert
+from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.experts.training.actor_critic import (
     ActorCritic,
     Rollout,
@@ -24,9 +24,14 @@ from smile_bench.experts.training.actor_critic import (
     generalised_advantages,
 )
 from smile_bench.experts.training.curricula import Curriculum
-from smile_bench.experts.training.trainer import ExpertTrainer, Summary, summarise
-from smile_bench.learning.checkpoint import load_optimizer
+from smile_bench.experts.training.trainer import ExpertTrainings, Summary, summarise
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.devices import to_device
+from smile_bench.learning.finite import FiniteLosses
+from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.optimizers import AdamConfig, StackedAdam
 from smile_bench.learning.running_normaliser import RunningNormaliser
+from smile_bench.learning.stacking import initial_generators, to_logs
 
 __all__ = ["FEATURE_CLIP", "PPO", "PPOConfig"]
 
@@ -89,35 +94,44 @@ class PPOConfig:
     """Native threads of the simulator."""
 
 
-class PPO(ExpertTrainer[PPOConfig]):
-    """A training that can be saved after any iteration and resumed to the same numbers.
+class PPO(ExpertTrainings[PPOConfig]):
+    """Trainings that can be saved after any iteration and continued to the same numbers.
 
     Args:
-        config: settings.
-        curriculum: by default the one that the settings name.
+        configs: settings, one a training; they may differ in the seed.
+        curricula: one a training; by default those that the settings name.
+        compute: how to compute.
     """
 
     algorithm, activation, squash = "ppo", "tanh", "clip"
 
-    def __init__(self, config: PPOConfig, curriculum: Curriculum | None = None) -> None:
-        super().__init__(config, curriculum)
+    def __init__(
+        self,
+        configs: Sequence[PPOConfig],
+        curricula: Sequence[Curriculum] | None = None,
+        compute: Compute | None = None,
+    ) -> None:
+        super().__init__(configs, curricula, compute)
+        config, device, trainings = self.config, self.compute.device, len(self)
         self.episodes: FloatArray | None = None
         """Snapshot of the simulator between iterations, if episodes continue across them."""
-        self.first_ages: IntArray = np.zeros(config.envs, np.int64)
-        """Ages (N,) that the episodes began with; see :attr:`ages`."""
-        self.learning_rate = config.learning_rate
-        observed, fixed = self.family.observation_size, config.task_scale is not None
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
-            self.model = ActorCritic(
-                self.features,
-                self.family.body.actions,
-                config.hidden,
-                config.initial_std,
-                # So that networks trained before tasks differ do not change when they begin to.
-                ignored_from=observed if fixed else None,
-            )
+        self.first_ages: IntArray = np.zeros(trainings * config.envs, np.int64)
+        """Ages (M · N,) that the episodes began with; see :attr:`ages`."""
+        self.learning_rates = [config.learning_rate] * trainings
+        observed, actions = self.family.observation_size, self.family.body.actions
+        fixed = config.task_scale is not None
+        self.model = ActorCritic(
+            self.features,
+            actions,
+            config.hidden,
+            config.initial_std,
+            initial_generators([each.seed for each in configs]),
+            # So that networks trained before tasks differ do not change when they begin to.
+            ignored_from=observed if fixed else None,
+        ).to(device)
+        self.compute.prepare(self.model)
         self.normaliser = RunningNormaliser(
+            trainings,
             self.features,
             1e-3,
             clip=FEATURE_CLIP,
@@ -125,23 +139,27 @@ class PPO(ExpertTrainer[PPOConfig]):
             fixed_scale=config.task_scale,
             fixed_from=observed,
         )
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=self.learning_rate, eps=1e-5, fused=True
-        )
+        self.finite = FiniteLosses(("policy", "value"), trainings, device)
+        rows = trainings, config.horizon * config.envs
+        widths = (self.features,), (actions,), (), (), ()
+        self._data = Rollout(*(torch.zeros((*rows, *width), device=device) for width in widths))
+        """The rollout that is learnt from."""
+        self._losses = self.compute.compiled(clipped_losses)
+        self._optimise(self.model)
 
     @property
     def ages(self) -> IntArray:
-        """Age of each episode in control steps, (N,).
+        """Age of each episode in control steps, (M · N,).
 
         The first episodes begin at random ages, so that truncations spread over time.
         """
         return self.first_ages + self.simulator.steps
 
-    def step(self) -> dict[str, float]:
+    def iterate(self) -> list[dict[str, float]]:
         """One iteration.
 
         Returns:
-            What to log: the metric of the last rollout, losses, KL, learning rate.
+            What to log of each training: the metric of the last rollout, losses, KL, learning rate.
         """
         config = self.config
         self._begin()
@@ -150,147 +168,205 @@ class PPO(ExpertTrainer[PPOConfig]):
             if config.episode is not None:
                 self.restart(np.flatnonzero(self.ages >= config.episode))
             rollout, summary = self._rollout()
-            log = self._update(rollout)
+            logs = self._update(rollout)
             summaries.append(summary)
         if config.episode is not None:
             self.episodes = self.simulator.snapshot()
-        self.iteration += 1
-        steps = self.iteration * config.envs * config.horizon * config.rollouts
-        return {
-            "charts/metric": summaries[-1].metric,
-            "charts/reward": float(np.mean([summary.reward for summary in summaries])),
-            "charts/terminations": float(sum(summary.terminations for summary in summaries)),
-            "charts/env_steps": float(steps),
-            **log,
-        }
+        steps = (self.iteration + 1) * config.envs * config.horizon * config.rollouts
+        return [
+            {
+                "charts/metric": own[-1].metric,
+                "charts/reward": float(np.mean([summary.reward for summary in own])),
+                "charts/terminations": float(sum(summary.terminations for summary in own)),
+                "charts/env_steps": float(steps),
+                **log,
+            }
+            for own, log in zip(zip(*summaries, strict=True), logs, strict=True)
+        ]
 
     def fit_value(self, rollouts: int) -> None:
-        """Train the value function alone, and the feature statistics with it.
+        """Train the value functions alone, and the feature statistics with them.
 
-        The policy's weights stay. The KL rule raises the learning rate while the policy does not
-        move, so the configured one is set again afterwards.
+        The policies' weights stay. The KL rule raises the learning rates while the policies do not
+        move, so the configured one is set again afterwards, and the optimizer begins again.
 
         Args:
             rollouts: how many.
         """
-        policy = [*self.model.policy.parameters(), self.model.log_std]
         self._begin()
-        for parameter in policy:
-            parameter.requires_grad_(False)
+        self._optimise(self.model.value)
         for _ in range(rollouts):
             rollout, _ = self._rollout()
             self._update(rollout)
-        for parameter in policy:
-            parameter.requires_grad_(True)
-        self.learning_rate = self.config.learning_rate
+        self._optimise(self.model)
+        self.learning_rates = [self.config.learning_rate] * len(self)
 
-    def expert(self, recipe: dict[str, Any]) -> Expert:
-        """The policy's mean as an expert to store; ``recipe`` joins the settings."""
-        mean, scale = self.normaliser.mean, self.normaliser.scale
-        return self.make_expert(self.model.policy, mean, scale, recipe, feature_clip=FEATURE_CLIP)
+    def failures(self) -> list[list[str]]:
+        """What is not finite of each training."""
+        return self.finite.failed()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the training exactly."""
+    def policy_layers(self, index: int) -> Iterable[nn.Module]:
+        """A copy of a training's policy."""
+        return self.model.member(index).policy
+
+    def learner_state(self, index: int) -> dict[str, Any]:
+        """What a training has learnt, and where its episodes are."""
+        mine = self._of(index)
         return {
-            "iteration": self.iteration,
-            "learning_rate": self.learning_rate,
-            "model": self.model.state_dict(),
-            "normaliser": self.normaliser.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.bit_generator.state,
-            "episodes": self.episodes,
-            "first_ages": self.first_ages,
+            "learning_rate": self.learning_rates[index],
+            "optimizer": self._adam.state_dict(index),
+            "episodes": None if self.episodes is None else self.episodes[mine],
+            "first_ages": self.first_ages[mine],
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        self.iteration, self.learning_rate = state["iteration"], state["learning_rate"]
-        self.model.load_state_dict(state["model"])
-        self.normaliser.load_state_dict(state["normaliser"])
-        load_optimizer(self.optimizer, state["optimizer"])
-        self.rng.bit_generator.state = state["rng"]
-        self.episodes, self.first_ages = state["episodes"], state["first_ages"].copy()
+    def load_learner_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`learner_state` returned."""
+        self.learning_rates[index] = state["learning_rate"]
+        self._adam.load_state_dict(index, state["optimizer"])
+        self.first_ages[self._of(index)] = state["first_ages"]
+
+    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from what :meth:`state_dict` returned, one state a training."""
+        super().load_state_dict(states)
+        episodes = [state["episodes"] for state in states]
+        # A training that stopped before its first checkpoint acts in the episodes of another.
+        filler = next((each for each in episodes if each is not None), None)
+        self.episodes = None
+        if filler is not None:
+            self.episodes = np.concatenate([filler if each is None else each for each in episodes])
 
     def restart(self, ids: IntArray) -> None:
-        """Begin new episodes, of age 0, in environments ``ids``."""
+        """Begin new episodes, of age 0, in environments ``ids``, which are sorted."""
         super().restart(ids)
         self.first_ages[ids] = 0
 
     def _begin(self) -> None:
         """Give the episodes this iteration's tasks, and continue them or begin new ones."""
         config = self.config
-        progress = self.iteration / config.iterations
-        self.simulator.set_tasks(self.curriculum.sample_tasks(self.rng, config.envs, progress))
+        self.simulator.set_tasks(self.sample_tasks())
         if self.episodes is not None:
             self.simulator.restore(self.episodes)
             return
-        self.restart(np.arange(config.envs))
+        self.restart(np.arange(self.simulator.num_envs))
         if config.episode is not None:
-            self.first_ages = self.rng.integers(config.episode, size=config.envs)
+            ages = [rng.integers(config.episode, size=config.envs) for rng in self.rngs]
+            self.first_ages = np.concatenate(ages)
+
+    def _optimise(self, module: nn.Module) -> None:
+        """Let a new optimizer update the whole model, or a part of it."""
+        rates = [AdamConfig(learning_rate=own.learning_rate, epsilon=1e-5) for own in self.configs]
+        self._adam = StackedAdam([module], rates)
+        self._fits_policy = module is self.model
+        # What a graph was captured of are the former optimizer's tensors.
+        self._cycles = Cycles(self.streams, self.compute.graph)
 
     @torch.no_grad()
-    def _rollout(self) -> tuple[Rollout, Summary]:
+    def _rollout(self) -> tuple[Rollout, list[Summary]]:
         """Act for the horizon; afterwards the feature statistics include what was seen."""
-        config, model, simulator = self.config, self.model, self.simulator
-        std = model.log_std.exp().numpy()
+        config, model, simulator, streams = self.config, self.model, self.simulator, self.streams
+        device, size = self.compute.device, (config.envs, self.family.body.actions)
+        streams.begin()
+        std = model.log_std.exp()
         seen: list[FloatArray] = []
-        sampled: list[Float32Array] = []
+        features: list[Tensor] = []
+        sampled: list[Tensor] = []
 
-        def act(observations: FloatArray) -> Float32Array:
-            seen.append(self.family.privileged(observations, simulator.parameters))
-            mean = model.policy(torch.from_numpy(self.normaliser(seen[-1]))).numpy()
-            sampled.append(mean + std * self.rng.standard_normal(mean.shape, np.float32))
-            return np.clip(sampled[-1], -1.0, 1.0)
+        def see(observations: FloatArray) -> Tensor:
+            seen.append(self.privileged(observations, simulator.parameters))
+            features.append(to_device(self.normaliser(seen[-1]), device))
+            return features[-1]
+
+        def act(observations: FloatArray) -> NDArray[Any]:
+            mean = model.policy(see(observations))
+            sampled.append(mean + std * streams.normal(*size))
+            applied: NDArray[Any] = sampled[-1].clamp(-1.0, 1.0).flatten(0, 1).cpu().numpy()
+            return applied
 
         steps = list(self.collect(act, config.horizon))
-        last = self.family.privileged(simulator.observe(), simulator.parameters)
-        features = torch.from_numpy(self.normaliser(np.stack([*seen, last])))
-        actions = torch.from_numpy(np.stack(sampled))
-        rewards = torch.from_numpy(np.stack([step.rewards for step in steps])).float()
-        terminated = torch.from_numpy(np.stack([step.terminated for step in steps]))
-        values = model.value(features).squeeze(-1)
+        see(simulator.observe())
+        self.normaliser.absorb(np.concatenate(seen[:-1], axis=1))
+        values = model.value(torch.stack(features, 1)).squeeze(-1).transpose(0, 1)
+        rewards = self._by_step([step.rewards for step in steps])
+        terminated = self._by_step([step.terminated for step in steps])
         advantages = generalised_advantages(
             config.reward_scale * rewards,
             values,
-            (~terminated).float(),
+            1.0 - terminated,
             discount=config.discount,
             decay=config.gae,
         )
-        self.normaliser.absorb(np.concatenate(seen))
-        log_probs = model.log_prob(features[:-1], actions)
-        rollout = Rollout(features[:-1], actions, log_probs, advantages, advantages + values[:-1])
-        return rollout, summarise(steps)
+        seen_by_policy, actions = torch.cat(features[:-1], 1), torch.cat(sampled, 1)
+        rollout = Rollout(
+            seen_by_policy,
+            actions,
+            model.log_prob(seen_by_policy, actions),
+            advantages.transpose(0, 1).flatten(1),
+            (advantages + values[:-1]).transpose(0, 1).flatten(1),
+        )
+        return rollout, summarise(steps, len(self))
 
-    def _update(self, rollout: Rollout) -> dict[str, float]:
-        """Some epochs on a rollout's minibatches, then the KL rule for the learning rate."""
-        config, model = self.config, self.model
-        data = rollout.flattened()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
-        kls, value_losses = [], []
+    def _update(self, rollout: Rollout) -> list[dict[str, float]]:
+        """Some epochs on a rollout's minibatches, then the KL rule for the learning rates.
+
+        Returns:
+            What to log of each training.
+        """
+        config = self.config
+        for held, new in zip(self._data, rollout.normalised(), strict=True):
+            held.copy_(new)
+        self._adam.scale_learning_rate(
+            [rate / config.learning_rate for rate in self.learning_rates]
+        )
+        log: dict[str, Tensor] = {}
+        value = torch.zeros(len(self), device=self.compute.device)
         for _ in range(config.epochs):
-            order = torch.from_numpy(self.rng.permutation(len(data.features)))
-            for index in order.chunk(config.minibatches):
-                losses = clipped_losses(model, data.rows(index), config.clip)
-                entropy = model.log_std.sum()  # up to a constant
-                self.optimizer.zero_grad()
-                loss = losses.policy + 0.5 * losses.value - config.entropy * entropy
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                self.optimizer.step()
-                if config.minimum_std > 0.0:
-                    with torch.no_grad():
-                        model.log_std.clamp_(min=math.log(config.minimum_std))
-                kls.append(float(losses.kl))
-                value_losses.append(float(losses.value.detach()))
-        kl = float(np.mean(kls[-config.minibatches :]))
-        if kl > config.kl_high:
-            self.learning_rate = max(self.learning_rate / 2.0, 1e-5)
-        elif kl < config.kl_low:
-            self.learning_rate = min(self.learning_rate * 1.5, 2e-3)
+            log |= self._cycles.run("epoch", self._epoch)
+            value = value + log["losses/value"]
+        log["losses/value"] = value / config.epochs
+        log["charts/std"] = self.model.log_std.detach().exp().mean((1, 2))
+        logs = to_logs(log)
+        for index, own in enumerate(logs):
+            self.learning_rates[index] = self._next_rate(self.learning_rates[index], own)
+            own["charts/learning_rate"] = self.learning_rates[index]
+        return logs
+
+    def _epoch(self) -> dict[str, Tensor]:
+        """A pass over the rollout in a random order; all on the device, nothing is read."""
+        config, model = self.config, self.model
+        shuffled = self._data.rows(self.streams.permutations(self._data.returns.shape[1]))
+        kls, values = [], []
+        for batch in shuffled.chunks(config.minibatches):
+            losses = self._losses(model, batch, config.clip)
+            self.finite.watch("policy", losses.policy)
+            self.finite.watch("value", losses.value)
+            loss = 0.5 * losses.value
+            if self._fits_policy:
+                entropy = model.log_std.sum((1, 2))  # up to a constant
+                loss = losses.policy + loss - config.entropy * entropy
+            self._adam.step(loss.sum(), max_norm=1.0)
+            if config.minimum_std > 0.0:
+                with torch.no_grad():
+                    model.log_std.clamp_(min=math.log(config.minimum_std))
+            kls.append(losses.kl)
+            values.append(losses.value.detach())
         return {
-            "losses/kl": kl,
-            "losses/value": float(np.mean(value_losses)),
-            "charts/learning_rate": self.learning_rate,
-            "charts/std": float(model.log_std.detach().exp().mean()),
+            "losses/kl": torch.stack(kls).mean(0),
+            "losses/value": torch.stack(values).mean(0),
         }
+
+    def _next_rate(self, rate: float, log: Mapping[str, float]) -> float:
+        """The learning rate after an update phase, by the mean KL of its last pass."""
+        if log["losses/kl"] > self.config.kl_high:
+            return max(rate / 2.0, 1e-5)
+        if log["losses/kl"] < self.config.kl_low:
+            return min(rate * 1.5, 2e-3)
+        return rate
+
+    def _by_step(self, rows: Sequence[NDArray[Any]]) -> Tensor:
+        """Numbers (M · N,) of T steps on the device, (T, M, N)."""
+        table = np.stack(rows).astype(np.float32)
+        return to_device(table.reshape(len(rows), len(self), -1), self.compute.device)
+
+    def _of(self, index: int) -> slice:
+        """A training's environments."""
+        return slice(index * self.config.envs, (index + 1) * self.config.envs)

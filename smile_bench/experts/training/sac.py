@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from smile_bench.arrays import FloatArray
-from smile_bench.experts.policy import Expert
-from smile_bench.experts.training.trainer import ExpertTrainer, TrainingStep, summarise
+from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.experts.training.trainer import ExpertTrainings, TrainingStep, summarise
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.devices import to_device
+from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.networks import SquashedGaussianPolicy, member
 from smile_bench.learning.replay import ReplayBuffer
 from smile_bench.learning.running_normaliser import RunningNormaliser
 from smile_bench.learning.sac import SAC, Batch, SACConfig
+from smile_bench.learning.stacking import in_step, initial_generators, to_logs
+from smile_bench.learning.streams import Streams
 
 __all__ = ["SACExpert", "SACExpertConfig"]
 
@@ -58,106 +64,129 @@ class SACExpertConfig:
     """Native threads of the simulator."""
 
 
-class SACExpert(ExpertTrainer[SACExpertConfig]):
-    """A training that can be saved after any iteration and resumed to the same numbers.
+class SACExpert(ExpertTrainings[SACExpertConfig]):
+    """Trainings that can be saved after any iteration and continued to the same numbers.
 
-    Every iteration begins new episodes, so a checkpoint does not hold the simulator's state.
+    Every iteration begins new episodes, so a checkpoint does not hold the simulator's state. The
+    replay lies on the host, because tasks, rewards and features are computed there.
+
+    Args:
+        configs: settings, one a training; they may differ in the seed.
+        compute: how to compute.
     """
 
     algorithm, activation, squash = "sac", "relu", "tanh"
 
-    def __init__(self, config: SACExpertConfig) -> None:
-        super().__init__(config)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        observations, actions = self.family.observation_size, self.family.body.actions
-        self.tasks: FloatArray = np.empty((0, len(self.family.parameter_names)))
-        """Every task so far; the replay buffer refers to its rows."""
+    def __init__(self, configs: Sequence[SACExpertConfig], compute: Compute | None = None) -> None:
+        super().__init__(configs, compute=compute)
+        config, trainings, device = self.config, len(self), self.compute.device
+        seeds = [each.seed for each in configs]
+        self.replay_streams = Streams([_replay_seed(seed) for seed in seeds])
+        """Which transitions are replayed, and which of them get another task."""
+        observations, self.actions = self.family.observation_size, self.family.body.actions
+        rows = config.iterations * config.envs
+        self.tasks: FloatArray = np.zeros((trainings, rows, len(self.family.parameter_names)))
+        """Every task so far, (M, ..., P); the replay refers to its rows."""
         self.replay = ReplayBuffer(
-            config.replay_capacity,
+            trainings,
+            min(config.replay_capacity, rows * config.env_steps_per_iteration),
             {
                 "observation": observations,
-                "action": actions,
+                "action": self.actions,
                 "next_observation": observations,
-                "movement": self.curriculum.movement_size,
+                "movement": self.curricula[0].movement_size,
                 "continues": 1,
                 "task": 1,
             },
         )
-        self.normaliser = RunningNormaliser(self.features, config.minimum_scale)
-        self.sac = SAC(self.features, actions, config.sac, self.generator)
+        self.normaliser = RunningNormaliser(trainings, self.features, config.minimum_scale)
+        learner = SAC(
+            self.features,
+            self.actions,
+            [each.sac for each in configs],
+            initial_generators(seeds),
+            self.streams,
+            self.compute,
+        )
+        self.sac = learner
+        self.updates = 0
+        """Critic updates of each training so far."""
+        size = trainings, config.updates_per_env_step, config.batch
+        widths = (self.features,), (self.actions,), (), (self.features,), ()
+        self._batches = Batch(*(torch.zeros((*size, *width), device=device) for width in widths))
+        """The batches of the next updates, (M, n, B, ...)."""
+        self._cycles = Cycles(self.streams, self.compute.graph)
 
-    def step(self) -> dict[str, float]:
+    def iterate(self) -> list[dict[str, float]]:
         """One iteration.
 
         Returns:
-            What to log: the means of the family's metric and of the reward, exploration included,
-            the number of episodes that terminated, and the last losses.
+            What to log of each training: the means of the family's metric and of the reward,
+            exploration included, the number of episodes that terminated, and the last losses.
         """
         config, simulator = self.config, self.simulator
         self.sac.scale_learning_rate(self._learning_rate_factor())
         at_random = self.iteration < config.random_iterations
-        progress = self.iteration / config.iterations
-        parameters = self.curriculum.sample_tasks(self.rng, config.envs, progress)
-        rows = len(self.tasks) + np.arange(config.envs)
-        self.tasks = np.concatenate((self.tasks, parameters))
+        parameters = self.sample_tasks()
+        rows = self.iteration * config.envs + np.arange(config.envs)
+        self.tasks[:, rows] = self.by_training(parameters)
         simulator.set_tasks(parameters)
-        self.restart(np.arange(config.envs))
-        log: dict[str, float] = {}
+        self.restart(np.arange(simulator.num_envs))
+        log: dict[str, Tensor] = {}
         steps: list[TrainingStep] = []
         act = self._act_at_random if at_random else self._explore
         for step in self.collect(act, config.env_steps_per_iteration):
-            self.replay.add(
-                observation=step.observations,
-                action=step.actions,
-                next_observation=step.next_observations,
-                movement=step.movement,
-                continues=~step.terminated,
-                task=rows,
-            )
+            self._store(step, rows)
             steps.append(step)
             if not at_random:
-                for batch in self._batches(config.updates_per_env_step):
-                    log |= self.sac.update(batch)
-        seen = np.concatenate([*(step.observations for step in steps), simulator.observe()])
-        tasks = np.tile(parameters, (len(steps) + 1, 1))
-        self.normaliser.absorb(self.family.privileged(seen, tasks))
-        self.iteration += 1
-        metric, reward, terminations = summarise(steps)
+                log |= self._update()
+        seen = [*(step.observations for step in steps), simulator.observe()]
+        features = [self.privileged(observations, parameters) for observations in seen]
+        self.normaliser.absorb(np.concatenate(features, axis=1))
+        counts = {
+            "charts/env_steps": float((self.iteration + 1) * config.envs * len(steps)),
+            "charts/updates": float(self.updates),
+        }
+        return [
+            {
+                "charts/metric": summary.metric,
+                "charts/reward": summary.reward,
+                "charts/terminations": float(summary.terminations),
+                **counts,
+                **own,
+            }
+            for summary, own in zip(
+                summarise(steps, len(self)), to_logs(log) or [{}] * len(self), strict=True
+            )
+        ]
+
+    def failures(self) -> list[list[str]]:
+        """What is not finite of each training."""
+        return self.sac.finite.failed()
+
+    def policy_layers(self, index: int) -> Iterable[nn.Module]:
+        """A copy of a training's policy."""
+        hidden = self.config.sac.hidden
+        plain = SquashedGaussianPolicy(self.features, self.actions, hidden, None)
+        return member(self.sac.policy, index, plain).cpu().layers
+
+    def learner_state(self, index: int) -> dict[str, Any]:
+        """What a training has learnt, the replay included."""
         return {
-            "charts/metric": metric,
-            "charts/reward": reward,
-            "charts/terminations": float(terminations),
-            "charts/env_steps": float(self.iteration * config.envs * len(steps)),
-            "charts/updates": float(self.sac.updates),
-            **log,
+            "sac": self.sac.state_dict(index),
+            "replay": self.replay.state_dict(index),
+            "replay_streams": self.replay_streams.state_dict(index),
+            "tasks": self.tasks[index, : self.iteration * self.config.envs],
+            "updates": self.updates,
         }
 
-    def expert(self, recipe: dict[str, Any]) -> Expert:
-        """The policy's mean, squashed by tanh, to store; ``recipe`` joins the settings."""
-        mean, scale = self.normaliser.mean, self.normaliser.scale
-        return self.make_expert(self.sac.policy.layers, mean, scale, recipe)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that continues the training exactly, the replay buffer included."""
-        return {
-            "iteration": self.iteration,
-            "sac": self.sac.state_dict(),
-            "normaliser": self.normaliser.state_dict(),
-            "replay": self.replay.state_dict(),
-            "tasks": self.tasks,
-            "generator": self.generator.get_state(),
-            "rng": self.rng.bit_generator.state,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-        self.iteration = state["iteration"]
-        self.sac.load_state_dict(state["sac"])
-        self.normaliser.load_state_dict(state["normaliser"])
-        self.replay.load_state_dict(state["replay"])
-        self.tasks = state["tasks"].copy()
-        self.generator.set_state(state["generator"])
-        self.rng.bit_generator.state = state["rng"]
+    def load_learner_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`learner_state` returned."""
+        self.sac.load_state_dict(index, state["sac"])
+        self.replay.load_state_dict(index, state["replay"])
+        self.replay_streams.load_state_dict(index, state["replay_streams"])
+        self.tasks[index, : len(state["tasks"])] = state["tasks"]
+        self.updates = int(in_step(index, self.updates, state["updates"]))
 
     def _learning_rate_factor(self) -> float:
         config = self.config
@@ -165,37 +194,93 @@ class SACExpert(ExpertTrainer[SACExpertConfig]):
         decayed = max(0.0, (progress - config.lr_decay_start) / (1.0 - config.lr_decay_start))
         return 1.0 + (config.final_lr_fraction - 1.0) * decayed
 
-    def _act_at_random(self, observations: FloatArray) -> FloatArray:
-        """Uniform actions (N, A) in [-1, 1]."""
-        return self.rng.uniform(-1.0, 1.0, (len(observations), self.family.body.actions))
+    def _act_at_random(self, observations: FloatArray) -> NDArray[Any]:
+        """Uniform actions (M · N, A) in [-1, 1]."""
+        size = self.config.envs, self.actions
+        return np.concatenate([rng.uniform(-1.0, 1.0, size) for rng in self.rngs])
 
-    def _explore(self, observations: FloatArray) -> FloatArray:
-        """Actions (N, A) in [-1, 1], sampled by the policy."""
-        with torch.no_grad():
-            features = self._features(observations, self.simulator.parameters)
-            actions, _ = self.sac.policy.sample(features, self.generator)
-        return actions.double().numpy()
+    @torch.no_grad()
+    def _explore(self, observations: FloatArray) -> NDArray[Any]:
+        """Actions (M · N, A) in [-1, 1], sampled by the policies."""
+        self.streams.begin()
+        seen = self.normaliser(self.privileged(observations, self.simulator.parameters))
+        noise = self.streams.normal(self.config.envs, self.actions)
+        actions, _ = self.sac.policy.sample(to_device(seen, self.compute.device), noise)
+        sampled: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
+        return sampled
 
-    def _batches(self, n: int) -> list[Batch]:
-        """Sample n batches at once, relabel some transitions, and compute features and rewards."""
-        size, curriculum = self.config.batch, self.curriculum
-        rows = self.replay.sample(self.rng, n * size)
-        parameters = self.tasks[rows["task"][:, 0].astype(np.int64)]
-        relabel = self.rng.uniform(size=n * size) < curriculum.relabelled
-        if relabel.any():
-            parameters[relabel] = curriculum.sample_tasks(
-                self.rng, int(relabel.sum()), self.iteration / self.config.iterations
-            )
-        rewards = curriculum.reward(rows["movement"], rows["action"], parameters)
-        columns = (
-            self._features(rows["observation"], parameters),
-            torch.from_numpy(rows["action"]),
-            torch.from_numpy(self.config.reward_scale * rewards).float(),
-            self._features(rows["next_observation"], parameters),
-            torch.from_numpy(rows["continues"][:, 0]),
+    def _store(self, step: TrainingStep, rows: IntArray) -> None:
+        """Add a control step to the replay, given the rows (N,) of the episodes' tasks."""
+        columns = {
+            "observation": step.observations,
+            "action": step.actions,
+            "next_observation": step.next_observations,
+            "movement": step.movement,
+            "continues": ~step.terminated[:, None],
+            "task": np.tile(rows, len(self))[:, None],
+        }
+        self.replay.add(
+            **{name: torch.from_numpy(self.by_training(rows)) for name, rows in columns.items()}
         )
-        parts = (torch.unflatten(column, 0, (n, size)) for column in columns)
-        return [Batch(*batch) for batch in zip(*parts, strict=True)]
 
-    def _features(self, observations: NDArray[Any], parameters: FloatArray) -> torch.Tensor:
-        return torch.from_numpy(self.normaliser(self.family.privileged(observations, parameters)))
+    def _update(self) -> Mapping[str, Tensor]:
+        """The updates that follow a control step."""
+        config = self.config
+        for held, new in zip(self._batches, self._sample_batches(), strict=True):
+            held.copy_(new.reshape(held.shape))
+        phase = self.updates % config.sac.policy_every
+        self.updates += config.updates_per_env_step
+        return self._cycles.run(phase, lambda: self._cycle(phase))
+
+    def _cycle(self, phase: int) -> dict[str, Tensor]:
+        """Updates on the batches; all on the device, nothing is read.
+
+        Args:
+            phase: critic updates since the last update of the policy.
+        """
+        log: dict[str, Tensor] = {}
+        for number in range(self.config.updates_per_env_step):
+            batch = Batch(*(column[:, number] for column in self._batches))
+            log |= self.sac.update_critic(batch)
+            if (phase + number + 1) % self.config.sac.policy_every == 0:
+                log |= self.sac.update_policy(batch.features)
+        return log
+
+    def _sample_batches(self) -> Batch:
+        """Sample all batches at once, relabel some transitions, and compute features and rewards.
+
+        Returns:
+            (M, n · B, ...), on the host.
+        """
+        config, streams = self.config, self.replay_streams
+        number = config.updates_per_env_step * config.batch
+        streams.begin()
+        rows = self.replay.sample(streams, number)
+        which = rows["task"][..., 0].long().numpy()
+        parameters = np.take_along_axis(self.tasks, which[..., None], axis=1)
+        shares = streams.uniform(number).numpy()
+        progress = self.iteration / config.iterations
+        for index, (curriculum, rng) in enumerate(zip(self.curricula, self.rngs, strict=True)):
+            relabel = shares[index] < curriculum.relabelled
+            if relabel.any():
+                tasks = curriculum.sample_tasks(rng, int(relabel.sum()), progress)
+                parameters[index, relabel] = tasks
+        flat = {name: column.flatten(0, 1).numpy() for name, column in rows.items()}
+        tasks = parameters.reshape(-1, parameters.shape[-1])
+        rewards = config.reward_scale * self.rewards(flat["movement"], flat["action"], tasks)
+        return Batch(
+            self._shown(flat["observation"], tasks),
+            rows["action"],
+            torch.from_numpy(self.by_training(rewards)),
+            self._shown(flat["next_observation"], tasks),
+            rows["continues"][..., 0],
+        )
+
+    def _shown(self, observations: NDArray[Any], parameters: FloatArray) -> Tensor:
+        """Normalised features (M, n, F) of observations (M · n, O) in tasks (M · n, P)."""
+        return torch.from_numpy(self.normaliser(self.privileged(observations, parameters)))
+
+
+def _replay_seed(seed: int) -> int:
+    """Another seed, so that the replay's numbers are not those of the noise on actions."""
+    return int(np.random.SeedSequence((seed, 1)).generate_state(1, np.uint64)[0])

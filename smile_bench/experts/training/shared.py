@@ -33,27 +33,27 @@ class SharedPolicy:
     recipe: Mapping[str, Any]
     """How it was trained."""
 
-    def load_into(self, training: PPO) -> None:
-        """Set a training's policy, value function and feature statistics to the shared ones.
+    def load_into(self, trainings: PPO) -> None:
+        """Set every training's policy, value function and feature statistics to the shared ones.
 
         Raises:
             ExpertError: the file does not hold them, or holds others of another size.
         """
         with self.file.understanding():
-            names = training.model.state_dict()
-            training.model.load_state_dict(
-                {name: self.file.tensor(f"model.{name}") for name in names}
-            )
+            names = trainings.model.state_dict()
+            networks = {name: self.file.tensor(f"model.{name}") for name in names}
             statistics = {
                 ours: self.file.tensor(f"model.{theirs}").numpy()
                 for ours, theirs in STATISTICS.items()
             }
             shapes = [statistics[name].shape for name in ("mean", "variance")]
-            if shapes != [(training.features,)] * 2:
+            if shapes != [(trainings.features,)] * 2:
                 raise self.file.damaged(
-                    f"its statistics have shapes {shapes}, expected {(training.features,)}"
+                    f"its statistics have shapes {shapes}, expected {(trainings.features,)}"
                 )
-            training.normaliser.load_state_dict(statistics)
+            for index in range(len(trainings)):
+                trainings.model.load_member(index, networks)
+                trainings.normaliser.load_state_dict(index, statistics)
 
 
 def read_shared(path: Path) -> SharedPolicy:
@@ -67,23 +67,24 @@ def read_shared(path: Path) -> SharedPolicy:
         return SharedPolicy(file, file.document("state")["recipe"])
 
 
-def write_shared(path: Path, training: PPO, recipe: Mapping[str, Any]) -> None:
+def write_shared(path: Path, trainings: PPO, index: int, recipe: Mapping[str, Any]) -> None:
     """Store a training's policy, value function and feature statistics, whole or not at all.
 
     Args:
         path: the file.
-        training: whose.
+        trainings: the training is one of these.
+        index: which of them.
         recipe: joins the algorithm and its settings.
     """
-    statistics = training.normaliser.state_dict()
+    statistics = trainings.normaliser.state_dict(index)
     tensors = {
-        **{name: value.contiguous() for name, value in training.model.state_dict().items()},
+        **trainings.model.member(index).state_dict(),
         **{
             theirs: torch.tensor(statistics[ours], dtype=torch.float64)
             for ours, theirs in STATISTICS.items()
         },
     }
-    recipe = {"algorithm": training.algorithm, "config": training.settings, **recipe}
+    recipe = {"algorithm": trainings.algorithm, "config": trainings.settings[index], **recipe}
     named = {f"model.{name}": tensor for name, tensor in tensors.items()}
     metadata = {"state": json.dumps({"recipe": recipe})}
     write_tensors(path, named, metadata, framework="pt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,8 @@ from smile_bench.experts.training.ppo import PPO, PPOConfig
 from smile_bench.experts.training.presets import KINDS, Config
 from smile_bench.experts.training.sac import SACExpert
 from smile_bench.experts.training.shared import write_shared
-from smile_bench.learning.loop import Training, run
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.loop import Alone, Training, run
 from smile_bench.provenance import training_recipe
 
 __all__ = ["ExpertTraining", "make_training", "train_expert"]
@@ -24,17 +26,32 @@ __all__ = ["ExpertTraining", "make_training", "train_expert"]
 class ExpertTraining(Training, Protocol):
     """A training that makes an expert."""
 
-    def expert(self, recipe: dict[str, Any]) -> Expert | PerTaskExperts:
+    def expert(self, recipe: Mapping[str, Any]) -> Expert | PerTaskExperts:
         """The expert as it stands; ``recipe`` joins the algorithm and its settings."""
 
 
-def make_training(family: str, *, seed: int = 0, kind: str = "expert") -> ExpertTraining:
+class _SingleExpert(Alone):
+    """The training of a computation that holds one."""
+
+    def __init__(self, trainings: PPO | SACExpert) -> None:
+        super().__init__(trainings)
+        self.experts = trainings
+
+    def expert(self, recipe: Mapping[str, Any]) -> Expert:
+        """The expert as it stands; ``recipe`` joins the algorithm and its settings."""
+        return self.experts.expert(0, recipe)
+
+
+def make_training(
+    family: str, *, seed: int = 0, kind: str = "expert", compute: Compute | None = None
+) -> ExpertTraining:
     """The training of a family's policy, before its first iteration.
 
     Args:
         family: the family's id.
         seed: of all randomness.
         kind: a name in ``KINDS``.
+        compute: how to compute.
 
     Raises:
         UnknownNameError: no such family or kind.
@@ -48,7 +65,7 @@ def make_training(family: str, *, seed: int = 0, kind: str = "expert") -> Expert
             f"{family} has no training of its {KINDS[kind].title}. Families with one: "
             f"{', '.join(sorted(presets))}."
         )
-    return _make(presets[family], seed)
+    return _make(presets[family], seed, compute)
 
 
 def train_expert(
@@ -87,8 +104,9 @@ def train_expert(
     recipe = {**training_recipe(command, seed), "seconds": round(seconds)}
     declared = get_mujoco_family(family)
     path = directory / f"{declared.dataset_recipe.expert}{suffix}.safetensors"
-    if kind == "shared" and isinstance(training, PPO):
-        write_shared(path, training, recipe)
+    if kind == "shared" and isinstance(training, _SingleExpert):
+        assert isinstance(training.experts, PPO)
+        write_shared(path, training.experts, 0, recipe)
         return path
     expert = replace(training.expert(recipe), family=declared.id)
     if isinstance(expert, PerTaskExperts):
@@ -98,13 +116,13 @@ def train_expert(
     return path
 
 
-def _make(config: Config, seed: int) -> ExpertTraining:
+def _make(config: Config, seed: int, compute: Compute | None) -> ExpertTraining:
     if isinstance(config, PerTaskConfig):
         ppo, later = replace(config.ppo, seed=seed), replace(config.later, seed=seed)
-        return PerTaskTraining(replace(config, ppo=ppo, later=later))
+        return PerTaskTraining(replace(config, ppo=ppo, later=later), compute)
     if isinstance(config, PPOConfig):
-        return PPO(replace(config, seed=seed))
-    return SACExpert(replace(config, seed=seed))
+        return _SingleExpert(PPO([replace(config, seed=seed)], compute=compute))
+    return _SingleExpert(SACExpert([replace(config, seed=seed)], compute))
 
 
 def _without_task(expert: Expert) -> Expert:

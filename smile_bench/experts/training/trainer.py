@@ -1,8 +1,13 @@
-"""What the trainings of experts share: episodes under a curriculum, and storing the result."""
+"""What the trainings of experts share: episodes under a curriculum, and storing the result.
+
+M trainings are one computation. Their episodes are the rows of one simulator, N of each, those of
+the first training first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -15,10 +20,15 @@ from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import sample_starts
+from smile_bench.errors import DivergedError, InputError
 from smile_bench.experts.policy import Expert
 from smile_bench.experts.training.curricula import CURRICULA, Curriculum
+from smile_bench.learning.compute import Compute
+from smile_bench.learning.running_normaliser import RunningNormaliser
+from smile_bench.learning.stacking import require_stackable
+from smile_bench.learning.streams import Streams
 
-__all__ = ["ExpertTrainer", "ExpertTrainerConfig", "Summary", "TrainingStep", "summarise"]
+__all__ = ["ExpertTrainerConfig", "ExpertTrainings", "Summary", "TrainingStep", "summarise"]
 
 
 class ExpertTrainerConfig(Protocol):
@@ -55,22 +65,22 @@ Config = TypeVar("Config", bound=ExpertTrainerConfig)
 
 
 class TrainingStep(NamedTuple):
-    """One control step of N training episodes."""
+    """One control step of the M · N training episodes."""
 
     observations: FloatArray
-    """Before the step, (N, O)."""
+    """Before the step, (M · N, O)."""
     actions: NDArray[Any]
-    """(N, A)."""
+    """(M · N, A)."""
     next_observations: FloatArray
-    """After the step, (N, O); of an episode that terminated, its last."""
+    """After the step, (M · N, O); of an episode that terminated, its last."""
     movement: FloatArray
-    """What the curriculum's reward needs of the step, (N, M)."""
+    """What the curriculum's reward needs of the step, (M · N, movement_size)."""
     rewards: FloatArray
-    """The curriculum's, (N,)."""
+    """The curriculum's, (M · N,)."""
     terminated: BoolArray
-    """Whether the curriculum ended the episode, (N,)."""
+    """Whether the curriculum ended the episode, (M · N,)."""
     metric: FloatArray
-    """The family's primary metric of the episode so far, (N,)."""
+    """The family's primary metric of the episode so far, (M · N,)."""
 
 
 class Summary(NamedTuple):
@@ -85,24 +95,30 @@ class Summary(NamedTuple):
     """How many episodes terminated."""
 
 
-def summarise(steps: Sequence[TrainingStep]) -> Summary:
-    """Summarise steps that follow each other."""
-    last = steps[-1]
-    ended = [step.metric[step.terminated] for step in steps]
-    metrics = np.concatenate((*ended, last.metric[~last.terminated]))
-    return Summary(
-        metric=float(metrics.mean()),
-        reward=float(np.mean([step.rewards for step in steps])),
-        terminations=sum(len(values) for values in ended),
-    )
+def summarise(steps: Sequence[TrainingStep], trainings: int) -> list[Summary]:
+    """Summarise steps that follow each other, for each of M trainings."""
+    rows = [np.stack(column) for column in zip(*(step[-3:] for step in steps), strict=True)]
+    parts = zip(*(np.split(table, trainings, axis=1) for table in rows), strict=True)
+    return [_summary(*part) for part in parts]
 
 
-class ExpertTrainer(Generic[Config]):
-    """Episodes in lockstep of a policy that sees the task.
+def _summary(rewards: FloatArray, terminated: BoolArray, metric: FloatArray) -> Summary:
+    """Of a training's T steps in N episodes, (T, N) each."""
+    ended = metric[terminated]
+    values = np.concatenate((ended, metric[-1][~terminated[-1]]))
+    return Summary(float(values.mean()), float(rewards.mean()), len(ended))
+
+
+class ExpertTrainings(ABC, Generic[Config]):
+    """M trainings of policies that see the task, saved after any iteration and continued exactly.
 
     Args:
-        config: settings.
-        curriculum: by default the one that the settings name.
+        configs: settings, one a training; they may differ in the seed.
+        curricula: one a training, all of one class; by default those that the settings name.
+        compute: how to compute. The settings give the simulator's threads.
+
+    Raises:
+        InputError: no training, or settings that cannot be trained together.
     """
 
     algorithm: ClassVar[str]
@@ -110,14 +126,29 @@ class ExpertTrainer(Generic[Config]):
     """Of the hidden layers, as :class:`Expert` names it."""
     squash: ClassVar[str]
     """Of the output, as :class:`Expert` names it."""
+    normaliser: RunningNormaliser
 
-    def __init__(self, config: Config, curriculum: Curriculum | None = None) -> None:
-        self.config = config
-        self.family = get_mujoco_family(config.family)
-        self.curriculum = curriculum or CURRICULA[config.curriculum]
-        self.simulator = Simulator(self.family, config.envs, threads=config.threads)
-        self.rng = np.random.default_rng(config.seed)
+    def __init__(
+        self,
+        configs: Sequence[Config],
+        curricula: Sequence[Curriculum] | None = None,
+        compute: Compute | None = None,
+    ) -> None:
+        if not configs:
+            raise InputError("no settings were given; give those of at least one training.")
+        require_stackable(configs, ("seed",))
+        self.configs, self.config = list(configs), configs[0]
+        self.compute = compute or Compute()
+        self.family = get_mujoco_family(self.config.family)
+        self.curricula = list(curricula or (CURRICULA[each.curriculum] for each in configs))
+        number = self.config.envs * len(configs)
+        self.simulator = Simulator(self.family, number, threads=self.config.threads)
+        self.rngs = [np.random.default_rng(each.seed) for each in configs]
+        """Sources of randomness on the host, one a training: tasks, and where episodes begin."""
+        self.streams = Streams([each.seed for each in configs], self.compute.device)
         self.iteration = 0
+        self.stopped: list[DivergedError | None] = [None] * len(configs)
+        """Why each training has stopped, if it has."""
         neutral = self.family.privileged(
             np.zeros((1, self.family.observation_size)),
             np.ones((1, len(self.family.parameter_names))),
@@ -125,42 +156,146 @@ class ExpertTrainer(Generic[Config]):
         self.features = int(neutral.shape[1])
         """F, length of the policy's input."""
 
+    def __len__(self) -> int:
+        return len(self.configs)
+
     @property
-    def settings(self) -> dict[str, Any]:
-        """The configuration and the curriculum as data."""
-        return {**asdict(self.config), "curriculum_settings": asdict(self.curriculum)}
+    def settings(self) -> list[Mapping[str, Any]]:
+        """The configuration and the curriculum of each as data."""
+        pairs = zip(self.configs, self.curricula, strict=True)
+        return [{**asdict(own), "curriculum_settings": asdict(each)} for own, each in pairs]
 
     @property
     def iterations(self) -> int:
-        """How many iterations the training has."""
+        """How many iterations each training has."""
         return self.config.iterations
 
+    @abstractmethod
+    def iterate(self) -> list[dict[str, float]]:
+        """Do one iteration; return what to log of each training."""
+
+    @abstractmethod
+    def failures(self) -> list[list[str]]:
+        """The names of what is not finite of each training."""
+
+    @abstractmethod
+    def policy_layers(self, index: int) -> Iterable[nn.Module]:
+        """A copy of a training's policy on the CPU: its layers, in order."""
+
+    @abstractmethod
+    def learner_state(self, index: int) -> dict[str, Any]:
+        """What was learnt and collected by a training."""
+
+    @abstractmethod
+    def load_learner_state(self, index: int, state: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`learner_state` returned."""
+
+    def step(self) -> list[Mapping[str, float] | DivergedError]:
+        """One iteration of every training.
+
+        Returns:
+            Of each what to log. A training that met a number that is not finite has stopped, and
+            gives the reason from then on.
+        """
+        logs = self.iterate()
+        self.iteration += 1
+        for index, names in enumerate(self.failures()):
+            if names and self.stopped[index] is None:
+                self.stopped[index] = DivergedError(
+                    f"the loss of {' and '.join(names)} became non-finite in iteration "
+                    f"{self.iteration}. Continue from the last checkpoint with a lower learning "
+                    "rate."
+                )
+        pairs = zip(logs, self.stopped, strict=True)
+        return [log if reason is None else reason for log, reason in pairs]
+
+    def state_dict(self, index: int) -> dict[str, Any]:
+        """Everything that continues a training exactly."""
+        return {
+            "iteration": self.iteration,
+            "normaliser": self.normaliser.state_dict(index),
+            "streams": self.streams.state_dict(index),
+            "rng": self.rngs[index].bit_generator.state,
+            **self.learner_state(index),
+        }
+
+    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from what :meth:`state_dict` returned, one state a training.
+
+        A state of an earlier iteration than the latest is of a training that has stopped; it fills
+        the training's place.
+        """
+        self.iteration = max(state["iteration"] for state in states)
+        for index, state in enumerate(states):
+            self.normaliser.load_state_dict(index, state["normaliser"])
+            self.streams.load_state_dict(index, state["streams"])
+            self.rngs[index].bit_generator.state = state["rng"]
+            self.load_learner_state(index, state)
+            self.stopped[index] = None
+            if state["iteration"] < self.iteration:
+                self.stopped[index] = DivergedError(
+                    f"the training stopped after iteration {state['iteration']}."
+                )
+
+    def by_training(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Rows (M · N, ...) as (M, N, ...), without a copy."""
+        return rows.reshape(len(self), -1, *rows.shape[1:])
+
+    def sample_tasks(self) -> FloatArray:
+        """Sample tasks (M · N, P) of an iteration."""
+        envs, progress = self.config.envs, self.iteration / self.config.iterations
+        pairs = zip(self.curricula, self.rngs, strict=True)
+        return np.concatenate([each.sample_tasks(rng, envs, progress) for each, rng in pairs])
+
     def sample_starts(self, ids: IntArray) -> FloatArray:
-        """Sample initial states (len(ids), S) for the tasks of environments ``ids``."""
-        parameters = self.simulator.parameters[ids]
-        return sample_starts(self.simulator, self.rng, parameters)
+        """Sample initial states (len(ids), S) for the tasks of environments ``ids``.
+
+        Those of a training follow those of the trainings before it.
+        """
+        owner = ids // self.config.envs
+        parts = [ids[owner == index] for index in range(len(self))]
+        parameters = self.simulator.parameters
+        return np.concatenate(
+            [
+                sample_starts(self.simulator, rng, parameters[part])
+                for rng, part in zip(self.rngs, parts, strict=True)
+                if len(part)
+            ]
+        )
 
     def restart(self, ids: IntArray) -> None:
-        """Begin new episodes in environments ``ids``."""
+        """Begin new episodes in environments ``ids``, which are sorted."""
         if len(ids):
             self.simulator.reset(self.sample_starts(ids), ids)
+
+    def privileged(self, observations: NDArray[Any], parameters: FloatArray) -> FloatArray:
+        """Features (M, n, F) of observations (M · n, O) in tasks (M · n, P)."""
+        features: FloatArray = self.by_training(self.family.privileged(observations, parameters))
+        return features
+
+    def rewards(
+        self, movement: NDArray[Any], actions: NDArray[Any], parameters: FloatArray
+    ) -> FloatArray:
+        """The curricula's rewards (M · n,) of movements, actions and tasks (M · n, ...)."""
+        return self._each("reward", movement, actions, parameters)
 
     def collect(
         self, act: Callable[[FloatArray], NDArray[Any]], steps: int
     ) -> Iterator[TrainingStep]:
         """Act in all episodes; an episode that terminates is followed by a new one.
 
+        Actions that are not finite are those of a training that has diverged; 0 is applied.
+
         Args:
-            act: observations (N, O) to actions (N, A) in [-1, 1].
+            act: observations (M · N, O) to actions (M · N, A) in [-1, 1].
             steps: how many control steps.
         """
-        simulator, curriculum = self.simulator, self.curriculum
-        parameters, metric = simulator.parameters, self.family.metric.name
-        before = simulator.qpos.copy()
-        for step in rollout(simulator, act, steps):
+        simulator, parameters = self.simulator, self.simulator.parameters
+        metric, before = self.family.metric.name, simulator.qpos.copy()
+        for step in rollout(simulator, lambda seen: _finite(act(seen)), steps):
             next_observations = simulator.observe()
-            movement = curriculum.movement(before, simulator.qpos)
-            terminated = curriculum.terminated(next_observations)
+            movement = self._each("movement", before, simulator.qpos)
+            terminated: BoolArray = self._each("terminated", next_observations)
             self.restart(np.flatnonzero(terminated))
             before = simulator.qpos.copy()
             yield TrainingStep(
@@ -168,43 +303,42 @@ class ExpertTrainer(Generic[Config]):
                 actions=step.actions,
                 next_observations=next_observations,
                 movement=movement,
-                rewards=curriculum.reward(movement, step.actions, parameters),
+                rewards=self.rewards(movement, step.actions, parameters),
                 terminated=terminated,
                 metric=step.result.info[metric],
             )
 
-    def make_expert(
-        self,
-        layers: Iterable[nn.Module],
-        mean: NDArray[Any],
-        scale: NDArray[Any],
-        recipe: dict[str, Any],
-        *,
-        feature_clip: float = float("inf"),
-    ) -> Expert:
-        """Make an expert of a network, to be stored.
+    def expert(self, index: int, recipe: Mapping[str, Any]) -> Expert:
+        """A training's policy, without exploration, to store.
 
         Args:
-            layers: of the network, in order; the linear ones are stored. The last one may have
-                more outputs than an action; only the first are stored.
-            mean: of the features, (F,).
-            scale: of the features, (F,).
+            index: of the training.
             recipe: joins the algorithm and its settings.
-            feature_clip: bound of the normalised features.
         """
-        linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+        linear = [each for each in self.policy_layers(index) if isinstance(each, nn.Linear)]
         weights = [layer.weight.detach().numpy().copy() for layer in linear]
         biases = [layer.bias.detach().numpy().copy() for layer in linear]
-        actions = self.family.body.actions
+        # Outputs beyond the actions are the widths of a Gaussian.
+        actions, normaliser = self.family.body.actions, self.normaliser
         weights[-1], biases[-1] = weights[-1][:actions], biases[-1][:actions]
         return Expert(
             family=self.family.id,
             weights=tuple(weights),
             biases=tuple(biases),
-            mean=mean.astype(np.float32),
-            scale=scale.astype(np.float32),
+            mean=normaliser.mean[index].astype(np.float32),
+            scale=normaliser.scale[index].astype(np.float32),
             activation=self.activation,
             squash=self.squash,
-            feature_clip=feature_clip,
-            recipe={"algorithm": self.algorithm, "config": self.settings, **recipe},
+            feature_clip=normaliser.clip,
+            recipe={"algorithm": self.algorithm, "config": self.settings[index], **recipe},
         )
+
+    def _each(self, method: str, *rows: NDArray[Any]) -> NDArray[Any]:
+        """What each training's curriculum makes of its rows (M · n, ...)."""
+        parts = zip(*(np.split(array, len(self)) for array in rows), strict=True)
+        pairs = zip(self.curricula, parts, strict=True)
+        return np.concatenate([getattr(each, method)(*part) for each, part in pairs])
+
+
+def _finite(actions: NDArray[Any]) -> NDArray[Any]:
+    return np.where(np.isfinite(actions), actions, actions.dtype.type(0.0))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.errors import SmileError
+from smile_bench.errors import DivergedError, SmileError
 from smile_bench.experts.per_task import PerTaskExperts, write_per_task
 from smile_bench.experts.policy import read_expert, task_metrics
 from smile_bench.experts.training import per_task
-from smile_bench.experts.training.per_task import Network, PerTaskConfig, PerTaskTraining
+from smile_bench.experts.training.per_task import Network, PerTaskConfig, PerTaskTraining, Turn
 from smile_bench.experts.training.ppo import PPO, PPOConfig
 from smile_bench.experts.training.shared import write_shared
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
@@ -31,7 +31,14 @@ ONE = PPOConfig(
 )
 LATER = replace(ONE, iterations=3, discount=0.997)
 CONFIG = PerTaskConfig(
-    shared="tiny", ppo=ONE, later=LATER, steady=-1, value_rollouts=1, averaged=2, episodes=1
+    shared="tiny",
+    ppo=ONE,
+    later=LATER,
+    steady=-1,
+    value_rollouts=1,
+    averaged=2,
+    episodes=1,
+    together=1,
 )
 TASKS = 2
 
@@ -39,14 +46,14 @@ TASKS = 2
 @pytest.fixture(autouse=True)
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PPO:
     """A shared policy that depends on the task, where trainings look for it."""
-    ppo = PPO(replace(ONE, curriculum="walk-dynamics"))
+    ppo = PPO([replace(ONE, curriculum="walk-dynamics")])
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in ppo.model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     seen = torch.randn(50, ppo.features, generator=generator, dtype=torch.float64)
-    ppo.normaliser.absorb(seen.numpy())
-    write_shared(tmp_path / "tiny.safetensors", ppo, {"command": "none"})
+    ppo.normaliser.absorb(seen.numpy()[None])
+    write_shared(tmp_path / "tiny.safetensors", ppo, 0, {"command": "none"})
     monkeypatch.setattr(
         per_task, "weights_path", lambda family, name: tmp_path / f"{name}.safetensors"
     )
@@ -59,6 +66,13 @@ def training(config: PerTaskConfig = CONFIG) -> PerTaskTraining:
     return made
 
 
+def begin(made: PerTaskTraining) -> None:
+    """Give every task the policy that it begins its first turn with."""
+    ppo = made.begin([Turn(number, number) for number in range(TASKS)])
+    for number in range(TASKS):
+        made.networks[number] = made.network(number, ppo, number)
+
+
 def parameters(made: PerTaskTraining, number: int, n: int) -> np.ndarray:
     split, index = made.tasks[number]
     return np.tile(made.family.table(split)[index], (n, 1))
@@ -66,41 +80,43 @@ def parameters(made: PerTaskTraining, number: int, n: int) -> np.ndarray:
 
 def test_a_policy_without_the_task_s_features_acts_as_the_privileged_one(shared: PPO) -> None:
     made = training()
-    for number in range(TASKS):
-        made.networks[number] = made.network(number, made.begin(number, 0))
+    begin(made)
     expert = made.expert({})
     observations = 2.0 * np.random.default_rng(0).standard_normal((40, 17))
     acted = []
     for number in range(TASKS):
         tasks = parameters(made, number, 40)
-        features = shared.normaliser(made.family.privileged(observations, tasks))
+        features = shared.normaliser(made.family.privileged(observations, tasks)[None])
         with torch.no_grad():
             mean = shared.model.policy(torch.from_numpy(features)).clamp(-1.0, 1.0)
         acted.append(expert.act(observations, tasks))
-        np.testing.assert_allclose(acted[-1], mean, atol=1e-5)
+        np.testing.assert_allclose(acted[-1], mean[0], atol=1e-5)
     # The task matters, so its influence was not lost.
     assert np.abs(acted[0] - acted[1]).max() > 0.01
 
 
 def test_a_later_turn_begins_with_the_task_s_own_policy() -> None:
     made = training()
-    made.networks[1] = made.network(1, made.begin(1, 0))
-    again = made.network(1, made.begin(1, 3))
-    assert again.keys() == made.networks[1].keys()
-    for name, tensor in made.networks[1].items():
-        assert torch.equal(tensor, again[name]), name
+    begin(made)
+    ppo = made.begin([Turn(0, 2), Turn(1, 3)])
+    for number in range(TASKS):
+        again = made.network(number, ppo, number)
+        assert again.keys() == made.networks[number].keys()
+        for name, tensor in made.networks[number].items():
+            assert torch.equal(tensor, again[name]), name
 
 
 def test_each_turn_trains_one_task_of_its_own_seed(shared: PPO) -> None:
     made = training()
     assert (made.iterations, made.tasks) == (4, [("test", 0), ("test", 1)])
-    first, second = made.begin(0, 0), made.begin(0, TASKS)
-    assert first.config.seed != second.config.seed
-    began = first.model.policy.get_parameter("0.weight")
-    assert torch.equal(began, shared.model.policy.get_parameter("0.weight"))
-    np.testing.assert_array_equal(
-        first.curriculum.sample_tasks(first.rng, 3, 0.0), parameters(made, 0, 3)
-    )
+    both, second = made.begin([Turn(0, 0), Turn(1, 1)]), made.begin([Turn(0, TASKS)])
+    assert len({both.configs[0].seed, both.configs[1].seed, second.config.seed}) == 3
+    began = both.model.policy.get_parameter("0.weight")
+    assert torch.equal(began[1], shared.model.policy.get_parameter("0.weight")[0])
+    for number, curriculum in enumerate(both.curricula):
+        np.testing.assert_array_equal(
+            curriculum.sample_tasks(both.rngs[number], 3, 0.0), parameters(made, number, 3)
+        )
     log = made.step()
     assert (log["charts/task"], log["charts/trained"]) == (0.0, 1.0)
     assert list(made.networks) == [0]
@@ -123,7 +139,7 @@ def test_a_later_turn_is_kept_where_it_is_better(
         return float(network is not before) if better else float(network is before)
 
     monkeypatch.setattr(made, "score", score)
-    log = made.turn(0, TASKS)
+    (log,) = made.turn([Turn(0, TASKS)])
     assert seen[0] is before
     assert (log["charts/return_after"] > log["charts/return_before"]) is better
     assert made.networks[0] is seen[int(better)]
@@ -140,14 +156,14 @@ def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
     stored: list[Network] = []
     network = made.network
 
-    def record(number: int, ppo: PPO) -> Network:
-        stored.append(network(number, ppo))
+    def record(number: int, ppo: PPO, index: int) -> Network:
+        stored.append(network(number, ppo, index))
         return stored[-1]
 
     monkeypatch.setattr(made, "network", record)
     scores = iter((0.0, 1.0))
     monkeypatch.setattr(made, "score", lambda number, network, seed: next(scores))
-    made.turn(0, TASKS)
+    made.turn([Turn(0, TASKS)])
     assert len(stored) == LATER.iterations
     for name, tensor in made.networks[0].items():
         torch.testing.assert_close(tensor, (stored[1][name] + stored[2][name]) / 2)
@@ -156,12 +172,44 @@ def test_a_later_turn_ends_with_mean_weights_of_its_last_iterations(
 @pytest.mark.slow
 def test_a_score_is_the_mean_return_of_the_tasks_own_policy() -> None:
     made = training(replace(CONFIG, episodes=2))
-    for number in range(TASKS):
-        made.networks[number] = made.network(number, made.begin(number, 0))
+    begin(made)
     rows = parameters(made, 1, 1)
     expected = task_metrics(made.family, made.expert({}), rows, 2, 3)
     assert made.score(1, made.networks[1], 3) == expected.mean()
     assert made.score(0, made.networks[0], 3) != expected.mean()
+
+
+@pytest.mark.parametrize("together", [2, 3])
+def test_turns_together_learn_what_they_learn_one_after_another(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart, beside = training(), training(replace(CONFIG, together=together))
+    for made in (apart, beside):
+        made.tasks = PerTaskTraining(CONFIG).tasks[:3]
+        # Which policy is better may hang on the last bits.
+        monkeypatch.setattr(made, "score", lambda number, network, seed: float(seed >= 4))
+    assert (apart.iterations, beside.iterations) == (6, 4 if together == 2 else 2)
+    while apart.iteration < apart.iterations:
+        apart.step()
+    logs = [beside.step() for _ in range(beside.iterations)]
+    trained = [log["charts/trained"] for log in logs]
+    assert trained == ([2.0, 1.0] * 2 if together == 2 else [3.0, 3.0])
+    assert [log["charts/task"] for log in logs] == ([0.0, 2.0] * 2 if together == 2 else [0.0, 0.0])
+    assert apart.falls == beside.falls
+    for number, network in apart.networks.items():
+        for name, tensor in network.items():
+            torch.testing.assert_close(beside.networks[number][name], tensor, rtol=1e-4, atol=1e-4)
+
+
+def test_a_turn_that_diverges_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = training(replace(CONFIG, together=2))
+    ppo = made.begin([Turn(0, 0), Turn(1, 1)])
+    with torch.no_grad():
+        ppo.model.log_std[1] = float("nan")
+    monkeypatch.setattr(made, "begin", lambda turns: ppo)
+    with pytest.raises(DivergedError, match="policy"):
+        made.step()
+    assert not made.networks
 
 
 def test_steady_tasks_have_no_further_turn() -> None:

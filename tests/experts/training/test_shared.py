@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -25,37 +27,41 @@ CONFIG = PPOConfig(
 class Recorded(PPO):
     """A training whose settings are those that the shipped file records."""
 
-    recorded: dict[str, Any]
+    recorded: Mapping[str, Any]
 
     @property
-    def settings(self) -> dict[str, Any]:
-        return self.recorded
+    def settings(self) -> list[Mapping[str, Any]]:
+        return [self.recorded]
 
 
 def test_writing_what_was_read_gives_the_shipped_file_to_the_byte(tmp_path: Path) -> None:
-    shared, training = read_shared(SHIPPED), Recorded(CONFIG)
+    shared, training = read_shared(SHIPPED), Recorded([CONFIG])
     shared.load_into(training)
     training.recorded = shared.recipe["config"]
     rest = {k: v for k, v in shared.recipe.items() if k not in ("algorithm", "config")}
-    write_shared(tmp_path / "again", training, rest)
+    write_shared(tmp_path / "again", training, 0, rest)
     assert (tmp_path / "again").read_bytes() == SHIPPED.read_bytes()
 
 
 def test_a_training_begins_with_what_was_stored(tmp_path: Path) -> None:
-    first, second = PPO(replace(CONFIG, hidden=8)), PPO(replace(CONFIG, hidden=8, seed=1))
-    first.normaliser.absorb(torch.randn(9, first.features, dtype=torch.float64).numpy())
-    write_shared(tmp_path / "shared", first, {"command": "none"})
+    narrow = replace(CONFIG, hidden=8)
+    first, second = (
+        PPO([replace(narrow, seed=seed) for seed in pair]) for pair in ((0, 1), (2, 3))
+    )
+    first.normaliser.absorb(np.random.default_rng(0).standard_normal((2, 9, first.features)))
+    write_shared(tmp_path / "shared", first, 1, {"command": "none"})
     shared = read_shared(tmp_path / "shared")
     assert shared.recipe["command"] == "none"
     assert shared.recipe["algorithm"] == "ppo"
-    assert shared.recipe["config"] == json.loads(json.dumps(first.settings))
+    assert shared.recipe["config"] == json.loads(json.dumps(first.settings[1]))
     shared.load_into(second)
-    for name, tensor in first.model.state_dict().items():
-        assert torch.equal(tensor, second.model.state_dict()[name]), name
-    ours, theirs = first.normaliser, second.normaliser
-    assert (ours.mean == theirs.mean).all()
-    assert (ours.variance == theirs.variance).all()
-    assert ours.count == theirs.count
+    for index in range(2):
+        for name, tensor in first.model.member(1).state_dict().items():
+            assert torch.equal(tensor, second.model.member(index).state_dict()[name]), name
+        ours, theirs = first.normaliser, second.normaliser
+        assert (ours.mean[1] == theirs.mean[index]).all()
+        assert (ours.variance[1] == theirs.variance[index]).all()
+        assert ours.count[1] == theirs.count[index]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_damaged_files_are_one_clear_error(
         tensors[name] = change
     save_file(tensors, tmp_path / "damaged", file.metadata)
     with pytest.raises(ExpertError, match=r"read a shared policy from .*damaged"):
-        read_shared(tmp_path / "damaged").load_into(PPO(CONFIG))
+        read_shared(tmp_path / "damaged").load_into(PPO([CONFIG]))
 
 
 @pytest.mark.parametrize("state", ["{}", "[]", "nothing"])
