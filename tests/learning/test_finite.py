@@ -1,0 +1,21 @@
+"""Whether losses stayed finite, of each training by itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smile_bench.learning.devices import CPU
+from smile_bench.learning.finite import FiniteLosses
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_a_loss_that_was_once_not_finite_is_remembered(bad: float) -> None:
+    finite = FiniteLosses(("critic", "policy"), 3, CPU)
+    assert finite.failed() == [[], [], []]
+    finite.watch("policy", torch.tensor([0.0, bad, 1e30], requires_grad=True))
+    finite.watch("policy", torch.ones(3))
+    finite.watch("critic", torch.ones(3))
+    assert finite.failed() == [[], ["policy"], []]
+    finite.watch("critic", torch.tensor([bad, bad, 0.0]))
+    assert finite.failed() == [["critic"], ["critic", "policy"], []]
