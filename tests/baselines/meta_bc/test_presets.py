@@ -13,6 +13,7 @@ from smile_bench.baselines.meta_bc.presets import family_settings, preset
 from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.datasets import load_dataset
 from smile_bench.envs import all_families
+from smile_bench.learning.loop import Alone
 from smile_bench.settings import flatten
 
 FAMILIES = [family for family in all_families() if family.startswith("Smile")]
@@ -70,7 +71,7 @@ def test_the_permuted_vectors_are_what_episodes_show_throughout() -> None:
 def test_every_family_trains_and_is_scored(family: str) -> None:
     config = replace(preset(family, 3), total_updates=2, updates_per_iteration=1, validate_every=2)
     assert (config.family, config.seed) == (family, 3)
-    trained = MetaBC(config, Access(family, track="offline"))
+    trained = Alone(MetaBC([config], [Access(family, track="offline")]))
     logs = [trained.step(), trained.step()]
     assert "losses/validation_action_mse" not in logs[0]
     assert any(name.startswith("validation/") for name in logs[1])

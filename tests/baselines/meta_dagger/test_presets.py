@@ -48,13 +48,13 @@ def test_every_kind_of_family_trains_on_the_experts_actions(family: str) -> None
         warm_up_iterations=1,
         validate_every=0,
     )
-    trained = MetaDAgger(config, Access(family, track="expert-queries", tasks=8))
+    trained = MetaDAgger([config], [Access(family, track="expert-queries", tasks=8)])
     for _ in range(2):
         trained.step()
     declared = get_family(family)
     assert trained.gathered == declared.horizon
-    assert trained.labels.shape == (8, declared.horizon, declared.action_size)
+    assert trained.labels.shape == (1, 8, declared.horizon, declared.action_size)
     if family == GRID:
-        assert torch.equal(trained.labels.sum(-1), torch.ones(8, declared.horizon))
+        assert torch.equal(trained.labels.sum(-1), torch.ones(1, 8, declared.horizon))
     else:
         assert 0.1 < float(trained.labels.abs().mean()) < 1.0
