@@ -169,6 +169,7 @@ RANGES = {
         "discriminator.final_state_weight",
         "discriminator.optimizer.learning_rate",
         "discriminator.optimizer.weight_decay",
+        "discriminator.optimizer.epsilon",
         "demonstrations.bc_weight",
         "demonstrations.bc_decay_iterations",
         "demonstrations.bc_first_states",

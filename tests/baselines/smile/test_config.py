@@ -9,12 +9,14 @@ import pytest
 from smile_bench.access import Access
 from smile_bench.baselines.smile.config import (
     RANGES,
+    SCALARS,
     DemonstrationConfig,
     DiscriminatorConfig,
     SMILeConfig,
-    require_alike,
     require_fitting,
+    require_together,
 )
+from smile_bench.baselines.smile.training import SMILe
 from smile_bench.errors import InputError
 from smile_bench.settings import (
     AMOUNT,
@@ -86,7 +88,34 @@ def test_settings_must_fit_the_access() -> None:
         require_fitting(CONFIG, access(STATE_ONLY))
 
 
-def test_trainings_that_share_differ_in_their_seed_alone() -> None:
-    require_alike(replace(CONFIG, seed=1), CONFIG)
-    with pytest.raises(InputError, match=r"differ in tasks_per_batch, reward_clip\."):
-        require_alike(replace(CONFIG, tasks_per_batch=1, reward_clip=1.0, seed=2), CONFIG)
+def test_trainings_of_one_computation_may_differ_in_scalars() -> None:
+    require_together([CONFIG])
+    others = (
+        {"seed": 3, "reward_clip": 1.0, "final_lr_fraction": 0.5},
+        {"discriminator.gradient_penalty": 1.0, "discriminator.optimizer.learning_rate": 1e-3},
+        {"sac.discount": 0.5, "sac.polyak": 0.1, "sac.learning_rate": 1e-3},
+        {"sac.entropy_weight": 0.5},
+    )
+    require_together([CONFIG, *(replaced(CONFIG, changes) for changes in others)])
+    assert {*SCALARS} == {name for each in others for name in each} | {
+        "reward_scale",
+        "demonstrations.bc_weight",
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        ({}, {"tasks_per_batch": 1}, "tasks_per_batch 1 and training 0 3"),
+        ({}, {"sac.hidden": (8, 8)}, r"sac.hidden \(8, 8\) and training 0 \(16, 16\)"),
+        ({}, {"members": 2}, "members 2"),
+        ({"reward_scale": 2.0}, {}, "reward_scale"),
+        ({"demonstrations.bc_weight": 1.0}, {}, "demonstrations.bc_weight"),
+    ],
+)
+def test_other_differences_are_refused(
+    one: dict[str, object], other: dict[str, object], message: str
+) -> None:
+    configs = [replaced(CONFIG, one), replaced(CONFIG, other)]
+    with pytest.raises(InputError, match=message):
+        SMILe(configs, [access(), access()])
