@@ -86,7 +86,7 @@ class SignedPermutations:
         seen = features.clone()
         for columns in self.demonstrations.constant_columns(features.shape[-1]):
             vectors = features[..., columns] * self._scale + self._mean
-            split = vectors.unflatten(-1, (-1, self.width))
+            split = vectors.reshape(*vectors.shape[:-1], -1, self.width)
             turned = (split @ applied).reshape(vectors.shape)
             seen[..., columns] = (turned - self._mean) / self._scale
         return seen

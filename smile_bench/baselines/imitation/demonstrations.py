@@ -179,5 +179,5 @@ class TaskDemonstrations:
         return ((stretch + within) * (self.length / timesteps)).long().clamp_(max=self.length - 1)
 
     def _at(self, where: Tensor) -> Transitions:
-        columns = take_rows(self._rows, where).split(self._split, -1)
+        columns = torch.split(take_rows(self._rows, where), self._split, -1)
         return Transitions(columns[0], columns[1] if len(columns) == 3 else None, columns[-1])

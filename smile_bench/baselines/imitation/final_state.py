@@ -74,4 +74,5 @@ def final_state_losses(
     first = data.noise.of_states(data.permutations(first, matrices), streams)
     predicted = predictor(first, embeddings[:, :, None].expand(-1, -1, DEMONSTRATIONS, -1))
     errors = (predicted - last).square()[..., demonstrations.varying]
-    return errors.mean((1, 2, 3))
+    losses: Tensor = errors.mean((1, 2, 3))
+    return losses

@@ -141,7 +141,8 @@ class MetaDAgger(MetaBC):
             access = self.accesses[index // self.members]
             labels = access.expert_actions(tasks, own.reshape(len(tasks), -1), rng)
             self.states[index, :, where] = to_device(self.data.normaliser(own), self.device)
-            self.labels[index, :, where] = to_device(labels, self.device).unflatten(0, (number, -1))
+            acted = labels.reshape(number, len(visited), -1)
+            self.labels[index, :, where] = to_device(acted, self.device)
         self._count(where.stop)
 
     @torch.no_grad()
@@ -161,7 +162,7 @@ class MetaDAgger(MetaBC):
         Actions that are not finite are those of a training that has diverged; 0 is applied.
         """
         states = to_device(self.data.normaliser(observations), self.device)
-        seen = torch.cat((states.unflatten(0, embeddings.shape[:2]), embeddings), -1)
+        seen = torch.cat((states.view(*embeddings.shape[:2], -1), embeddings), -1)
         actions: Float32Array = self.policy.act(seen).flatten(0, 1).cpu().numpy()
         return self.access.family.admissible(np.where(np.isfinite(actions), actions, 0.0))
 

@@ -100,7 +100,7 @@ def test_it_trains_the_encoder(demonstrations: TaskDemonstrations) -> None:
         held_out=held_out,
     )
     # The second training's loss alone: its own networks learn, and the first's do not.
-    losses[1].backward()
+    losses[1].backward()  # type: ignore[no-untyped-call]
     for parameter in (*encoder.parameters(), *predictor.parameters()):
         assert parameter.grad is not None
         assert parameter.grad[1].any()

@@ -123,7 +123,8 @@ def test_an_agent_has_the_members_of_its_own_seeds_and_logs_their_means() -> Non
         members = made.agent(index, {}).members
         for (_, policy), seed in zip(members, seeds, strict=True):
             (alone,) = trainings(Config(seed=seed)).agent(0, {}).members
-            assert torch.equal(policy.layers[0].weight, alone.policy.layers[0].weight)
+            ours, own = policy.state_dict(), alone.policy.state_dict()
+            assert all(torch.equal(tensor, own[name]) for name, tensor in ours.items())
 
 
 def test_the_recipe_has_the_agent_s_settings_and_what_was_used_until_then() -> None:

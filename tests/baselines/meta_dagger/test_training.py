@@ -70,10 +70,9 @@ def test_labels_belong_to_the_states_in_which_each_learner_acted() -> None:
     for index in range(2):
         members = [(trained.member(index).policy, given[0][index])]
         policy = ImitatorPolicy(FAMILY, members, trained.data.normaliser)
-        for k, (all_observations, all_actions) in enumerate(acted):
-            observations, actions = (
-                np.split(each, 2)[index] for each in (all_observations, all_actions)
-            )
+        for k, (everywhere, everything) in enumerate(acted):
+            observations: FloatArray = everywhere[3 * index : 3 * index + 3]
+            actions: Float32Array = everything[3 * index : 3 * index + 3]
             states, labels = trained.states[index, :, k], trained.labels[index, :, k].numpy()
             np.testing.assert_array_equal(states, trained.data.normaliser(observations))
             np.testing.assert_allclose(labels, expert.act(observations, rows), atol=1e-6)
