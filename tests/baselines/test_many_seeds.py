@@ -25,7 +25,7 @@ from smile_bench.baselines import (
     train_agent,
 )
 from smile_bench.errors import CheckpointError, DivergedError, InputError, UnknownNameError
-from smile_bench.learning import hardware, memory
+from smile_bench.learning import devices, hardware, memory
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.loop import Alone, Interleaved
 
@@ -231,6 +231,20 @@ def test_a_stacked_agent_is_told_how_to_compute(
         train_agent("stacked", GRID, tmp_path)
     train_agent("stacked", GRID, tmp_path / "usual", stop_after=1)
     assert made[-1] == Compute()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_device_stands_in_the_recipe(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = torch.device("meta")
+    monkeypatch.setattr(devices, "find_device", lambda name: place)
+    monkeypatch.setattr(devices, "describe", lambda device: f"{device} (a card)")
+    trained = train_agent(kind, GRID, tmp_path, seeds=[3], device="cuda:1")
+    recipe = stored(trained.paths[3])["recipe"]
+    assert recipe["device"] == "meta (a card)"
+    assert recipe["command"].endswith("--seeds 3 --device cuda:1")
+    assert [compute.device for compute in made] == ([place] if kind == "stacked" else [])
 
 
 def test_an_agent_that_is_trained_alone_takes_its_device_only(tmp_path: Path) -> None:
