@@ -1,7 +1,7 @@
 """The device that a training computes on: its name, and how arrays get there.
 
-Random numbers are sampled on the CPU and moved: a seed gives the same ones on every device, and a
-generator's state, checkpointed on one device, is of use on another.
+Random numbers of updates are sampled where the training computes (:mod:`streams`): a seed gives
+other ones on another kind of device.
 """
 
 from __future__ import annotations
