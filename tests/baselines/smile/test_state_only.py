@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from smile_bench.access import Access
 from smile_bench.baselines.smile.config import DemonstrationConfig, SMILeConfig
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.baselines.smile.training import SMILe
+from smile_bench.errors import DivergedError
 from smile_bench.learning.replay import Transitions
 from tests.helpers import synthetic
 from tests.helpers.tiny import CONFIG, STATE_ONLY, stepped
@@ -27,9 +27,10 @@ def state_only_weights(change: Callable[[np.ndarray], None]) -> dict[str, Tensor
     dataset, config = synthetic.dataset(), replace(STATE_ONLY, demonstrations=CLONING)
     for part in dataset.splits.values():
         change(part.actions)
-    training = SMILe(config, Access(synthetic.FAMILY, state_only=True, dataset=dataset))
+    training = SMILe([config], [Access(synthetic.FAMILY, state_only=True, dataset=dataset)])
     for _ in range(4):
-        log = training.step()
+        (log,) = training.step()
+    assert not isinstance(log, DivergedError)
     assert all(math.isfinite(value) for value in log.values())
     learner = training.reward_learner
     networks = training.sac.policy, training.sac.critic, learner.discriminator, learner.encoder
@@ -60,13 +61,13 @@ def test_the_inverse_dynamics_see_the_task_of_a_demonstration() -> None:
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.zero_()
-        model.network.get_parameter("0.weight")[0, seen + 1] = 1.0
-        model.network.get_parameter("2.weight")[0, 0] = 1.0
-        model.network.get_parameter("4.weight")[:, 0] = 1.0
-    actions = training._demonstrated(np.array([0, 1, 2, 1])).actions
+        model.network.get_parameter("0.0.weight")[:, seen + 1, 0] = 1.0
+        model.network.get_parameter("0.2.weight")[:, 0, 0] = 1.0
+        model.network.get_parameter("0.4.weight")[:, 0, :] = 1.0
+    actions = training._demonstrated(torch.tensor([[0, 1, 2, 1]])).actions
     assert actions is not None
     expected = torch.tensor([0.0, 1.0, 0.0, 1.0]).tanh()
-    assert torch.equal(actions, expected[:, None].expand_as(actions))
+    assert torch.equal(actions, expected[None, :, None].expand_as(actions))
 
 
 @pytest.mark.parametrize("updates", [1, 3])
@@ -74,18 +75,19 @@ def test_the_inverse_dynamics_are_updated_at_each_policy_update(
     updates: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = stepped(replace(STATE_ONLY, inverse_dynamics=InverseDynamicsConfig(updates=updates)))
-    made: list[float] = []
+    made: list[Tensor] = []
     update = training.inverse_dynamics.update
 
-    def recorded(sampled: Transitions, tasks: NDArray[np.int64]) -> float:
+    def recorded(sampled: Transitions, tasks: Tensor) -> Tensor:
         made.append(update(sampled, tasks))
         return made[-1]
 
     monkeypatch.setattr(training.inverse_dynamics, "update", recorded)
-    log = training.step()
+    (log,) = training.step()
+    assert not isinstance(log, DivergedError)
     policy_updates = STATE_ONLY.updates_per_iteration // STATE_ONLY.sac.policy_every
     assert len(made) == updates * policy_updates
-    assert log["losses/inverse_dynamics"] == made[-1]
+    assert log["losses/inverse_dynamics"] == float(made[-1])
 
 
 @pytest.mark.parametrize(
@@ -96,5 +98,7 @@ def test_where_no_action_is_inferred_the_inverse_dynamics_stay(config: SMILeConf
     training = stepped(config)
     network = training.inverse_dynamics.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert "losses/inverse_dynamics" not in training.step()
+    (log,) = training.step()
+    assert not isinstance(log, DivergedError)
+    assert "losses/inverse_dynamics" not in log
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
