@@ -132,8 +132,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "Transitions": "smile_bench.learning.replay",
     },
     "smile_bench.baselines.told_training": {
-        "ToldConfig": ":ExpertTrainerConfig",
-        "ToldTraining": ":ExpertTrainer",
+        "ToldConfig": "smile_bench.experts.training.episodes:ExpertTrainerConfig",
     },
     "smile_bench.baselines.training": {
         "DivergedError": "smile_bench.errors",
@@ -284,6 +283,10 @@ GONE: Mapping[str, Mapping[str, str]] = {
     "smile_bench.baselines.tabular_smile": {
         "train_tabular_smile": "use smile_bench.baselines.train_agent('tabular-smile', family, "
         "directory).",
+    },
+    "smile_bench.baselines.told_training": {
+        "ToldTraining": "use smile_bench.experts.training.trainer.ExpertTrainings, which trains "
+        "several experts at once.",
     },
     "smile_bench.baselines.vector_adam": {
         "VectorAdam": "use smile_bench.learning.optimizers.StackedAdam, which has a row of "

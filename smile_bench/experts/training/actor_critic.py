@@ -41,7 +41,7 @@ class ActorCritic(nn.Module):
         ignored_from: int | None = None,
     ) -> None:
         super().__init__()
-        self._sizes = features, actions, hidden
+        self.features, self._sizes = features, (features, actions, hidden)
         self.policy = orthogonal_mlp(features, hidden, actions, 0.01, source)
         """Features (..., F) to the mean of the policy (..., A)."""
         self.value = orthogonal_mlp(features, hidden, 1, 1.0, source)

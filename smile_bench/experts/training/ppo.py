@@ -6,9 +6,7 @@ configuration names the curriculum: tasks and rewards.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,81 +15,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.experts.training.actor_critic import (
-    ActorCritic,
-    Rollout,
-    clipped_losses,
-    generalised_advantages,
-)
+from smile_bench.experts.training.actor_critic import ActorCritic, Rollout, generalised_advantages
 from smile_bench.experts.training.curricula import Curriculum
-from smile_bench.experts.training.trainer import ExpertTrainings, Summary, summarise
+from smile_bench.experts.training.episodes import Summary, summarise
+from smile_bench.experts.training.ppo_learner import PPOConfig, PPOLearner
+from smile_bench.experts.training.trainer import ExpertTrainings
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.devices import to_device
-from smile_bench.learning.finite import FiniteLosses
-from smile_bench.learning.graphs import Cycles
-from smile_bench.learning.optimizers import AdamConfig, StackedAdam
 from smile_bench.learning.running_normaliser import RunningNormaliser
-from smile_bench.learning.stacking import initial_generators, to_logs
+from smile_bench.learning.stacking import initial_generators
 
 __all__ = ["FEATURE_CLIP", "PPO", "PPOConfig"]
 
 FEATURE_CLIP = 10.0
 """Normalised features are clipped to plus or minus this."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PPOConfig:
-    """Settings of a training."""
-
-    family: str
-    """Id of the family."""
-    curriculum: str
-    """Tasks and rewards, a name in ``CURRICULA``."""
-    seed: int = 0
-    """Of all randomness."""
-    iterations: int = 160
-    """Tasks are sampled once per iteration."""
-    rollouts: int = 1
-    """Rollouts per iteration, each followed by an update phase; episodes continue across them."""
-    episode: int | None = None
-    """Control steps after which the next rollout truncates an episode. Episodes then continue
-    across iterations, each at its own age. None begins new episodes with every iteration."""
-    envs: int = 128
-    """Episodes in lockstep."""
-    horizon: int = 100
-    """Control steps per rollout."""
-    hidden: int = 128
-    """Width of the two hidden layers of policy and value."""
-    learning_rate: float = 3e-4
-    """Initial; the KL rule scales it."""
-    epochs: int = 5
-    """Passes over a rollout in its update phase."""
-    minibatches: int = 8
-    """Updates in a pass."""
-    discount: float = 0.99
-    """γ, of future rewards."""
-    gae: float = 0.95
-    """λ of generalised advantage estimation."""
-    clip: float = 0.2
-    """Trust region of the probability ratio."""
-    kl_high: float = 0.02
-    """Above this mean KL of an update phase the learning rate is halved."""
-    kl_low: float = 0.005
-    """Below this it grows by half."""
-    reward_scale: float = 0.1
-    """What rewards are multiplied by."""
-    initial_std: float = 0.6
-    """The policy's standard deviation at the start."""
-    minimum_std: float = 0.0
-    """The policy's standard deviation does not shrink below this, so that it keeps exploring."""
-    entropy: float = 0.0
-    """Weight of the policy's entropy in nats in the objective."""
-    task_scale: float | None = None
-    """Divides the features of the task, which follow the observation; None z-scores them, too.
-
-    Where a curriculum widens, z-scores would magnify the small differences of the first tasks."""
-    threads: int = 1
-    """Native threads of the simulator."""
 
 
 class PPO(ExpertTrainings[PPOConfig]):
@@ -117,7 +54,6 @@ class PPO(ExpertTrainings[PPOConfig]):
         """Snapshot of the simulator between iterations, if episodes continue across them."""
         self.first_ages: IntArray = np.zeros(trainings * config.envs, np.int64)
         """Ages (M · N,) that the episodes began with; see :attr:`ages`."""
-        self.learning_rates = [config.learning_rate] * trainings
         observed, actions = self.family.observation_size, self.family.body.actions
         fixed = config.task_scale is not None
         self.model = ActorCritic(
@@ -129,7 +65,6 @@ class PPO(ExpertTrainings[PPOConfig]):
             # So that networks trained before tasks differ do not change when they begin to.
             ignored_from=observed if fixed else None,
         ).to(device)
-        self.compute.prepare(self.model)
         self.normaliser = RunningNormaliser(
             trainings,
             self.features,
@@ -139,13 +74,7 @@ class PPO(ExpertTrainings[PPOConfig]):
             fixed_scale=config.task_scale,
             fixed_from=observed,
         )
-        self.finite = FiniteLosses(("policy", "value"), trainings, device)
-        rows = trainings, config.horizon * config.envs
-        widths = (self.features,), (actions,), (), (), ()
-        self._data = Rollout(*(torch.zeros((*rows, *width), device=device) for width in widths))
-        """The rollout that is learnt from."""
-        self._losses = self.compute.compiled(clipped_losses)
-        self._optimise(self.model)
+        self.learner = PPOLearner(self.model, config, self.streams, self.compute)
 
     @property
     def ages(self) -> IntArray:
@@ -168,7 +97,7 @@ class PPO(ExpertTrainings[PPOConfig]):
             if config.episode is not None:
                 self.restart(np.flatnonzero(self.ages >= config.episode))
             rollout, summary = self._rollout()
-            logs = self._update(rollout)
+            logs = self.learner.update(rollout)
             summaries.append(summary)
         if config.episode is not None:
             self.episodes = self.simulator.snapshot()
@@ -188,22 +117,21 @@ class PPO(ExpertTrainings[PPOConfig]):
         """Train the value functions alone, and the feature statistics with them.
 
         The policies' weights stay. The KL rule raises the learning rates while the policies do not
-        move, so the configured one is set again afterwards, and the optimizer begins again.
+        move, so the optimizer begins again afterwards, at the configured one.
 
         Args:
             rollouts: how many.
         """
         self._begin()
-        self._optimise(self.model.value)
+        self.learner.begin(value_only=True)
         for _ in range(rollouts):
             rollout, _ = self._rollout()
-            self._update(rollout)
-        self._optimise(self.model)
-        self.learning_rates = [self.config.learning_rate] * len(self)
+            self.learner.update(rollout)
+        self.learner.begin()
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
-        return self.finite.failed()
+        return self.learner.finite.failed()
 
     def policy_layers(self, index: int) -> Iterable[nn.Module]:
         """A copy of a training's policy."""
@@ -213,16 +141,14 @@ class PPO(ExpertTrainings[PPOConfig]):
         """What a training has learnt, and where its episodes are."""
         mine = self._of(index)
         return {
-            "learning_rate": self.learning_rates[index],
-            "optimizer": self._adam.state_dict(index),
+            "learner": self.learner.state_dict(index),
             "episodes": None if self.episodes is None else self.episodes[mine],
             "first_ages": self.first_ages[mine],
         }
 
     def load_learner_state(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`learner_state` returned."""
-        self.learning_rates[index] = state["learning_rate"]
-        self._adam.load_state_dict(index, state["optimizer"])
+        self.learner.load_state_dict(index, state["learner"])
         self.first_ages[self._of(index)] = state["first_ages"]
 
     def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
@@ -251,14 +177,6 @@ class PPO(ExpertTrainings[PPOConfig]):
         if config.episode is not None:
             ages = [rng.integers(config.episode, size=config.envs) for rng in self.rngs]
             self.first_ages = np.concatenate(ages)
-
-    def _optimise(self, module: nn.Module) -> None:
-        """Let a new optimizer update the whole model, or a part of it."""
-        rates = [AdamConfig(learning_rate=own.learning_rate, epsilon=1e-5) for own in self.configs]
-        self._adam = StackedAdam([module], rates)
-        self._fits_policy = module is self.model
-        # What a graph was captured of are the former optimizer's tensors.
-        self._cycles = Cycles(self.streams, self.compute.graph)
 
     @torch.no_grad()
     def _rollout(self) -> tuple[Rollout, list[Summary]]:
@@ -304,63 +222,6 @@ class PPO(ExpertTrainings[PPOConfig]):
             (advantages + values[:-1]).transpose(0, 1).flatten(1),
         )
         return rollout, summarise(steps, len(self))
-
-    def _update(self, rollout: Rollout) -> list[dict[str, float]]:
-        """Some epochs on a rollout's minibatches, then the KL rule for the learning rates.
-
-        Returns:
-            What to log of each training.
-        """
-        config = self.config
-        for held, new in zip(self._data, rollout.normalised(), strict=True):
-            held.copy_(new)
-        self._adam.scale_learning_rate(
-            [rate / config.learning_rate for rate in self.learning_rates]
-        )
-        log: dict[str, Tensor] = {}
-        value = torch.zeros(len(self), device=self.compute.device)
-        for _ in range(config.epochs):
-            log |= self._cycles.run("epoch", self._epoch)
-            value = value + log["losses/value"]
-        log["losses/value"] = value / config.epochs
-        log["charts/std"] = self.model.log_std.detach().exp().mean((1, 2))
-        logs = to_logs(log)
-        for index, own in enumerate(logs):
-            self.learning_rates[index] = self._next_rate(self.learning_rates[index], own)
-            own["charts/learning_rate"] = self.learning_rates[index]
-        return logs
-
-    def _epoch(self) -> dict[str, Tensor]:
-        """A pass over the rollout in a random order; all on the device, nothing is read."""
-        config, model = self.config, self.model
-        shuffled = self._data.rows(self.streams.permutations(self._data.returns.shape[1]))
-        kls, values = [], []
-        for batch in shuffled.chunks(config.minibatches):
-            losses = self._losses(model, batch, config.clip)
-            self.finite.watch("policy", losses.policy)
-            self.finite.watch("value", losses.value)
-            loss = 0.5 * losses.value
-            if self._fits_policy:
-                entropy = model.log_std.sum((1, 2))  # up to a constant
-                loss = losses.policy + loss - config.entropy * entropy
-            self._adam.step(loss.sum(), max_norm=1.0)
-            if config.minimum_std > 0.0:
-                with torch.no_grad():
-                    model.log_std.clamp_(min=math.log(config.minimum_std))
-            kls.append(losses.kl)
-            values.append(losses.value.detach())
-        return {
-            "losses/kl": torch.stack(kls).mean(0),
-            "losses/value": torch.stack(values).mean(0),
-        }
-
-    def _next_rate(self, rate: float, log: Mapping[str, float]) -> float:
-        """The learning rate after an update phase, by the mean KL of its last pass."""
-        if log["losses/kl"] > self.config.kl_high:
-            return max(rate / 2.0, 1e-5)
-        if log["losses/kl"] < self.config.kl_low:
-            return min(rate * 1.5, 2e-3)
-        return rate
 
     def _by_step(self, rows: Sequence[NDArray[Any]]) -> Tensor:
         """Numbers (M · N,) of T steps on the device, (T, M, N)."""

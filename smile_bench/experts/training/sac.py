@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.experts.training.trainer import ExpertTrainings, TrainingStep, summarise
+from smile_bench.experts.training.episodes import TrainingStep, summarise
+from smile_bench.experts.training.trainer import ExpertTrainings
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.graphs import Cycles

@@ -73,7 +73,7 @@ def test_a_resumed_training_equals_the_uninterrupted_one(config: PPOConfig, tmp_
     run(Alone(second), tmp_path / "cut")
     assert numbers(whole) == numbers(second)
     assert numbers(whole) != numbers(first)
-    assert whole.learning_rates == second.learning_rates
+    assert whole.learner.learning_rates == second.learner.learning_rates
     assert whole.rngs[0].bit_generator.state == second.rngs[0].bit_generator.state
 
 
@@ -85,7 +85,7 @@ def test_trainings_together_resume_to_equal_bits(config: PPOConfig, tmp_path: Pa
     run_all(first, folders[1], stop_after=2)
     run_all(second, folders[1])
     assert numbers(whole) == numbers(second)
-    assert whole.learning_rates == second.learning_rates
+    assert whole.learner.learning_rates == second.learner.learning_rates
     assert torch.equal(whole.streams.normal(3), second.streams.normal(3))
 
 
@@ -230,10 +230,10 @@ def test_the_policy_keeps_exploring() -> None:
 def test_the_learning_rate_follows_the_divergence(bounds: dict[str, float], factor: float) -> None:
     training = alone(replace(CONFIG, **{"kl_high": 1e9, **bounds}))  # type: ignore[arg-type]
     log = stepped(training)
-    assert training.learning_rates == pytest.approx([factor * CONFIG.learning_rate])
-    assert log["charts/learning_rate"] == training.learning_rates[0]
+    assert training.learner.learning_rates == pytest.approx([factor * CONFIG.learning_rate])
+    assert log["charts/learning_rate"] == training.learner.learning_rates[0]
     training.step()
-    assert float(training._adam._rates[0]) == pytest.approx(factor * CONFIG.learning_rate)
+    assert float(training.learner._adam._rates[0]) == pytest.approx(factor * CONFIG.learning_rate)
 
 
 def test_each_learning_rate_follows_its_own_divergence() -> None:
@@ -246,7 +246,7 @@ def test_each_learning_rate_follows_its_own_divergence() -> None:
     factors = [0.5 if kl > middle else 1.5 if kl < middle else 1.0 for kl in kls]
     assert sorted(factors) == [0.5, 1.0, 1.5]
     expected = [factor * CONFIG.learning_rate for factor in factors]
-    assert again.learning_rates == pytest.approx(expected)
+    assert again.learner.learning_rates == pytest.approx(expected)
 
 
 def test_fitting_the_value_leaves_the_policy_as_it_is() -> None:
@@ -255,7 +255,7 @@ def test_fitting_the_value_leaves_the_policy_as_it_is() -> None:
     training.fit_value(2)
     for name, tensor in training.model.named_parameters():
         assert torch.equal(tensor, before[name]) is not name.startswith("value"), name
-    assert training.learning_rates == [WALKER.learning_rate]
+    assert training.learner.learning_rates == [WALKER.learning_rate]
     training.step()
     moved = dict(training.model.named_parameters())["policy.0.weight"]
     assert not torch.equal(moved, before["policy.0.weight"])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from smile_bench.experts.training.curricula import WalkOneDynamics
+from smile_bench.experts.training.episodes import TrainingStep, summarise
 from smile_bench.experts.training.ppo import PPO, PPOConfig
 from smile_bench.experts.training.sac import SACExpert, SACExpertConfig
-from smile_bench.experts.training.trainer import TrainingStep, summarise
 
 ANT = PPOConfig(family="SmileAntGoal-v0", curriculum="reach-goal", envs=2, hidden=8)
 WALKER = PPOConfig(family="SmileWalkerDynamics-v0", curriculum="walk-unmodified", envs=4, hidden=8)
