@@ -1,9 +1,10 @@
 """A second device for tests on machines that have none.
 
 Its tensors say that they lie elsewhere and are computed with on the CPU, so that every number must
-equal the CPU's to the last bit. What a GPU refuses is refused: an operation on tensors of two
-devices, drawing on the device from a generator of the CPU, its tensors as NumPy arrays. So are
-index tensors and single numbers of the CPU beside its own, which a GPU bears.
+equal the CPU's to the last bit, and its generators give the numbers of the CPU's. What a GPU
+refuses is refused: an operation on tensors of two devices, random numbers on one device from a
+generator of the other, its tensors as NumPy arrays. So are index tensors and single numbers of the
+CPU beside its own, which a GPU bears.
 
 ``torch.tensor(…, device=…)`` is not dispatched and fails; ``torch.full`` makes the same.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -39,7 +40,22 @@ def stand_in_device() -> Iterator[torch.device]:
         # Fused optimizers look their devices up.
         name, optimizer = "_get_fused_kernels_supported_devices", sys.modules[Optimizer.__module__]
         patch.setattr(optimizer, name, lambda: [CPU.type, ELSEWHERE.type])
+        patch.setattr(torch, "Generator", Generator)
         yield ELSEWHERE
+        Generator.elsewhere.clear()
+
+
+class Generator(torch.Generator):
+    """A generator of the CPU or of the stand-in device, with the same numbers."""
+
+    elsewhere: ClassVar[dict[int, Generator]] = {}
+    """Those of the stand-in device; an operation is given other objects of the same address."""
+
+    def __new__(cls, device: torch.device | str = CPU) -> Generator:
+        made = super().__new__(cls, CPU)
+        if torch.device(device) == ELSEWHERE:
+            cls.elsewhere[made._cdata] = made
+        return made
 
 
 class Elsewhere(Tensor):
@@ -84,8 +100,9 @@ def _computed(operation: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
         raise RuntimeError(f"{operation} was given tensors of two devices.")
     belongs = args[0].device if operation in MOVES else ELSEWHERE if away else CPU
     device = kwargs.get("device") or belongs
-    if device == ELSEWHERE and any(isinstance(value, torch.Generator) for value in given):
-        raise RuntimeError(f"{operation} was given a generator of the CPU.")
+    for generator in (value for value in given if isinstance(value, torch._C.Generator)):
+        if (generator._cdata in Generator.elsewhere) is (device != ELSEWHERE):
+            raise RuntimeError(f"{operation} was given a generator of another device.")
     known = {id(tensor.held): tensor for tensor in away}
 
     def held(value: Any) -> Any:

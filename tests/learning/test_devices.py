@@ -20,8 +20,14 @@ def test_the_stand_in_refuses_what_a_gpu_refuses() -> None:
             torch.add(there, here)
         with pytest.raises(RuntimeError, match="two devices"):
             there.index_select(0, torch.tensor([1]))
-        with pytest.raises(RuntimeError, match="generator of the CPU"):
-            torch.rand(2, generator=torch.Generator(), device=elsewhere)
+        ours, theirs = torch.Generator(), torch.Generator(elsewhere)
+        for generator, device in ((ours, elsewhere), (theirs, CPU)):
+            with pytest.raises(RuntimeError, match="generator of another device"):
+                torch.rand(2, generator=generator, device=device)
+            with pytest.raises(RuntimeError, match="generator of another device"):
+                torch.zeros(2, device=device).normal_(generator=generator)
+        numbers = torch.zeros(2, device=elsewhere).normal_(generator=theirs.manual_seed(3))
+        assert torch.equal(numbers.cpu(), torch.zeros(2).normal_(generator=ours.manual_seed(3)))
         with pytest.raises(RuntimeError):
             np.asarray(there)
 
