@@ -48,6 +48,7 @@ REMOVED = {
     ("smile_bench.baselines.ensemble", "ensemble"),
     ("smile_bench.baselines.imitator_training", "ImitatorTraining"),
     ("smile_bench.baselines.smile_config", "require_alike"),
+    ("smile_bench.baselines.told_training", "ToldTraining"),
     ("smile_bench.baselines.vector_adam", "VectorAdam"),
     ("smile_bench.baselines.vector_adam", "as_vector"),
     # Parts of a training that have other cuts now.
