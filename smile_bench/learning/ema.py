@@ -27,7 +27,8 @@ class EMA:
         self._latest, self._decay = latest, decay
         self.modules = tuple(copy.deepcopy(module).requires_grad_(False) for module in latest)
         """The averaged networks, in the order that they were given in."""
-        self._rows = as_rows(self.modules)
+        self.rows = as_rows(self.modules)
+        """Their parameters, (M, P)."""
         self._updates = 0
 
     @torch.no_grad()
@@ -35,14 +36,14 @@ class EMA:
         """Move the average towards the latest weights."""
         parameters = [p for module in self._latest for p in module.parameters()]
         latest = torch.cat([p.flatten(1) for p in parameters], 1)
-        self._rows.lerp_(latest, 1.0 - self._decay if self._updates else 1.0)
+        self.rows.lerp_(latest, 1.0 - self._decay if self._updates else 1.0)
         self._updates += 1
 
     def state_dict(self, index: int) -> dict[str, Any]:
         """The average of one training of the M."""
-        return {"rows": self._rows[index], "updates": self._updates}
+        return {"rows": self.rows[index], "updates": self._updates}
 
     def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        self._rows[index].copy_(state["rows"])
+        self.rows[index].copy_(state["rows"])
         self._updates = in_step(index, self._updates, state["updates"])

@@ -28,10 +28,15 @@ class FiniteLosses:
         """Note the losses (M,) of an update; nothing waits for them."""
         self._finite[name].logical_and_(losses.detach().isfinite())
 
-    def failed(self) -> list[list[str]]:
-        """The names of each training's losses that have not been finite."""
-        table = torch.stack(list(self._finite.values()), 1).cpu().tolist()
-        return [
-            [name for name, finite in zip(self._finite, row, strict=True) if not finite]
-            for row in table
-        ]
+    def failed(self, weights: Tensor | None = None) -> list[list[str]]:
+        """The names of each training's losses that have not been finite.
+
+        Args:
+            weights: of each training, (M, P). If they are not finite, which the next loss would
+                show, the name is ``weights``.
+        """
+        finite = dict(self._finite)
+        if weights is not None:
+            finite["weights"] = weights.isfinite().all(1)
+        table = torch.stack(list(finite.values()), 1).cpu().tolist()
+        return [[name for name, held in zip(finite, row, strict=True) if not held] for row in table]

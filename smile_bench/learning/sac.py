@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.finite import FiniteLosses

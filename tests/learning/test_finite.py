@@ -19,3 +19,12 @@ def test_a_loss_that_was_once_not_finite_is_remembered(bad: float) -> None:
     assert finite.failed() == [[], ["policy"], []]
     finite.watch("critic", torch.tensor([bad, bad, 0.0]))
     assert finite.failed() == [["critic"], ["critic", "policy"], []]
+
+
+def test_weights_that_no_loss_has_seen_count_too() -> None:
+    finite = FiniteLosses(("critic",), 3, CPU)
+    weights = torch.ones(3, 4)
+    assert finite.failed(weights) == [[], [], []]
+    weights[2, 1] = torch.inf
+    assert finite.failed(weights) == [[], [], ["weights"]]
+    assert finite.failed() == [[], [], []]

@@ -17,6 +17,7 @@ import numpy as np
 from smile_bench.access import Access, validate_together
 from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, Member
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
+from smile_bench.baselines.imitation.watched import WatchedAgent
 from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.streams import Streams
@@ -135,10 +136,7 @@ class ImitatorTrainings(ABC):
         for agent, failed in enumerate(self._split(self.failures())):
             names = sorted({name for member in failed for name in member})
             if names and self.stopped[agent] is None:
-                self.stopped[agent] = DivergedError(
-                    f"{' and '.join(names)} became non-finite in iteration {self.iteration}. "
-                    "Continue from the last checkpoint with a lower learning rate."
-                )
+                self._stop(agent, " and ".join(names))
         for log, more in zip(logs, self._scores(), strict=True):
             log |= more
         return [
@@ -189,14 +187,21 @@ class ImitatorTrainings(ABC):
             return scores
         losses = [_means(rows) for rows in self._split(self.held_out_losses())]
         running = [index for index, reason in enumerate(self.stopped) if reason is None]
-        agents = [self.agent(index, {}) for index in running]
+        agents = [WatchedAgent(self.agent(index, {})) for index in running]
         accesses = [self.accesses[index] for index in running]
-        for index, metrics in zip(
-            running, validate_together(accesses, agents, threads=self.compute.threads), strict=True
-        ):
-            named = {f"validation/{name}": value for name, value in metrics.items()}
+        metrics = validate_together(accesses, agents, threads=self.compute.threads)
+        for index, agent, own in zip(running, agents, metrics, strict=True):
+            if agent.diverged:
+                self._stop(index, "actions")
+            named = {f"validation/{name}": value for name, value in own.items()}
             scores[index] = losses[index] | named
         return scores
+
+    def _stop(self, agent: int, what: str) -> None:
+        self.stopped[agent] = DivergedError(
+            f"{what} became non-finite in iteration {self.iteration}. Continue from the last "
+            "checkpoint with a lower learning rate."
+        )
 
     def _split(self, rows: list[Any]) -> list[list[Any]]:
         """The rows of the M trainings, by agent."""

@@ -122,7 +122,7 @@ class MetaBC(ImitatorTrainings):
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
-        return self.finite.failed()
+        return self.finite.failed(self.adam.rows)
 
     @torch.no_grad()
     def held_out_losses(self) -> list[dict[str, float]]:

@@ -158,8 +158,9 @@ class SMILe(ImitatorTrainings):
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
-        watched = (self.sac, self.reward_learner, self.inverse_dynamics)
+        watched = (self.reward_learner, self.inverse_dynamics)
         tables = [part.finite.failed() for part in watched]
+        tables.append(self.sac.finite.failed(self.ema.rows))
         return [[name for names in rows for name in names] for rows in zip(*tables, strict=True)]
 
     def member(self, index: int) -> Member:
