@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs import get_mujoco_family
-from smile_bench.errors import DivergedError
+from smile_bench.errors import DivergedError, InputError
 from smile_bench.experts.per_task import PerTaskExperts
 from smile_bench.experts.policy import task_metrics, weights_path
 from smile_bench.experts.training.curricula import WalkOneDynamics
@@ -78,9 +78,14 @@ class PerTaskTraining:
 
     Raises:
         ExpertError: the shared policy is missing or damaged.
+        InputError: fewer than one turn at a time.
     """
 
     def __init__(self, config: PerTaskConfig, compute: Compute | None = None) -> None:
+        if config.together < 1:
+            raise InputError(
+                f"{config.together} turns cannot be one computation; give together=1 or more."
+            )
         self.config, self.compute = config, compute
         self.family = get_mujoco_family(config.ppo.family)
         self.tasks = [
@@ -178,7 +183,7 @@ class PerTaskTraining:
         return float(task_metrics(self.family, expert, rows, self.config.episodes, seed).mean())
 
     def network(self, number: int, ppo: PPO, index: int) -> Network:
-        """The policy of training ``index`` as a network that sees task ``number`` no more."""
+        """The policy of training ``index`` in a task, which sees the observation only."""
         observed, statistics = self.family.observation_size, ppo.normaliser
         layers = _linear(ppo.policy_layers(index))
         mean, scale = statistics.mean[index], statistics.scale[index]

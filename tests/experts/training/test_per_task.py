@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from smile_bench.errors import DivergedError, SmileError
+from smile_bench.errors import DivergedError, InputError, SmileError
 from smile_bench.experts.per_task import PerTaskExperts, write_per_task
 from smile_bench.experts.policy import read_expert, task_metrics
 from smile_bench.experts.training import per_task
@@ -253,6 +253,11 @@ def test_the_experts_are_stored_with_their_recipe(tmp_path: Path) -> None:
     assert found.recipe["config"]["rounds"] == 2
     assert found.recipe["shared"]["command"] == "none"
     assert found.recipe["shared"]["config"]["curriculum"] == "walk-dynamics"
+
+
+def test_no_turn_at_a_time_is_refused() -> None:
+    with pytest.raises(InputError, match="0 turns"):
+        training(replace(CONFIG, together=0))
 
 
 def test_a_missing_shared_policy_is_named() -> None:
