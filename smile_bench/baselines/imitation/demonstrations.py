@@ -132,7 +132,7 @@ class TaskDemonstrations:
             each = self.each * self.length
             return self._at(tasks * each + streams.integers(each, number))
         which, times = streams.integers(self.each, number), streams.integers(self.length, number)
-        times[:, number - first_states :] = 0
+        times[:, number - first_states :].zero_()
         return self._at((tasks * self.each + which) * self.length + times)
 
     def sample_from(
@@ -160,7 +160,7 @@ class TaskDemonstrations:
         which = demonstrations.gather(2, streams.integers(demonstrations.shape[2], *size))
         times = streams.integers(self.length, *size)
         if first_states:
-            times[..., number - first_states :] = 0
+            times[..., number - first_states :].zero_()
         return self._at((tasks[..., None] * self.each + which) * self.length + times)
 
     def ends_of(self, tasks: Tensor, demonstrations: Tensor) -> tuple[Tensor, Tensor]:

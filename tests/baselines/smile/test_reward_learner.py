@@ -219,7 +219,7 @@ class Plain:
         penalty = (slopes.norm(dim=1) - 1.0).square().mean()
         loss = loss + self.config.discriminator.gradient_penalty * penalty
         self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.adam.step()
         right = torch.cat((logits[0] > 0.0, logits[1] < 0.0))
         return {
@@ -299,9 +299,14 @@ def test_the_discriminator_sees_noise_and_permutations_alike_in_both_classes(
     config = replace(CONFIG, augmentation=AugmentationConfig(constant_feature_noise=0.5))
     training = SMILe([config], [Access(config.family, dataset=synthetic.showing_dataset())])
     training.step()
-    learner, seen = training.reward_learner, []
+    learner, seen = training.reward_learner, list[tuple[Tensor, ...]]()
     losses = learner._losses
-    monkeypatch.setattr(learner, "_losses", lambda *given: seen.append(given) or losses(*given))
+
+    def watched(*given: Tensor) -> Any:
+        seen.append(given)
+        return losses(*given)
+
+    monkeypatch.setattr(learner, "_losses", watched)
     one_update(training)
     expert, other = seen[0][:2]
     shown = training.demonstrations.states[..., training.demonstrations.constant].flatten(0, 2)
