@@ -41,7 +41,7 @@ def learner(request: Any) -> SMILe:
     torch.set_num_threads(1)
     name, family = request.param
     config = replace(preset(name, family), updates_per_iteration=1, validate_every=0)
-    training = SMILe(config, Access(family, state_only=config.state_only))
+    training = SMILe([config], [Access(family, state_only=config.state_only)])
     training.step()
     return training
 
