@@ -131,7 +131,7 @@ class PPO(ExpertTrainings[PPOConfig]):
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
-        return self.learner.finite.failed()
+        return self.learner.failures()
 
     def policy_layers(self, index: int) -> Iterable[nn.Module]:
         """A copy of a training's policy."""

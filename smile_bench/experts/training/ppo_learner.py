@@ -150,6 +150,10 @@ class PPOLearner:
             own["charts/learning_rate"] = self.learning_rates[index]
         return logs
 
+    def failures(self) -> list[list[str]]:
+        """The names of what is not finite of each training."""
+        return self.finite.failed(self._adam.rows)
+
     def state_dict(self, index: int) -> dict[str, Any]:
         """What a training has learnt."""
         return {

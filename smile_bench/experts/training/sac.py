@@ -163,7 +163,8 @@ class SACExpert(ExpertTrainings[SACExpertConfig]):
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
-        return self.sac.finite.failed()
+        weights = [each.detach().flatten(1) for each in self.sac.policy.parameters()]
+        return self.sac.finite.failed(torch.cat(weights, 1))
 
     def policy_layers(self, index: int) -> Iterable[nn.Module]:
         """A copy of a training's policy."""

@@ -108,9 +108,8 @@ class ExpertTrainings(Episodes[Config], ABC):
         for index, names in enumerate(self.failures()):
             if names and self.stopped[index] is None:
                 self.stopped[index] = DivergedError(
-                    f"the loss of {' and '.join(names)} became non-finite in iteration "
-                    f"{self.iteration}. Continue from the last checkpoint with a lower learning "
-                    "rate."
+                    f"{' and '.join(names)} became non-finite in iteration {self.iteration}. "
+                    "Continue from the last checkpoint with a lower learning rate."
                 )
         pairs = zip(logs, self.stopped, strict=True)
         return [log if reason is None else reason for log, reason in pairs]

@@ -133,6 +133,24 @@ def test_a_training_that_diverges_leaves_the_others(tmp_path: Path) -> None:
     assert [reason is None for reason in resumed.stopped] == [True, False, True]
 
 
+def test_weights_that_no_loss_has_seen_stop_a_training_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = PPO(seeds(CONFIG, 2))
+    iterate = training.iterate
+
+    def spoilt() -> list[dict[str, float]]:
+        logs = iterate()
+        training.model.log_std.detach()[1] = float("inf")
+        return logs
+
+    monkeypatch.setattr(training, "iterate", spoilt)
+    log, reason = training.step()
+    assert not isinstance(log, DivergedError)
+    assert isinstance(reason, DivergedError)
+    assert "weights" in str(reason)
+
+
 def test_settings_that_are_not_the_seed_must_be_alike() -> None:
     with pytest.raises(InputError, match="hidden"):
         PPO([CONFIG, replace(CONFIG, hidden=8)])

@@ -100,6 +100,24 @@ def test_a_training_that_diverges_leaves_the_others() -> None:
     assert together.step()[1] is diverged
 
 
+def test_weights_that_no_loss_has_seen_stop_a_training_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = SACExpert(seeds(small(*CHEETAH), 2))
+    iterate = training.iterate
+
+    def spoilt() -> list[dict[str, float]]:
+        logs = iterate()
+        training.sac.policy.get_parameter("layers.0.bias").detach()[1] = float("inf")
+        return logs
+
+    monkeypatch.setattr(training, "iterate", spoilt)
+    log, reason = training.step()
+    assert not isinstance(log, DivergedError)
+    assert isinstance(reason, DivergedError)
+    assert "weights" in str(reason)
+
+
 def test_an_update_reads_nothing_from_the_device() -> None:
     training = SACExpert(seeds(small(*CHEETAH), 2))
     with nothing_read() as keys:
