@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smile_bench.learning.products import product
+
 __all__ = [
     "Source",
     "SquashedGaussianPolicy",
@@ -24,7 +26,6 @@ __all__ = [
     "linear",
     "member",
     "orthogonal_mlp",
-    "product",
     "relu_mlp",
     "use_bfloat16",
 ]
@@ -62,20 +63,6 @@ class StackedLinear(nn.Module):
         """Outputs (M, ..., O) of inputs (M, ..., I)."""
         outputs = product(inputs.flatten(1, -2), self.weight, self.bias, self.rounds)
         return torch.unflatten(outputs, 1, inputs.shape[1:-1])
-
-
-def product(
-    inputs: Tensor, weight: Tensor, bias: Tensor | None = None, bfloat16: bool = False
-) -> Tensor:
-    """Products (M, B, O) of inputs (M, B, I) and weights (M, I, O), plus a bias (M, 1, O).
-
-    With ``bfloat16``, factors and sum are rounded to that type; the result is float32 all the same.
-    """
-    if bfloat16:
-        inputs, weight = inputs.bfloat16(), weight.bfloat16()
-        bias = None if bias is None else bias.bfloat16()
-    taken = torch.bmm(inputs, weight) if bias is None else torch.baddbmm(bias, inputs, weight)
-    return taken.float() if bfloat16 else taken
 
 
 def use_bfloat16(*networks: nn.Module) -> None:

@@ -19,10 +19,10 @@ from smile_bench.learning.networks import (
     linear,
     member,
     orthogonal_mlp,
-    product,
     relu_mlp,
     use_bfloat16,
 )
+from smile_bench.learning.products import product
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smile_bench.learning.networks import StackedLinear, fast_tanh, product
+from smile_bench.learning.networks import StackedLinear, fast_tanh
+from smile_bench.learning.products import product
 
 __all__ = ["Discriminator", "classification_losses", "gradient_penalties"]
 
