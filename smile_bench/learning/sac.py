@@ -123,9 +123,9 @@ class SAC:
         polyak = [[config.polyak] for config in configs for _ in range(2)]
         self._polyak = torch.tensor(polyak).to(device)
         self.finite = FiniteLosses(("critic", "policy"), len(configs), device)
-        self._critic_loss = compute.compiled(self._critic_loss)
-        self._policy_loss = compute.compiled(self._policy_loss)
-        self._cloning_loss = compute.compiled(self._cloning_loss)
+        self._critic_loss = compute.compiled(self._critic_loss)  # type: ignore[method-assign]
+        self._policy_loss = compute.compiled(self._policy_loss)  # type: ignore[method-assign]
+        self._cloning_loss = compute.compiled(self._cloning_loss)  # type: ignore[method-assign]
 
     def scale_learning_rate(self, factor: float | Sequence[float]) -> None:
         """Set every learning rate to a multiple of the configured one."""

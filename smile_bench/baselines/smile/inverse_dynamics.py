@@ -66,7 +66,7 @@ class InverseDynamics:
         self._adam = StackedAdam([self.network], [AdamConfig(learning_rate=1e-3)] * len(generators))
         compute.prepare(self.network)
         self.finite = FiniteLosses(("inverse dynamics",), len(generators), compute.device)
-        self._losses = compute.compiled(self._losses)
+        self._losses = compute.compiled(self._losses)  # type: ignore[method-assign]
 
     @torch.no_grad()
     def infer(self, sampled: Transitions, tasks: Tensor) -> Transitions:

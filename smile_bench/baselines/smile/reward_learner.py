@@ -106,8 +106,8 @@ class RewardLearner:
         """Running root mean square of the rewards about their mean, (M, 1)."""
         self.updates = 0
         self.finite = FiniteLosses(("discriminator",), len(configs), device)
-        self._losses = compute.compiled(self._losses)
-        self._clipped_logits = compute.compiled(self._clipped_logits)
+        self._losses = compute.compiled(self._losses)  # type: ignore[method-assign]
+        self._clipped_logits = compute.compiled(self._clipped_logits)  # type: ignore[method-assign]
         streams.begin()
         self.refresh()
 
