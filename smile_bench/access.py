@@ -45,15 +45,15 @@ class AccessCounts:
 class Access:
     """Everything that a learner gets of a family.
 
-    Demonstrations of meta-train and meta-validation tasks, reward-free environments of meta-train
-    tasks and, on the ``expert-queries`` track, the experts' actions in them. Meta-test tasks are
-    out of reach. A subset of the meta-train tasks or demonstrations does not change
-    meta-validation.
+    Demonstrations of meta-train and meta-validation tasks, and what the track adds: reward-free
+    environments of meta-train tasks, the experts' actions in them, the rewards of these
+    environments. Meta-test tasks are out of reach. A subset of the meta-train tasks or
+    demonstrations does not change meta-validation.
 
     Args:
         family: the family or its id.
         track: one of :data:`TRACKS`.
-        state_only: hand out demonstrations without their actions.
+        state_only: hand out demonstrations without their actions, and no expert's actions.
         dataset: by default the family's canonical one. If it does not hold the first tasks of the
             family's tables, the tasks and their indices are the dataset's, in its order.
         demonstrations: number of demonstrations of each meta-train task, the first ones; by default
@@ -66,8 +66,8 @@ class Access:
         UnknownNameError: there is no such family or track.
         DatasetError: the family has no canonical dataset, or the dataset holds a task that does not
             stand in the family's table.
-        InputError: the learner is state-only and the track has labels, which are actions; or a
-            number of tasks or demonstrations is below 1 or above what there is.
+        InputError: the learner is state-only and all that the track adds is labels, which are
+            actions; or a number of tasks or demonstrations is below 1 or above what there is.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Access:
         tasks: int | None = None,
     ) -> None:
         self._rules = require_track(track)
-        if state_only and self._rules.labels:
+        if state_only and self._rules.labels and not self._rules.rewards:
             raise InputError(
                 f"an expert's labels are actions, so the {track} track is not state-only. Choose "
-                f"another track: {_tracks_with(labels=False)}."
+                f"another track: {_tracks_with(labels=False)}, {_tracks_with(rewards=True)}."
             )
         self.family = get_family(family)
         self.track = track
@@ -140,7 +140,7 @@ class Access:
         return everything.state_only() if self.state_only else everything
 
     def environments(self, tasks: IntArray, *, threads: int | None = None) -> Environments:
-        """Make reward-free environments of meta-train tasks.
+        """Make environments of meta-train tasks, without rewards unless the track has them.
 
         Args:
             tasks: task of each environment, (slots,).
@@ -156,7 +156,14 @@ class Access:
             )
         tasks = self._checked_tasks(tasks)
         parameters = self._tables["train"][tasks]
-        return Environments(self.family, tasks, parameters, self.count_env_steps, threads=threads)
+        return Environments(
+            self.family,
+            tasks,
+            parameters,
+            self.count_env_steps,
+            threads=threads,
+            rewards=self._rules.rewards,
+        )
 
     def expert_actions(
         self,
@@ -175,12 +182,18 @@ class Access:
             Actions (n, action_size).
 
         Raises:
-            InputError: the track has no labels, or there is no such task.
+            InputError: the track has no labels, the learner is state-only, or there is no such
+                task.
         """
         if not self._rules.labels:
             raise InputError(
                 f"the {self.track} track has no expert labels; choose one that does: "
                 f"{_tracks_with(labels=True)}."
+            )
+        if self.state_only:
+            raise InputError(
+                "an expert's labels are actions, and this access is state-only. Make an access "
+                "with state_only=False."
             )
         parameters = self._tables["train"][self._checked_tasks(tasks)]
         actions = load_expert(self.family).act(observations, parameters, rng)

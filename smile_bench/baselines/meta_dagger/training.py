@@ -26,6 +26,7 @@ from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.errors import InputError
 from smile_bench.learning.devices import CPU, index, to_device
 from smile_bench.settings import AMOUNT, SHARE, require_ranges
+from smile_bench.tracks import TRACKS
 
 __all__ = ["MetaDAgger", "MetaDAggerConfig", "make_trainer"]
 
@@ -58,7 +59,7 @@ class MetaDAgger(MetaBC):
     def __init__(
         self, config: MetaDAggerConfig, access: Access, device: torch.device = CPU
     ) -> None:
-        if access.track != "expert-queries":
+        if not TRACKS[access.track].labels:
             raise InputError(
                 f"meta-dagger asks experts for labels, which the {access.track} track does not "
                 "give; make an access with track='expert-queries'."

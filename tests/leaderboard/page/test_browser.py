@@ -283,6 +283,26 @@ def test_the_track_filters(desk: Opened) -> None:
     assert "2 entries" in desk.page.locator("#count").inner_text()
 
 
+def test_the_filter_offers_the_tracks_that_have_rows(
+    desk: Opened, browser: Any, tmp_path: Path
+) -> None:
+    tracks = desk.page.get_by_role("group", name="Track").get_by_role("button")
+    assert tracks.all_inner_texts() == ["All", "Offline", "Interactive", "Expert queries"]
+    write_entry(tmp_path / "entries", "cloned", level=0.5)
+    trained = {"training": training(0, track="rewards", access={"env_steps": 10})}
+    write_entry(tmp_path / "entries", "rewarded", level=0.9, track="rewards", facts=trained)
+    build_leaderboard(tmp_path / "entries", tmp_path / "site", Verifier(replay=False))
+    for page in opened(browser, tmp_path / "site" / "index.html"):
+        assert page.names("rewards/false") == ["Rewarded"]
+        assert page.ranks("rewards/false") == page.ranks("offline/false") == ["1"]
+        buttons = page.page.get_by_role("group", name="Track").get_by_role("button")
+        assert buttons.all_inner_texts()[-1] == "Rewards"
+        buttons.last.click()
+        assert page.names("rewards/false") == ["Rewarded"]
+        assert page.names("offline/false") == []
+        assert "1 entry" in page.page.locator("#count").inner_text()
+
+
 def test_the_form_filters(desk: Opened) -> None:
     form = desk.page.get_by_role("group", name="What demonstrations show")
     form.get_by_role("button", name="States only").click()
