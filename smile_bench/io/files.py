@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache, wraps
 from pathlib import Path
 
 from smile_bench.errors import SmileError
 
-__all__ = ["read_bounded", "replacing", "write_atomically"]
+__all__ = ["read_bounded", "remembered", "replacing", "write_atomically"]
+
+SETTLED = 2_000_000_000
+"""Nanoseconds since a file's last change after which another change shows in its time."""
 
 
 def read_bounded(path: Path, limit: int, error: type[SmileError]) -> bytes:
@@ -61,3 +66,24 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     with replacing(path) as temporary:
         data = content.encode() if isinstance(content, str) else content
         temporary.write_bytes(data)
+
+
+def remembered(look: Callable[[Path], str]) -> Callable[[Path], str]:
+    """Look into a file once in a process, until size or time of the file change.
+
+    Args:
+        look: what it returns is remembered for 1024 files; an exception is not.
+    """
+
+    @lru_cache(maxsize=1024)
+    def known(path: Path, size: int, changed: int) -> str:
+        return look(path)
+
+    @wraps(look)
+    def asked(path: Path) -> str:
+        stat = path.stat()
+        if time.time_ns() - stat.st_mtime_ns < SETTLED:
+            return look(path)
+        return known(path, stat.st_size, stat.st_mtime_ns)
+
+    return asked

@@ -66,8 +66,9 @@ def test_a_truncated_file_is_one_clear_error(tmp_path: Path) -> None:
             read_dataset(path)
 
 
+@pytest.mark.slow
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_an_error_or_changes_nothing(

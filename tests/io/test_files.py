@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from smile_bench.io.files import replacing, write_atomically
+from smile_bench.io.files import remembered, replacing, write_atomically
 
 
 def test_text_and_bytes_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -38,3 +39,27 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("one", "other")}
     assert len(modes) == 1
+
+
+def test_what_was_found_in_a_file_is_remembered_until_it_changes(tmp_path: Path) -> None:
+    path, looked, old = tmp_path / "x", list[str](), 1_000_000_000
+
+    @remembered
+    def content(path: Path) -> str:
+        looked.append(path.read_text())
+        return looked[-1]
+
+    path.write_text("one")
+    for _ in range(3):  # Just written: another write might not show in the file's time.
+        assert content(path) == "one"
+    assert len(looked) == 3
+    os.utime(path, ns=(old, old))
+    for _ in range(3):
+        assert content(path) == "one"
+    assert len(looked) == 4
+    path.write_text("two")
+    os.utime(path, ns=(old, old + 1))
+    assert content(path) == "two"
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        content(path)
