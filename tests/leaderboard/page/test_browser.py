@@ -123,7 +123,7 @@ def opened(
 ) -> Iterator[Opened]:
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     found = Opened(context.new_page())
-    found.page.set_default_timeout(20_000)
+    found.page.set_default_timeout(300_000)
     found.page.goto(site.as_uri() + view)
     yield found
     complaints, requests = list(found.complaints), list(found.requests)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -45,9 +45,7 @@ STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
 """Fields about the agent: they are compared with it when it is run again."""
 NOTED = ("versions", "hardware", "seconds")
 """Fields that nothing can be compared with."""
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=40)
 
 
 def test_a_true_result_is_verified_exactly(saved: Path) -> None:
