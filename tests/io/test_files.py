@@ -3,10 +3,11 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from smile_bench.io.files import remembered, replacing, write_atomically
+from smile_bench.io.files import SETTLED, remembered, replacing, write_atomically
 
 
 def test_text_and_bytes_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -41,8 +42,12 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     assert len(modes) == 1
 
 
-def test_what_was_found_in_a_file_is_remembered_until_it_changes(tmp_path: Path) -> None:
+def test_what_was_found_in_a_file_is_remembered_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, looked, old = tmp_path / "x", list[str](), 1_000_000_000
+    clock = SimpleNamespace(time_ns=lambda: old + SETTLED)
+    monkeypatch.setattr("smile_bench.io.files.time", clock)
 
     @remembered
     def content(path: Path) -> str:
@@ -50,6 +55,7 @@ def test_what_was_found_in_a_file_is_remembered_until_it_changes(tmp_path: Path)
         return looked[-1]
 
     path.write_text("one")
+    os.utime(path, ns=(old, old + 1))
     for _ in range(3):  # Just written: another write might not show in the file's time.
         assert content(path) == "one"
     assert len(looked) == 3
@@ -58,7 +64,7 @@ def test_what_was_found_in_a_file_is_remembered_until_it_changes(tmp_path: Path)
         assert content(path) == "one"
     assert len(looked) == 4
     path.write_text("two")
-    os.utime(path, ns=(old, old + 1))
+    os.utime(path, ns=(old, old - 1))
     assert content(path) == "two"
     path.unlink()
     with pytest.raises(FileNotFoundError):
