@@ -70,6 +70,7 @@ def test_every_task_is_there_with_its_parameters(built: Path) -> None:
         assert dataset.split(split).demonstrations == 1
 
 
+@pytest.mark.slow
 def test_subsampling_keeps_every_twentieth_transition_from_a_random_start(built: Path) -> None:
     train = read_dataset(built).train
     assert train.timesteps.shape[2] == 5
@@ -130,6 +131,7 @@ def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
         assert note.read_text() == text
 
 
+@pytest.mark.slow
 def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "CALIBRATION_STEPS", 0)
     config = BuildConfig.canonical(GRID, 2, variant="medium")

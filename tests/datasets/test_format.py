@@ -280,6 +280,7 @@ def test_declared_sizes_do_not_take_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, 524])
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("gcc") is None, reason="needs gcc")
 def test_a_file_system_without_locks_gives_its_data(tmp_path: Path, number: int) -> None:

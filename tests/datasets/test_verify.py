@@ -156,6 +156,7 @@ def test_a_guided_replay_keeps_velocities_beyond_what_is_observed() -> None:
     assert found["velocities (m/s, rad/s)"].max() < 0.1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_replayed_is_a_failed_check() -> None:
     dataset = load_dataset(FAMILY)
     starts = dataset.validation.initial_states.copy()

@@ -65,6 +65,7 @@ def test_import_is_light() -> None:
     assert run(code + f"print({families})") == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", ["make(", "make_vec(tasks='draw', id="])
 def test_module_prefix_imports_the_package(make: str) -> None:
     code = f"import gymnasium; e = gymnasium.{make}'smile_bench:SmileAntGoal-v0'); "

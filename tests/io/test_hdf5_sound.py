@@ -60,6 +60,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(hdf5_sound, "WALK", tmp_path / "program.py")
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_dataset_that_never_ends_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -125,6 +125,7 @@ def test_users_files_need_no_manifest(
     require_unaltered(package / "experts" / "weights" / "new.safetensors", ExpertError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "use", ["gymnasium.make('SmileGridGoal-v0')", "Access('SmileGridGoal-v0')"]
 )

@@ -103,6 +103,7 @@ def test_the_use_of_all_members_is_counted() -> None:
     assert used["validation_env_steps"] == tasks * get_family(synthetic.FAMILY).horizon
 
 
+@pytest.mark.slow
 def test_it_logs_means_and_is_scored_as_a_whole() -> None:
     whole = training("meta-bc", members=3)
     assert isinstance(whole, Ensemble)
