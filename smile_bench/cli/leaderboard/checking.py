@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -105,9 +104,10 @@ def _shipped_weights(agent: str, family: str) -> str | None:
     """SHA-256 of the weights of an agent that ships; None if it has none.
 
     Raises:
-        AgentError: none ship for the family, though the agent has weights.
+        AgentError: none ship for the family, though the agent has weights, or they were altered.
     """
     from smile_bench.baselines.registry import get_agent
+    from smile_bench.io.shipped import file_digest, require_unaltered
     from smile_bench.provenance import weights_of
 
     spec = get_agent(agent)
@@ -119,7 +119,8 @@ def _shipped_weights(agent: str, family: str) -> str | None:
             f"no {agent} weights for {family} ship with this version of smile-bench; leave "
             '"agent" out of entry.json.'
         )
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    require_unaltered(path, AgentError)
+    return file_digest(path)
 
 
 def _source(agent: str) -> str | None:
