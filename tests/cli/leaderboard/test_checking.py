@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from smile_bench.baselines import weights_path
+from smile_bench.baselines.registry import weights_path
 from smile_bench.cli.leaderboard.checking import _shipped_weights
 from smile_bench.errors import AgentError
 from smile_bench.io import shipped
