@@ -90,6 +90,7 @@ def test_cards_say_what_a_variant_is(noisy: Dataset, medium: Dataset) -> None:
     assert f"build {GRID} --demos 16 --subsample 1 --seed 0 --variant medium`" in text
 
 
+@pytest.mark.slow
 def test_stored_datasets_keep_their_former_name_and_are_read_without_a_warning(
     medium: Dataset,
 ) -> None:
