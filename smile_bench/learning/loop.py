@@ -73,7 +73,7 @@ def run(
         CheckpointError: the checkpoint or the log is damaged or of another training.
     """
     record = _Record(training, directory, subset or {})
-    last_save = time.perf_counter()
+    last_save, began = time.perf_counter(), training.iteration
     shown: dict[str, str] = {}
     end = training.iterations if stop_after is None else min(stop_after, training.iterations)
     with (
@@ -96,7 +96,9 @@ def run(
         finally:
             # A cut iteration has half-changed the training: the last checkpoint stands.
             record.write_rows()
-        record.save()
+        # That of a training which had ended stays as it is: no step has set what steps set.
+        if training.iteration > began or not record.checkpoint.exists():
+            record.save()
     return record.seconds
 
 

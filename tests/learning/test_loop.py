@@ -178,6 +178,26 @@ def test_the_time_of_interrupted_runs_counts(
     assert [row["seconds"] for row in rows] == ["2.5", "5.0", "7.5", "10.0"]
 
 
+def test_a_training_that_had_ended_keeps_its_checkpoint(tmp_path: Path) -> None:
+    class Scheduled(Sparse):
+        """Its rate is what its last step has set, and no part of what is loaded."""
+
+        rate = 1.0
+
+        def step(self) -> dict[str, float]:
+            log = super().step()
+            self.rate = 1.0 / self.iteration
+            return log
+
+        def state_dict(self) -> dict[str, Any]:
+            return {**super().state_dict(), "rate": self.rate}
+
+    run(Scheduled(), tmp_path)
+    content = (tmp_path / "checkpoint.safetensors").read_bytes()
+    run(Scheduled(), tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
+
+
 def test_it_may_stop_before_the_first_iteration(tmp_path: Path) -> None:
     training = Sparse()
     run(training, tmp_path, stop_after=0)
