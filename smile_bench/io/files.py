@@ -6,11 +6,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, wraps
 from pathlib import Path
+from typing import Any
 
 from smile_bench.errors import SmileError
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Not a POSIX system: leftovers stay.
+    fcntl = None
 
 __all__ = ["read_bounded", "remembered", "replacing", "write_atomically"]
 
@@ -39,15 +46,15 @@ def read_bounded(path: Path, limit: int, error: type[SmileError]) -> bytes:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; it replaces ``path`` when the block ends without an error.
 
-    On any error, Ctrl-C included, the temporary file is removed and ``path`` stays as it was.
+    On any error, Ctrl-C included, the temporary file is removed and ``path`` stays as it was. What
+    a process that was killed left of an earlier attempt is removed first.
 
     Args:
         path: the file to write. Its folder is created if needed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    _remove_leftovers(path)
+    handle, temporary = _locked_temporary(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -59,6 +66,39 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked_temporary(path: Path) -> tuple[int | None, Path]:
+    """A new file beside ``path``, locked for as long as its handle is open, where that works."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        if fcntl is None:
+            os.close(handle)
+            return None, Path(name)
+        with suppress(OSError):  # Some network file systems grant no locks.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # Another process may have taken it for a leftover before it was locked.
+        if Path(name).exists():
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files for ``path`` that no process writes: those without a lock."""
+    if fcntl is None:
+        return
+    for found in path.parent.iterdir():
+        if not (found.name.startswith(f".{path.name}.") and found.suffix == ".part"):
+            continue
+        with suppress(OSError):  # It is locked, gone, not ours, or there are no locks.
+            handle = os.open(found, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found.unlink()
+            finally:
+                os.close(handle)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from smile_bench.io import files
 from smile_bench.io.files import SETTLED, remembered, replacing, write_atomically
 
 
@@ -69,3 +71,40 @@ def test_what_was_found_in_a_file_is_remembered_until_it_changes(
     path.unlink()
     with pytest.raises(FileNotFoundError):
         content(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks")
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "x.json", tmp_path / ".y.json.abcd.part"
+    left = tmp_path / ".x.json.abcd.part"
+    left.write_text("half")
+    other.write_text("half of another")
+    with replacing(path) as temporary:
+        assert not left.exists()
+        temporary.write_text("first")
+        # The same file is written twice at once: neither removes the other's.
+        write_atomically(path, "second")
+        assert temporary.exists()
+    assert path.read_text() == "first"
+    assert sorted(found.name for found in tmp_path.iterdir()) == [other.name, path.name]
+
+
+def test_without_locks_files_are_written_and_leftovers_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoLocks:
+        LOCK_EX, LOCK_NB = 2, 4
+
+        @staticmethod
+        def flock(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    left = tmp_path / ".x.json.abcd.part"
+    left.write_text("half")
+    for locks in (NoLocks, None):
+        monkeypatch.setattr(files, "fcntl", locks)
+        write_atomically(tmp_path / "x.json", "whole")
+        assert (tmp_path / "x.json").read_text() == "whole"
+        assert left.exists()
