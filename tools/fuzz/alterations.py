@@ -178,14 +178,27 @@ def meaning(name: str, content: bytes) -> Any:
 
 
 def _arrays(content: bytes) -> dict[str, Any]:
+    """Everything in an HDF5 file by its path; what cannot be read, as nobody reads it, is None."""
     found: dict[str, Any] = {}
-
-    def see(name: str, item: Any) -> None:
-        found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items()})
-        if isinstance(item, h5py.Dataset):
-            found[name] = (str(item.dtype), item.shape, item[...].tobytes())
-
     with h5py.File(io.BytesIO(content), "r") as file:
-        see("", file)
-        file.visititems(see)
+        waiting: list[tuple[str, Any]] = [("", file)]
+        while waiting:
+            path, item = waiting.pop()
+            for key in item.attrs:
+                found[f"{path}@{key}"] = _tried(lambda: str(item.attrs[key]))  # noqa: B023
+            if isinstance(item, h5py.Dataset):
+                array = _tried(lambda: item[...].tobytes())  # noqa: B023
+                found[path] = (str(item.dtype), item.shape, array)
+                continue
+            for name in item:
+                member = _tried(lambda: item[name])  # noqa: B023
+                found[f"{path}/{name}"] = member is not None
+                waiting += [] if member is None else [(f"{path}/{name}", member)]
     return found
+
+
+def _tried(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception:  # Whatever h5py raises on damage.
+        return None

@@ -44,7 +44,7 @@ class DatasetFile(Case):
 
     alter: ClassVar = HDF5
 
-    silent = "what the file states of its making; a digest covers every array"
+    silent = "what it states of its making, and views that are not read; a digest covers arrays"
 
     def make(self) -> None:
         """As :meth:`Case.make`."""
