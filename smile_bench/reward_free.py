@@ -1,4 +1,4 @@
-"""Reward-free environments, in which a learner acts without seeing rewards or task parameters."""
+"""Environments in which a learner acts without seeing task parameters or, by default, rewards."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Environments"]
 
 
 class Environments:
-    """Reward-free environments of meta-train tasks, stepped together.
+    """Environments of meta-train tasks, stepped together.
 
-    They are made by :meth:`smile_bench.access.Access.environments`. Neither task parameters nor
-    rewards can be read from them.
+    They are made by :meth:`smile_bench.access.Access.environments`. Task parameters cannot be read
+    from them, and rewards only on a track that has them.
 
     Args:
         family: the family.
@@ -27,6 +27,7 @@ class Environments:
         parameters: parameters of these tasks, (slots, P).
         count: called with the number of control steps after each step of all slots.
         threads: native threads, by default one per available processor.
+        rewards: whether the learner may see the task's reward.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Environments:
         count: Callable[[int], None],
         *,
         threads: int | None = None,
+        rewards: bool = False,
     ) -> None:
         self.family = family
         self.tasks = tasks
@@ -44,6 +46,7 @@ class Environments:
         self._simulator = self.family.make_simulator(len(tasks), threads=threads)
         self._simulator.set_tasks(parameters)
         self._left = np.zeros(len(tasks), np.int64)
+        self._rewards = np.zeros(len(tasks)) if rewards else None
 
     @property
     def ended(self) -> BoolArray:
@@ -54,6 +57,22 @@ class Environments:
     def observe(self) -> FloatArray:
         """Observations (slots, observation_size), a new array."""
         return self._simulator.observe()
+
+    @property
+    def rewards(self) -> FloatArray:
+        """The task's reward in the last step of each slot, (slots,).
+
+        It is 0 before the first step after :meth:`reset` and :meth:`resume`.
+
+        Raises:
+            InputError: the track is reward-free.
+        """
+        if self._rewards is None:
+            raise InputError(
+                "these environments are reward-free. An access with track='rewards' makes "
+                "environments with the task's reward."
+            )
+        return self._rewards.copy()
 
     def reset(self, rng: np.random.Generator, ids: IntArray | None = None) -> None:
         """Begin a new episode in some slots, whether the current one has ended or not.
@@ -67,9 +86,11 @@ class Environments:
             starts = sample_starts(self._simulator, rng, self._parameters[where])
             self._simulator.reset(starts, where)
             self._left[where] = self.family.horizon
+            if self._rewards is not None:
+                self._rewards[where] = 0.0
 
     def step(self, actions: Float32Array) -> FloatArray:
-        """Take one control step in every slot, without a reward.
+        """Take one control step in every slot.
 
         Args:
             actions: (slots, action_size), in [-1, 1].
@@ -88,7 +109,9 @@ class Environments:
             )
         slots = len(self.tasks)
         step = int(self.family.horizon - self._left.min())
-        self._simulator.step(checked_actions(self.family, actions, slots, step))
+        result = self._simulator.step(checked_actions(self.family, actions, slots, step))
+        if self._rewards is not None:
+            self._rewards = np.array(result.rewards, np.float64)
         self._left -= 1
         self._count(slots)
         return self._simulator.observe()
@@ -101,3 +124,5 @@ class Environments:
         """Continue from what :meth:`suspend` returned. The solver's warm start is not kept."""
         self._simulator.restore(states)
         self._left = left.copy()
+        if self._rewards is not None:
+            self._rewards = np.zeros(len(self.tasks))

@@ -22,7 +22,7 @@ from smile_bench.datasets import Dataset, load_dataset
 from smile_bench.envs import Family, all_families, get_family
 from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import sample_starts
-from smile_bench.errors import AgentError
+from smile_bench.errors import AgentError, InputError
 
 __all__ = ["check_agent"]
 
@@ -53,6 +53,7 @@ def check_agent(agent: Agent, family: str | Family, *, dataset: Dataset | None =
 
     Raises:
         AgentError: a rule is broken. The message says which, and what to do.
+        InputError: a meta-train task has fewer demonstrations than the family's largest context.
     """
     family = get_family(family)
     dataset = dataset or load_dataset(family)
@@ -111,6 +112,13 @@ def _require_same(how: str, again: Float32Array, actions: Float32Array) -> None:
 def _contexts(agent: Agent, family: Family, dataset: Dataset) -> list[Context]:
     """Contexts of meta-train tasks: each size twice, mixed."""
     train, rng = dataset.train, np.random.default_rng(0)
+    most = max(family.context_sizes)
+    if train.demonstrations < most:
+        raise InputError(
+            f"contexts of {family.id} hold up to {most} demonstrations, but this dataset has "
+            f"{train.demonstrations} of each meta-train task, so that agents cannot be checked "
+            f"(rule 2). Give a dataset with at least {most}."
+        )
     contexts = []
     for size in (*family.context_sizes, *family.context_sizes):
         task = int(rng.integers(train.tasks))

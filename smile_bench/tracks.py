@@ -18,9 +18,11 @@ class Track:
     rule: str
     """The rule in one sentence, for the leaderboard."""
     environments: bool
-    """Whether the learner may act in reward-free meta-train environments."""
+    """Whether the learner may act in meta-train environments."""
     labels: bool
     """Whether the learner may ask the experts for their actions."""
+    rewards: bool = False
+    """Whether the learner may see the task's reward."""
 
 
 TRACKS: Mapping[str, Track] = MappingProxyType(
@@ -39,6 +41,12 @@ TRACKS: Mapping[str, Track] = MappingProxyType(
             rule="May also ask the meta-train experts what they would do.",
             environments=True,
             labels=True,
+        ),
+        "rewards": Track(
+            rule="May also learn from the reward of the meta-train tasks.",
+            environments=True,
+            labels=True,
+            rewards=True,
         ),
     }
 )

@@ -8,4 +8,16 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
+from hypothesis import HealthCheck, settings  # noqa: E402
+
 import smile_bench  # noqa: E402, F401  (registers the families)
+
+# The same examples in every run and no limits of time: a test passes or fails on any machine.
+settings.register_profile(
+    "the same everywhere",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("the same everywhere")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -160,20 +161,57 @@ def test_a_state_only_agent_is_validated_without_actions_on_any_access() -> None
 
 
 def test_tracks_give_what_they_say() -> None:
-    offline, interactive, queries = (access(track) for track in TRACKS)
+    offline, interactive, queries, rewarded = (access(track) for track in TRACKS)
     with pytest.raises(InputError, match=r"offline track has no environments.*'interactive'"):
         offline.environments(np.array([0]))
     for given in (offline, interactive):
         with pytest.raises(InputError, match=r"has no expert labels; .*: 'expert-queries'"):
             given.expert_actions(np.array([0]), np.zeros((1, OBSERVED)))
     for given in (interactive, queries):
-        given.environments(np.array([0]))
+        reward_free = given.environments(np.array([0]))
+        with pytest.raises(InputError, match=r"are reward-free.*track='rewards'"):
+            _ = reward_free.rewards
+        assert vars(reward_free)["_rewards"] is None
     rng, tasks = np.random.default_rng(0), np.array([3, 0, 3])
     observations = rng.standard_normal((3, OBSERVED))
     expected = load_expert(FAMILY).act(observations, FAMILY.table("train")[tasks])
-    np.testing.assert_array_equal(queries.expert_actions(tasks, observations), expected)
+    for given in (queries, rewarded):
+        np.testing.assert_array_equal(given.expert_actions(tasks, observations), expected)
     with pytest.raises(UnknownNameError, match="Did you mean 'interactive'"):
         access("interactiv")
+
+
+def test_rewards_are_those_of_the_environment() -> None:
+    tasks, rng = np.array([3, 0]), np.random.default_rng(0)
+    environments = access("rewards").environments(tasks)
+    environments.reset(rng)
+    np.testing.assert_array_equal(environments.rewards, [0.0, 0.0])
+    made = gymnasium.make_vec(FAMILY.id, num_envs=2, split="train", tasks=[3, 0])
+    made.reset(seed=1)
+    simulator = made.unwrapped.simulator  # type: ignore[attr-defined]
+    simulator.restore(environments.suspend()[0])
+    for _ in range(5):
+        actions = rng.uniform(-1.0, 1.0, (2, ACTIONS)).astype(np.float32)
+        environments.step(actions)
+        np.testing.assert_array_equal(environments.rewards, made.step(actions)[1])
+    assert np.ptp(environments.rewards) > 0.0
+    before = environments.rewards
+    environments.rewards[:] = 7.0  # A copy.
+    np.testing.assert_array_equal(environments.rewards, before)
+    environments.reset(rng, np.array([1]))
+    np.testing.assert_array_equal(environments.rewards, [before[0], 0.0])
+    environments.resume(*environments.suspend())
+    np.testing.assert_array_equal(environments.rewards, [0.0, 0.0])
+    made.close()
+
+
+def test_with_rewards_a_state_only_learner_still_gets_no_labels() -> None:
+    given = access("rewards", state_only=True)
+    assert given.demonstrations().actions is None
+    given.environments(np.array([0])).reset(np.random.default_rng(0))
+    with pytest.raises(InputError, match="labels are actions, and this access is state-only"):
+        given.expert_actions(np.array([0]), np.zeros((1, OBSERVED)))
+    assert given.counts.expert_queries == 0
 
 
 def test_validation_is_the_same_each_time() -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from smile_bench import load_agent
 from smile_bench.agents import Context, is_state_only, require_family
-from smile_bench.errors import AgentError
+from smile_bench.envs import get_family
+from smile_bench.errors import AgentError, InputError
 from smile_bench.testing import check_agent
 from tests.helpers import synthetic
 
@@ -30,11 +31,11 @@ class Good:
         return np.tanh(observations[:, :8] + self.means[:, :8])  # type: ignore[attr-defined]
 
 
-def dataset() -> Any:
+def dataset(each: int = 10) -> Any:
     from smile_bench.datasets import Dataset
 
     splits = {
-        split: synthetic.demonstrations(split, family=FAMILY, each=10)
+        split: synthetic.demonstrations(split, family=FAMILY, each=each)
         for split in ("train", "validation", "test")
     }
     return Dataset(family=FAMILY, splits=splits, attributes={})
@@ -42,6 +43,15 @@ def dataset() -> Any:
 
 def check(agent: Any) -> None:
     check_agent(agent, FAMILY, dataset=dataset())
+
+
+def test_too_few_demonstrations_are_refused_in_place_of_smaller_contexts() -> None:
+    most = max(get_family(FAMILY).context_sizes)
+    check_agent(Good(), FAMILY, dataset=dataset(most))
+    with pytest.raises(
+        InputError, match=rf"hold up to {most} demonstrations, but this dataset has {most - 1} of"
+    ):
+        check_agent(Good(), FAMILY, dataset=dataset(most - 1))
 
 
 class Stateless(Good):

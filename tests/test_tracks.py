@@ -12,7 +12,9 @@ from smile_bench.tracks import TRACKS, require_track
 
 def test_each_track_allows_what_the_one_before_it_allows() -> None:
     for less, more in pairwise(TRACKS.values()):
-        assert (less.environments, less.labels) < (more.environments, more.labels)
+        allowed = [(track.environments, track.labels, track.rewards) for track in (less, more)]
+        assert allowed[0] < allowed[1]
+        assert all(one <= other for one, other in zip(*allowed, strict=True))
         assert less.rule != more.rule
 
 

@@ -96,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments, by default those of the process.
 
     Returns:
-        The exit status: 0, 1 where a check failed, 2 after an error, 130 after Ctrl-C.
+        The exit status: 0, 1 where a check failed, 2 after an error, 130 after Ctrl-C. ``verify``
+        says with 1 that a result is consistent, not exact, and with 2 that it is refused.
     """
     _print_anything()
     try:

@@ -1,4 +1,4 @@
-"""The experts' networks in NumPy: reading them, and computing the same outputs on any machine."""
+"""The experts' networks in NumPy: reading them, and computing outputs on one thread."""
 
 from __future__ import annotations
 

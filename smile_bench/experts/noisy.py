@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,27 +19,15 @@ from smile_bench.errors import InputError
 __all__ = ["Medium", "Noisy"]
 
 
-@dataclass(frozen=True, eq=False)
-class Noisy:
-    """The expert with independent noise at every control step.
+class _Worse(ABC):
+    """An expert some of whose actions are changed at random."""
 
-    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]. A
-    discrete action is, with probability ``scale``, replaced by a uniformly random one.
-    """
-
-    family: Family
     expert: PrivilegedPolicy
-    scale: float
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         """The expert's."""
         return self.expert.recipe
-
-    @property
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        """The expert's, and the scale."""
-        return (*self.expert.arrays, np.array(self.scale))
 
     def act(
         self,
@@ -51,8 +40,41 @@ class Noisy:
         Raises:
             InputError: no generator was given.
         """
-        rng = _require_generator(rng)
+        if rng is None:
+            raise InputError(
+                "noisy and medium experts sample their actions: give them a generator, such as "
+                "rng=numpy.random.default_rng(0)."
+            )
         actions = self.expert.act(observations, parameters, rng)
+        return self._changed(actions, observations, rng)
+
+    @abstractmethod
+    def _changed(
+        self, actions: Float32Array, observations: FloatArray, rng: np.random.Generator
+    ) -> Float32Array:
+        """The expert's actions (N, A) with the changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Noisy(_Worse):
+    """The expert with independent noise at every control step.
+
+    Torques get Gaussian noise of standard deviation ``scale`` and are clipped to [-1, 1]. A
+    discrete action is, with probability ``scale``, replaced by a uniformly random one.
+    """
+
+    family: Family
+    expert: PrivilegedPolicy
+    scale: float
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The expert's, and the scale."""
+        return (*self.expert.arrays, np.array(self.scale))
+
+    def _changed(
+        self, actions: Float32Array, observations: FloatArray, rng: np.random.Generator
+    ) -> Float32Array:
         if isinstance(self.family.action_space, spaces.Discrete):
             replaced = rng.random((len(actions), 1)) < self.scale
             uniform = self.family.random_actions(rng, len(actions))
@@ -62,7 +84,7 @@ class Noisy:
 
 
 @dataclass(frozen=True, eq=False)
-class Medium:
+class Medium(_Worse):
     """The expert, with some of its actions replaced by the task-blind expert's.
 
     Each control step is replaced independently with probability ``rate``. Rate 0 is the expert and
@@ -76,36 +98,12 @@ class Medium:
     rate: float
 
     @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The expert's."""
-        return self.expert.recipe
-
-    @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Those of both experts, and the rate."""
         return (*self.expert.arrays, *self.blind.arrays, np.array(self.rate))
 
-    def act(
-        self,
-        observations: FloatArray,
-        parameters: FloatArray,
-        rng: np.random.Generator | None = None,
+    def _changed(
+        self, actions: Float32Array, observations: FloatArray, rng: np.random.Generator
     ) -> Float32Array:
-        """Sample actions (N, A) for observations (N, O) in tasks (N, P).
-
-        Raises:
-            InputError: no generator was given.
-        """
-        rng = _require_generator(rng)
-        right = self.expert.act(observations, parameters, rng)
         wrong = self.blind.act(observations, self.mismatched_tasks, rng)
-        return np.where(rng.random((len(right), 1)) < self.rate, wrong, right)
-
-
-def _require_generator(rng: np.random.Generator | None) -> np.random.Generator:
-    if rng is None:
-        raise InputError(
-            "noisy and medium experts sample their actions: give them a generator, such as "
-            "rng=numpy.random.default_rng(0)."
-        )
-    return rng
+        return np.where(rng.random((len(actions), 1)) < self.rate, wrong, actions)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 from smile_bench.errors import SmileError, clipped
-from smile_bench.io.files import write_atomically
+from smile_bench.io.files import remembered, write_atomically
 
 __all__ = [
     "MANIFEST",
@@ -24,12 +23,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 MANIFEST = PACKAGE / "manifest.json"
 SUFFIXES = (".h5", ".json", ".safetensors")
 """Endings of the files that ship as data."""
-SETTLED = 2_000_000_000
-"""Nanoseconds since a file's last change after which another change shows in its time."""
 REMEDY = "Install smile-bench again; in a checkout, restore the file with git."
 
 
-def require_unaltered(path: Path, error: type[SmileError]) -> None:
+def require_unaltered(path: Path, error: type[SmileError]) -> bool:
     """Refuse a shipped file that does not have the content that it shipped with.
 
     Any other file passes: those of users, and those that the manifest does not list.
@@ -38,12 +35,15 @@ def require_unaltered(path: Path, error: type[SmileError]) -> None:
         path: the file.
         error: type of the error to raise.
 
+    Returns:
+        Whether the manifest lists the file, so that its content is known.
+
     Raises:
         SmileError: of type ``error``; the file is missing or was altered, or the manifest was.
     """
     resolved = path.resolve()
     if not resolved.is_relative_to(PACKAGE):
-        return
+        return False
     try:
         listed = _listed(MANIFEST).get(resolved.relative_to(PACKAGE).as_posix())
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
@@ -51,7 +51,7 @@ def require_unaltered(path: Path, error: type[SmileError]) -> None:
             f"cannot read the manifest {MANIFEST}: {clipped(str(cause))}. {REMEDY}"
         ) from cause
     if listed is None:
-        return
+        return False
     try:
         found = file_digest(resolved)
     except OSError as cause:
@@ -61,18 +61,17 @@ def require_unaltered(path: Path, error: type[SmileError]) -> None:
             f"{path} was altered or damaged: its SHA-256 is {found[:16]}…, but {MANIFEST.name} of "
             f"smile-bench lists {listed[:16]}…. {REMEDY}"
         )
+    return True
 
 
+@remembered
 def file_digest(path: Path) -> str:
     """SHA-256 of a file. It is computed once in a process, until size or time of the file change.
 
     Raises:
         OSError: the file cannot be read.
     """
-    stat = path.stat()
-    if time.time_ns() - stat.st_mtime_ns < SETTLED:
-        return _digest(path)
-    return _remembered_digest(path, stat.st_size, stat.st_mtime_ns)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def shipped_files() -> list[Path]:
@@ -83,7 +82,7 @@ def shipped_files() -> list[Path]:
 
 def write_manifest() -> None:
     """Write the manifest of the files that lie in the package now."""
-    files = {path.relative_to(PACKAGE).as_posix(): _digest(path) for path in shipped_files()}
+    files = {path.relative_to(PACKAGE).as_posix(): file_digest(path) for path in shipped_files()}
     document = {"sha256": _digest_of_entries(files), "files": files}
     write_atomically(MANIFEST, json.dumps(document, indent=1) + "\n")
     _listed.cache_clear()
@@ -102,12 +101,3 @@ def _listed(manifest: Path) -> dict[str, str]:
 def _digest_of_entries(files: dict[str, str]) -> str:
     entries = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(entries.encode()).hexdigest()
-
-
-@lru_cache(maxsize=1024)
-def _remembered_digest(path: Path, size: int, changed: int) -> str:
-    return _digest(path)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -33,6 +33,8 @@ LONGEST_MESSAGE = 400
 POSIX = os.name == "posix"
 POLL = 0.5
 """Seconds between two looks at whether the child is alive."""
+ENDING = 30.0
+"""Seconds that a child whose pipe is closed has to end: a busy machine may take some."""
 
 
 class Child:
@@ -153,7 +155,7 @@ class Child:
     def _end(self) -> str:
         """How the process ended."""
         try:
-            status = self._process.wait(POLL)
+            status = self._process.wait(ENDING)
         except subprocess.TimeoutExpired:
             return "closed its pipe"
         if status >= 0:

@@ -134,9 +134,10 @@ class _FastTanh(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (outputs,) = ctx.saved_tensors
-        return torch.ops.aten.tanh_backward(gradient, outputs)
+        before: Tensor = torch.ops.aten.tanh_backward(gradient, outputs)
+        return before
 
 
 def fast_tanh(inputs: Tensor) -> Tensor:

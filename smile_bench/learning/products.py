@@ -18,7 +18,7 @@ __all__ = ["product"]
 
 SMALLEST = 1_000_000
 """Multiplications of a product, of one network, from which on oneDNN's is the faster."""
-ONEDNN = torch.backends.mkldnn.is_available()
+ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 """Whether this PyTorch has oneDNN."""
 
 
@@ -87,7 +87,7 @@ class _Product(torch.autograd.Function):
         ctx.save_for_backward(inputs, weight)
         return _matmul(inputs, weight, bias)
 
-    backward = staticmethod(_gradients)  # type: ignore[assignment]
+    backward = staticmethod(_gradients)
 
 
 # TorchInductor accepts oneDNN's products with constant weights alone, so it is not shown them.

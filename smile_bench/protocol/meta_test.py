@@ -238,6 +238,7 @@ def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
         ):
             array.setflags(write=False)
         version, stated = meta_test.version, document["protocol_version"]
+        named = {str(document["family"]), file.text("family")}
     except SmileError:
         raise
     except (OSError, RecursionError, *CONTENT_ERRORS) as error:
@@ -245,6 +246,11 @@ def read_meta_test(family: str | Family, folder: Path) -> MetaTest:
             f"the protocol files of {family.id} in {folder} are damaged: "
             f"{clipped(str(error))}. {remedy}"
         ) from error
+    if named != {family.id}:
+        raise ProtocolError(
+            f"the protocol files of {family.id} in {folder} say that they are of "
+            f"{clipped(' and '.join(sorted(named)), 120)}. {remedy}"
+        )
     if version != stated:
         raise ProtocolError(
             f"the protocol of {family.id} computes to {version}, but its file says "

@@ -197,6 +197,46 @@ def test_weights_of_another_agent_are_refused(tmp_path: Path) -> None:
         load_agent("other", GRID)
 
 
+class RewardedTrainer(Trainer):
+    """Also acts in an iteration, and counts what the reward of the task praises."""
+
+    def __init__(self, config: Config, access: Access, device: object) -> None:
+        super().__init__(config, access, device)
+        self.environments = access.environments(np.arange(access.tasks()), threads=1)
+
+    def step(self) -> dict[str, float]:
+        environments, actions = self.environments, self.access.family.action_size
+        environments.reset(self.rng)
+        before = environments.observe()[:, CELLS]
+        moves = np.eye(actions, dtype=np.float32)[
+            self.rng.integers(actions, size=len(environments.tasks))
+        ]
+        environments.step(moves)
+        gains = np.maximum(environments.rewards, 0.0)
+        self.counts += np.einsum("ns,n,na->sa", before, gains, moves)
+        return super().step()
+
+
+def test_a_training_on_the_rewards_track_sees_rewards_and_its_result_says_so(
+    tmp_path: Path,
+) -> None:
+    training = TrainingSpec(track="rewards", preset=preset, trainer=RewardedTrainer)
+    register_agent(replace(SPEC, training=training, weights=tmp_path))
+    train_agent(SPEC.name, GRID, tmp_path)
+    agent = load_agent(SPEC.name, GRID)
+    assert isinstance(agent, MoveByCell)
+    shown = 4 * 8 * 16 * 20
+    assert agent.counts.sum() > shown  # Some moves were praised.
+    smile_bench.evaluate(agent, GRID).save(tmp_path / "result")
+    stated = smile_bench.read_result(tmp_path / "result").training
+    assert stated is not None
+    assert (stated["track"], stated["access"]["env_steps"]) == ("rewards", 4 * 64)
+    reward_free = TrainingSpec(track="interactive", preset=preset, trainer=RewardedTrainer)
+    register_agent(replace(SPEC, name="denied", training=reward_free))
+    with pytest.raises(InputError, match="these environments are reward-free"):
+        train_agent("denied", GRID, tmp_path / "denied")
+
+
 class Unnamed:
     def adapt(self, contexts: object) -> object:
         return self

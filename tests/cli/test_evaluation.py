@@ -44,7 +44,7 @@ def test_someone_s_agent_is_scored_and_its_result_verified(
 
     evidence = folder / "evidence.h5"
     evidence.write_bytes(evidence.read_bytes()[:-1])
-    assert main(["verify", str(folder)]) == 1
+    assert main(["verify", str(folder)]) == 2
     shown = capsys.readouterr().out
     assert "FAIL" in shown
     assert f"{folder}: NOT VERIFIED" in shown

@@ -44,6 +44,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_entry_is_evaluated_checked_and_shown(
     entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_the_table_is_printed_as_markdown(
     assert capsys.readouterr().out == (tmp_path / "site" / "leaderboard.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_evidence_of_further_seeds_is_kept_elsewhere(
     entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +135,7 @@ def test_evidence_of_further_seeds_is_kept_elsewhere(
         assert "nowhere is not a folder" in refused("build", "--evidence", "nowhere")
 
 
+@pytest.mark.slow
 def test_evidence_that_was_altered_is_found(
     entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,6 +209,7 @@ def without(family):
 """
 
 
+@pytest.mark.slow
 def test_a_function_gets_the_seed_and_its_agent_keeps_its_name(
     entry: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

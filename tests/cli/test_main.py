@@ -107,6 +107,7 @@ def test_every_command_documents_itself() -> None:
     assert [name for name, text in documented if not text and name not in plain] == []
 
 
+@pytest.mark.slow
 def test_the_package_is_a_command_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "smile_bench"]
     run = subprocess.run(
@@ -127,6 +128,7 @@ def test_a_reader_that_stops_early_meets_no_error(tmp_path: Path) -> None:
     assert (shown.stdout, shown.stderr) == ("[\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp932"])
 @pytest.mark.parametrize(
     ("command", "shown"),

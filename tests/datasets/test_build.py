@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import pytest
 from smile_bench.datasets import build, calibration, load_dataset
 from smile_bench.datasets.build import BuildConfig, build_dataset
 from smile_bench.datasets.format import read_dataset
-from smile_bench.datasets.verify import ELSEWHERE_STEPS, TOLERANCE, made_here
+from smile_bench.datasets.verify import made_here
 from smile_bench.envs import SPLITS, get_family, get_mujoco_family
 from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.errors import DatasetError, ExpertError
@@ -26,16 +24,28 @@ from smile_bench.io.tensors import write_tensors
 
 FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 SMALL = BuildConfig(family=FAMILY, demonstrations=1, subsample=20)
+ELSEWHERE_STEPS, TOLERANCE = 3, 1e-3
+"""Contacts amplify differences in the last bits: demonstrations of ant goal, made with MuJoCo 4.0,
+differ under 3.17 by up to 3e-4 after three control steps and by 0.8 after ten."""
 
 BUILD = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from smile_bench.datasets import build
-build.BLOCK_EPISODES = 4
+
+written, write_tensors = [], build.write_tensors
+
+def write_three(file, tensors):
+    if len(written) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write_tensors(file, tensors)
+    written.append(file)
+
+build.BLOCK_EPISODES, build.write_tensors = 4, write_three
 config = build.BuildConfig(family="SmileAntGoal-v0", demonstrations=1, subsample=20)
 build.build_dataset(config, Path(sys.argv[1]))
 """
-"""The same as building ``SMALL`` in smaller blocks, so that it can be killed between two."""
+"""The same as building ``SMALL`` in smaller blocks, killed after the third."""
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +70,7 @@ def test_every_task_is_there_with_its_parameters(built: Path) -> None:
         assert dataset.split(split).demonstrations == 1
 
 
+@pytest.mark.slow
 def test_subsampling_keeps_every_twentieth_transition_from_a_random_start(built: Path) -> None:
     train = read_dataset(built).train
     assert train.timesteps.shape[2] == 5
@@ -75,15 +86,11 @@ def test_a_killed_build_continues_to_the_same_arrays(
 ) -> None:
     path = tmp_path / "killed.h5"
     parts = tmp_path / "killed.h5.parts"
-    process = subprocess.Popen([sys.executable, "-c", BUILD, str(path)])
-    while len(list(parts.glob("*.safetensors"))) < 3:
-        assert process.poll() is None, "the build ended before it could be killed"
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    killed = subprocess.run([sys.executable, "-c", BUILD, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not path.exists()
-    finished = {p.name: p.stat().st_mtime_ns for p in parts.glob("*.safetensors")}
-    assert len(finished) >= 3
+    finished = {part.name for part in parts.glob("*.safetensors")}
+    assert len(finished) == 3
     written = []
 
     def watch(file: Path, tensors: dict[str, Any]) -> None:
@@ -94,7 +101,7 @@ def test_a_killed_build_continues_to_the_same_arrays(
     monkeypatch.setattr(build, "write_tensors", watch)
     resumed = build_dataset(SMALL, path)
     assert "validation-000-004.safetensors" in written
-    assert not set(finished) & set(written)
+    assert not finished & set(written)
     assert resumed.digest() == build_dataset(SMALL, tmp_path / "whole.h5").digest()
     assert not parts.exists()
 
@@ -124,6 +131,7 @@ def test_parts_of_another_build_are_not_mixed_in(tmp_path: Path) -> None:
         assert note.read_text() == text
 
 
+@pytest.mark.slow
 def test_a_resumed_build_calibrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "CALIBRATION_STEPS", 0)
     config = BuildConfig.canonical(GRID, 2, variant="medium")

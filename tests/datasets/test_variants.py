@@ -69,6 +69,7 @@ def test_medium_demonstrations_are_half_as_good_on_every_split(medium: Dataset) 
         assert 0.35 * best < reached < 0.65 * best
 
 
+@pytest.mark.slow
 def test_demonstrations_that_are_not_half_as_good_are_found(medium: Dataset) -> None:
     better = {"episode_return": medium.train.metrics["episode_return"] + 10.0}
     train = replace(medium.train, metrics=better)
@@ -89,6 +90,7 @@ def test_cards_say_what_a_variant_is(noisy: Dataset, medium: Dataset) -> None:
     assert f"build {GRID} --demos 16 --subsample 1 --seed 0 --variant medium`" in text
 
 
+@pytest.mark.slow
 def test_stored_datasets_keep_their_former_name_and_are_read_without_a_warning(
     medium: Dataset,
 ) -> None:
@@ -125,6 +127,7 @@ def test_names_that_moved_are_found_with_a_warning() -> None:
         _ = variants.QUARTER  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_command_builds_a_variant_beside_the_experts_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

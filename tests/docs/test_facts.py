@@ -39,7 +39,10 @@ def rows(page: Path, heading: str) -> list[list[str]]:
 def test_tracks(page: str, heading: str) -> None:
     stated = {row[0]: row[1:] for row in rows(DOCS / f"{page}.md", heading)}
     assert stated == {
-        f"`{name}`": ["yes", "yes" * track.environments, "yes" * track.labels]
+        f"`{name}`": [
+            "yes",
+            *("yes" * allowed for allowed in (track.environments, track.labels, track.rewards)),
+        ]
         for name, track in TRACKS.items()
     }
 

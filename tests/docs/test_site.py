@@ -110,6 +110,7 @@ def test_it_works_from_disk(site: Path) -> None:
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(300_000)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
         for name in ("index", "families/SmileAntGoal-v0", "agents/smile", "reference/command_line"):

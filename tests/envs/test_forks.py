@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
+]
 
 MAKE = """
 import copy, os, signal, sys
@@ -25,7 +28,7 @@ if child:
     # The parent's threads still work.
     print("parent", os.waitstatus_to_exitcode(status), envs.step(actions)[1].tolist(), flush=True)
     sys.exit(0)
-signal.alarm(30)  # A child that hangs dies.
+signal.alarm(300)  # A child that hangs dies.
 """
 
 
@@ -35,7 +38,7 @@ def run(code: str, threads: int = 2) -> list[str]:
     # Newer Pythons warn of every fork beside threads.
     options = ["-W", "error", "-W", "ignore::DeprecationWarning"]
     command = [sys.executable, *options, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "Exception ignored" not in done.stderr, done.stderr
     return done.stdout.splitlines()
@@ -75,7 +78,7 @@ def test_a_view_that_outlives_its_environments_is_not_waited_for() -> None:
     )
     code = code.replace(", envs.step(actions)[1].tolist()", "")
     command = [sys.executable, "-c", code + "del qpos; print('dropped')"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.stdout.splitlines() == ["dropped", "parent 0"], done.stderr
 
 
@@ -93,17 +96,26 @@ def test_one_thread_is_the_childs_own() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
 def test_close_frees_the_threads() -> None:
     code = """
-import os, gymnasium as gym, numpy as np, smile_bench
+import os, time, gymnasium as gym, numpy as np, smile_bench
 count = lambda: len(os.listdir("/proc/self/task"))
+
+def ended(before):
+    # The system lists a thread that was joined for a moment more.
+    for _ in range(1000):
+        if count() <= before:
+            break
+        time.sleep(0.01)
+    return count() - before
+
 before = count()
 envs = gym.make_vec("SmileAntGoal-v0", num_envs=8, tasks=range(8), threads=5)
 envs.reset(seed=0)
 print(count() - before)
 positions = envs.simulator.qpos.copy()
 envs.close()
-print(count() - before, np.array_equal(envs.simulator.qpos, positions))
+print(ended(before), np.array_equal(envs.simulator.qpos, positions))
 envs.close()
 """
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.stdout.splitlines() == ["4", "0 True"], done.stderr

@@ -103,6 +103,7 @@ def test_grid_tasks() -> None:
     assert len(set(tasks[-24:, 1:6].argmax(axis=1).tolist())) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["{", "[1]", "null", '{"test": [[1.0], [1.0, 2.0]]}', None])
 def test_a_damaged_table_concerns_its_family_alone(tmp_path: Path, content: str | None) -> None:
     """Importing the package and using the other families works; the family's own tasks do not."""

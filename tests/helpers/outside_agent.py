@@ -24,9 +24,9 @@ class Wanderer:
 
     name = NAME
 
-    def __init__(self, family: str, seed: int) -> None:
+    def __init__(self, family: str, seed: int, track: str) -> None:
         self.family, self.rng = get_family(family), np.random.default_rng(seed)
-        self.recipe = {"seed": seed, "track": "offline", "seconds": 36.0}
+        self.recipe = {"seed": seed, "track": track, "seconds": 36.0}
 
     def adapt(self, contexts: Sequence[Context]) -> Wanderer:
         return self
@@ -39,10 +39,10 @@ class Wanderer:
 
 
 @contextmanager
-def wanderer(seed: int) -> Iterator[AgentSpec]:
-    """Register the agent as trained with a seed, and forget it at the end."""
+def wanderer(seed: int, track: str = "offline") -> Iterator[AgentSpec]:
+    """Register the agent as trained with a seed on a track, and forget it at the end."""
     spec = AgentSpec(
-        name=NAME, summary="acts at random", load=lambda family: Wanderer(family, seed)
+        name=NAME, summary="acts at random", load=lambda family: Wanderer(family, seed, track)
     )
     try:
         yield register_agent(spec)

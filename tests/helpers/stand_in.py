@@ -52,9 +52,9 @@ class Generator(torch.Generator):
     """Those of the stand-in device; an operation is given other objects of the same address."""
 
     def __new__(cls, device: torch.device | str = CPU) -> Generator:
-        made = super().__new__(cls, CPU)
+        made = super().__new__(cls, CPU)  # type: ignore[call-arg]
         if torch.device(device) == ELSEWHERE:
-            cls.elsewhere[made._cdata] = made
+            cls.elsewhere[made._cdata] = made  # type: ignore[attr-defined]
         return made
 
 
@@ -101,7 +101,8 @@ def _computed(operation: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
     belongs = args[0].device if operation in MOVES else ELSEWHERE if away else CPU
     device = kwargs.get("device") or belongs
     for generator in (value for value in given if isinstance(value, torch._C.Generator)):
-        if (generator._cdata in Generator.elsewhere) is (device != ELSEWHERE):
+        known_elsewhere = generator._cdata in Generator.elsewhere  # type: ignore[attr-defined]
+        if known_elsewhere is (device != ELSEWHERE):
             raise RuntimeError(f"{operation} was given a generator of another device.")
     known = {id(tensor.held): tensor for tensor in away}
 

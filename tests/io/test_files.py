@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from smile_bench.io.files import replacing, write_atomically
+from smile_bench.io import files
+from smile_bench.io.files import SETTLED, remembered, replacing, write_atomically
 
 
 def test_text_and_bytes_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -38,3 +42,69 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("one", "other")}
     assert len(modes) == 1
+
+
+def test_what_was_found_in_a_file_is_remembered_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, looked, old = tmp_path / "x", list[str](), 1_000_000_000
+    clock = SimpleNamespace(time_ns=lambda: old + SETTLED)
+    monkeypatch.setattr("smile_bench.io.files.time", clock)
+
+    @remembered
+    def content(path: Path) -> str:
+        looked.append(path.read_text())
+        return looked[-1]
+
+    path.write_text("one")
+    os.utime(path, ns=(old, old + 1))
+    for _ in range(3):  # Just written: another write might not show in the file's time.
+        assert content(path) == "one"
+    assert len(looked) == 3
+    os.utime(path, ns=(old, old))
+    for _ in range(3):
+        assert content(path) == "one"
+    assert len(looked) == 4
+    path.write_text("two")
+    os.utime(path, ns=(old, old - 1))
+    assert content(path) == "two"
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        content(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks")
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "x.json", tmp_path / ".y.json.abcd.part"
+    left = tmp_path / ".x.json.abcd.part"
+    left.write_text("half")
+    other.write_text("half of another")
+    with replacing(path) as temporary:
+        assert not left.exists()
+        temporary.write_text("first")
+        # The same file is written twice at once: neither removes the other's.
+        write_atomically(path, "second")
+        assert temporary.exists()
+    assert path.read_text() == "first"
+    assert sorted(found.name for found in tmp_path.iterdir()) == [other.name, path.name]
+
+
+def test_without_locks_files_are_written_and_leftovers_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoLocks:
+        LOCK_EX, LOCK_NB = 2, 4
+
+        @staticmethod
+        def flock(*_: object) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    left = tmp_path / ".x.json.abcd.part"
+    left.write_text("half")
+    for locks in (NoLocks, None):
+        monkeypatch.setattr(files, "fcntl", locks)
+        write_atomically(tmp_path / "x.json", "whole")
+        assert (tmp_path / "x.json").read_text() == "whole"
+        assert left.exists()

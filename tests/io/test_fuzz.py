@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / "tools" / "fuzz_files.py"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_altered_files_are_one_clear_error_in_every_reader() -> None:
+@pytest.mark.parametrize("options", [["--tries", "12"], ["--tries", "20", "--flips"]])
+def test_altered_files_are_one_clear_error_in_every_reader(options: list[str]) -> None:
     pytest.importorskip("minari")
+    pytest.importorskip("torch")
     done = subprocess.run(
-        [sys.executable, TOOL, "--tries", "12"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tools.fuzz", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n") == 10, done.stdout
+    assert done.stdout.count("\n") == 15, done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,10 +17,9 @@ from smile_bench.envs.tables import load_table
 from smile_bench.errors import AgentError, DatasetError, ExpertError, ProtocolError
 from smile_bench.experts.policy import read_expert
 from smile_bench.io import shipped
-from smile_bench.io.shipped import PACKAGE, file_digest, require_unaltered, shipped_files
+from smile_bench.io.shipped import PACKAGE, require_unaltered, shipped_files
 from smile_bench.protocol.meta_test import read_meta_test
 
-OLD = 1_000_000_000
 EXPERT = "experts/weights/ant-goal.safetensors"
 TABLE = "envs/tables/grid_goal.json"
 
@@ -127,31 +125,7 @@ def test_users_files_need_no_manifest(
     require_unaltered(package / "experts" / "weights" / "new.safetensors", ExpertError)
 
 
-def test_a_digest_is_computed_once_until_the_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "x"
-    computed: list[Path] = []
-    digest = shipped._digest
-
-    def counted(path: Path) -> str:
-        computed.append(path)
-        return digest(path)
-
-    monkeypatch.setattr(shipped, "_digest", counted)
-    path.write_bytes(b"one")
-    for _ in range(3):  # Just written: another write might not show in the file's time.
-        assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
-    assert len(computed) == 3
-    os.utime(path, ns=(OLD, OLD))
-    for _ in range(3):
-        assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
-    assert len(computed) == 4
-    path.write_bytes(b"two")
-    os.utime(path, ns=(OLD, OLD + 1))
-    assert file_digest(path) == hashlib.sha256(b"two").hexdigest()
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "use", ["gymnasium.make('SmileGridGoal-v0')", "Access('SmileGridGoal-v0')"]
 )

@@ -16,22 +16,27 @@ from tests.helpers.made_entries import card, write_card
 from tests.helpers.outside_agent import NAME, wanderer
 from tests.helpers.outside_family import ID
 
+TRACK = "rewards"
+"""The agent was trained with the task's reward, and says so."""
+
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What the page shows of an entry by the outside agent on the outside family."""
     folder = tmp_path_factory.mktemp("outside")
     entry = folder / "entries" / NAME
-    write_card(entry, card(NAME, (ID,), agent=NAME))
+    write_card(entry, card(NAME, (ID,), agent=NAME, track="expert-queries"))
     with pytest.MonkeyPatch.context() as patch, frozen_family(folder / "family"):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         # The family is registered by no module that a process of its own could import.
         patch.setattr(isolated, "verify_isolated", lambda folder, families: verify_result(folder))
         for seed in (0, 1):
-            with wanderer(seed):
+            with wanderer(seed, TRACK):
                 command = ["leaderboard", "evaluate", str(entry), "--seed", str(seed)]
                 assert main([*command, "--shot-curve"]) == 0
-        with wanderer(seed=0):
+        with wanderer(0, TRACK):
+            assert main(["leaderboard", "check", str(entry), "--no-replay"]) == 2
+            write_card(entry, card(NAME, (ID,), agent=NAME, track=TRACK))
             assert main(["leaderboard", "check", str(entry)]) == 0
             command = ["leaderboard", "build", "--entries", str(entry.parent)]
             assert main([*command, "--output", str(folder / "site")]) == 0
@@ -49,12 +54,25 @@ def test_the_entry_is_replayed_and_ranked_on_its_family(document: dict[str, Any]
     assert set(part["metrics"]) == {"min_distance", "final_distance"}
     assert len(part["per_task"]) == 4
     assert [point["shots"] for point in part["shots"]] == [1, 2]
-    assert part["cost"] == {"env_steps": 0, "expert_queries": 0, "hours": 0.01}
+    # Its recipe does not count what the track allows.
+    assert part["cost"] == {"env_steps": None, "expert_queries": None, "hours": 0.01}
     # The evidence of a shot curve is dropped where the agent ships, which is for seed 0 alone.
     assert part["shots_status"] == {
         "id": "rerun",
         "label": "seed 1: replayed, exact; seed 0: rerun to verify",
     }
+
+
+@pytest.mark.slow
+def test_an_agent_trained_with_rewards_stands_on_a_track_of_its_own(
+    document: dict[str, Any],
+) -> None:
+    # The fixture has seen that its results are refused on any other track.
+    (row,) = document["rows"]
+    assert row["track"] == TRACK
+    rules = {track["id"]: track["rule"] for track in document["tracks"]}
+    assert list(rules)[-1] == TRACK
+    assert "reward" in rules[TRACK]
 
 
 @pytest.mark.slow

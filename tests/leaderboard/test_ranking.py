@@ -32,6 +32,7 @@ def test_ranks_are_within_track_and_form(tmp_path: Path) -> None:
         "equal": (0.8, {}),
         "fourth": (0.7, {}),
         "interactive": (0.1, {"track": "interactive"}),
+        "rewarded": (0.95, {"track": "rewards"}),
         "reference": (1.0, {"reference": True}),
     }
     rows = []
@@ -48,6 +49,7 @@ def test_ranks_are_within_track_and_form(tmp_path: Path) -> None:
         "equal": 2,
         "fourth": 4,
         "interactive": 1,
+        "rewarded": 1,
         "blindfold": 1,
         "partial": None,
         "reference": None,
@@ -60,6 +62,7 @@ def test_ranks_are_within_track_and_form(tmp_path: Path) -> None:
         "equal": 3,
         "fourth": 5,
         "interactive": 1,
+        "rewarded": 1,
         "blindfold": 1,
         "reference": None,
     }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from smile_bench.errors import CheckpointError, DivergedError
-from smile_bench.learning.checkpoint import save_checkpoint
+from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from smile_bench.learning.loop import run
 
 
@@ -148,17 +149,53 @@ def test_without_its_log_a_training_continues(tmp_path: Path, log: bytes | None)
     assert [row.split(",")[0] for row in rows] == ["iteration", "2", "3"]
 
 
-def test_the_time_of_interrupted_runs_counts(tmp_path: Path) -> None:
+def test_the_time_of_interrupted_runs_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    clock = SimpleNamespace(perf_counter=lambda: now)
+    monkeypatch.setattr("smile_bench.learning.loop.time", clock)
+
     class Slow(Sparse):
+        """An iteration takes 2.5 s."""
+
         def step(self) -> dict[str, float]:
-            time.sleep(0.02)
+            nonlocal now
+            now += 2.5
             return super().step()
 
-    first = run(Slow(), tmp_path, stop_after=3)
-    assert 0.06 <= first < run(Slow(), tmp_path, stop_after=4)
-    assert run(Slow(), tmp_path, stop_after=0) >= first + 0.02
+    def stored() -> float:
+        seconds: float = load_checkpoint(tmp_path / "checkpoint.safetensors")["seconds"]
+        return seconds
+
+    assert run(Slow(), tmp_path, stop_after=3) == stored() == 7.5
+    now = 5000.0  # Time between two runs does not count.
+    assert run(Slow(), tmp_path, stop_after=4) == stored() == 10.0
+    now = 20.0  # Another process has another clock.
+    assert run(Slow(), tmp_path, stop_after=4) == stored() == 10.0
     rows = list(csv.DictReader((tmp_path / "progress.csv").read_text().splitlines()))
     assert [row["iteration"] for row in rows] == [*"1234"]
+    assert [row["seconds"] for row in rows] == ["2.5", "5.0", "7.5", "10.0"]
+
+
+def test_a_training_that_had_ended_keeps_its_checkpoint(tmp_path: Path) -> None:
+    class Scheduled(Sparse):
+        """Its rate is what its last step has set, and no part of what is loaded."""
+
+        rate = 1.0
+
+        def step(self) -> dict[str, float]:
+            log = super().step()
+            self.rate = 1.0 / self.iteration
+            return log
+
+        def state_dict(self) -> dict[str, Any]:
+            return {**super().state_dict(), "rate": self.rate}
+
+    run(Scheduled(), tmp_path)
+    content = (tmp_path / "checkpoint.safetensors").read_bytes()
+    run(Scheduled(), tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
 
 
 def test_it_may_stop_before_the_first_iteration(tmp_path: Path) -> None:
@@ -170,10 +207,14 @@ def test_it_may_stop_before_the_first_iteration(tmp_path: Path) -> None:
     assert resumed.iteration == 7
 
 
-@pytest.mark.parametrize(("interval", "kept"), [(0.0, 4), (1000.0, 0)])
+@pytest.mark.parametrize(("interval", "kept"), [(0.5, 4), (1000.0, 0)])
 def test_an_interrupt_leaves_the_last_checkpoint(
-    tmp_path: Path, interval: float, kept: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: float, kept: int
 ) -> None:
+    # A second passes between two looks at the clock.
+    clock = SimpleNamespace(perf_counter=count().__next__)
+    monkeypatch.setattr("smile_bench.learning.loop.time", clock)
+
     class Interrupted(Sparse):
         def step(self) -> dict[str, float]:
             if self.iteration == 4:

@@ -31,6 +31,7 @@ def test_freezing_the_grid_gives_the_shipped_files_to_the_byte(tmp_path: Path) -
         assert (tmp_path / name).read_bytes() == (protocol_folder() / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_seed_decides_what_is_frozen(family: Family, tmp_path: Path) -> None:
     one = freeze_protocol(ID, tmp_path / "one", seed=1, blind_episodes=12)
     again = freeze_protocol(ID, tmp_path / "again", seed=1, blind_episodes=12)

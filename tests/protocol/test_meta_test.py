@@ -147,6 +147,20 @@ def test_files_that_lack_something_are_one_clear_error(copied: Path) -> None:
             read_meta_test(FAMILY, copied)
 
 
+def test_files_of_another_family_are_refused(copied: Path) -> None:
+    path = copied / f"{FAMILY}.json"
+    content = path.read_text()
+    path.write_text(content.replace(FAMILY, "Smi|eAntGoal-v0", 1))
+    with pytest.raises(ProtocolError, match=r"say that they are of Smile.* and Smi\|eAntGoal-v0"):
+        read_meta_test(FAMILY, copied)
+    path.write_text(content)
+    tensors = copied / f"{FAMILY}.safetensors"
+    dataset = load_meta_test(FAMILY).dataset
+    save_file(load_file(tensors), tensors, {"family": "another", "dataset": dataset})
+    with pytest.raises(ProtocolError, match=r"are of Smile.* and another"):
+        read_meta_test(FAMILY, copied)
+
+
 def test_a_family_that_is_not_frozen_is_named(copied: Path) -> None:
     for path in copied.iterdir():
         path.unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smile_bench.errors import ProtocolError
@@ -174,9 +174,7 @@ def test_files_that_are_missing_huge_or_not_files_are_refused(
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_every_changed_byte_is_noticed(saved: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(["result.json", "evidence.h5"]))

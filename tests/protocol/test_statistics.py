@@ -72,7 +72,7 @@ def families(seed: int = 0) -> dict[str, FloatArray]:
     }
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), seeds=st.integers(1, 6), tasks=st.integers(1, 20))
 def test_point_estimates_follow_the_formulas(seed: int, seeds: int, tasks: int) -> None:
     rng = np.random.default_rng(seed)

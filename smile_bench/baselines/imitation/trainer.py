@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from smile_bench.access import Access, validate_together
+from smile_bench.access import Access
+from smile_bench.access.together import validate_together
 from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, Member
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.baselines.imitation.watched import WatchedAgent

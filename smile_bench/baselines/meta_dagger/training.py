@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.access import Access, environments_together
+from smile_bench.access import Access
+from smile_bench.access.together import environments_together
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.baselines.meta_bc.training import MetaBC
@@ -26,6 +27,7 @@ from smile_bench.learning.devices import to_device
 from smile_bench.learning.replay import take_rows
 from smile_bench.learning.stacking import in_step
 from smile_bench.settings import AMOUNT, SHARE, require_ranges
+from smile_bench.tracks import TRACKS
 
 __all__ = ["MetaDAgger", "MetaDAggerConfig", "make_trainings"]
 
@@ -63,7 +65,7 @@ class MetaDAgger(MetaBC):
         compute: Compute | None = None,
     ) -> None:
         for access in accesses:
-            if access.track != "expert-queries":
+            if not TRACKS[access.track].labels:
                 raise InputError(
                     f"meta-dagger asks experts for labels, which the {access.track} track does not "
                     "give; make an access with track='expert-queries'."

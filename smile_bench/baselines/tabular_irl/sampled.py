@@ -103,6 +103,19 @@ def density_gradient(
     return by_weights, sampled.sum(axis=-1) - real.sum(axis=-1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """What the reward's turn follows from."""
+
+    decoded: DecodedContexts
+    policy: FloatArray
+    """(slots, T, S, A)."""
+    weights: FloatArray
+    """Of the reward, (slots, K)."""
+    rng: np.random.Generator
+    """Of the sampled trajectories."""
+
+
 class _Sampled(ABC):
     """The loop that the three agents share."""
 
@@ -130,7 +143,7 @@ class _Sampled(ABC):
         self._begin(decoded)
         for k in range(config.iterations):
             policy = improve(decoded.mdp, policy, family.rewards(weights), config.policy_step)
-            gradient = self._gradient(decoded, policy, weights, rng)
+            gradient = self._gradient(_Turn(decoded, policy, weights, rng))
             gradient -= weights / (decoded.shots[:, None] * config.deviation**2)
             rate = 0.5 * config.learning_rate * (1.0 + np.cos(np.pi * k / config.iterations))
             weights = weights + rate * adam.direction(gradient)
@@ -150,27 +163,16 @@ class _Sampled(ABC):
         """Prepare for contexts."""
 
     @abstractmethod
-    def _gradient(
-        self,
-        decoded: DecodedContexts,
-        policy: FloatArray,
-        weights: FloatArray,
-        rng: np.random.Generator,
-    ) -> FloatArray:
+    def _gradient(self, turn: _Turn) -> FloatArray:
         """The direction (slots, K) in which the reward improves."""
 
-    def _sample(
-        self,
-        decoded: DecodedContexts,
-        policy: FloatArray,
-        weights: FloatArray,
-        rng: np.random.Generator,
-    ) -> tuple[Samples, FloatArray, FloatArray]:
+    def _sample(self, turn: _Turn) -> tuple[Samples, FloatArray, FloatArray]:
         """Trajectories of the policy, their features (B, G, M, K) and returns (B, G, M)."""
+        decoded = turn.decoded
         starts = decoded.cells[:, :, 0]
-        samples = sample(decoded.mdp, policy, starts, self.config.samples, rng)
+        samples = sample(decoded.mdp, turn.policy, starts, self.config.samples, turn.rng)
         features = self.family.features[samples.states].sum(axis=3)
-        return samples, features, np.einsum("bgmk,bk->bgm", features, weights)
+        return samples, features, np.einsum("bgmk,bk->bgm", features, turn.weights)
 
 
 class GuidedCostLearning(_Sampled):
@@ -190,17 +192,11 @@ class GuidedCostLearning(_Sampled):
     name = "guided-cost-learning"
     stochastic = True
 
-    def _gradient(
-        self,
-        decoded: DecodedContexts,
-        policy: FloatArray,
-        weights: FloatArray,
-        rng: np.random.Generator,
-    ) -> FloatArray:
-        samples, features, returns = self._sample(decoded, policy, weights, rng)
+    def _gradient(self, turn: _Turn) -> FloatArray:
+        samples, features, returns = self._sample(turn)
         shares = importance_shares(log_weights(returns, samples.log_chances))
-        expected = np.einsum("bg,bgm,bgmk->bk", decoded.shares, shares, features)
-        return np.asarray(decoded.counts - expected)
+        expected = np.einsum("bg,bgm,bgmk->bk", turn.decoded.shares, shares, features)
+        return np.asarray(turn.decoded.counts - expected)
 
 
 class GanIRL(_Sampled):
@@ -225,17 +221,11 @@ class GanIRL(_Sampled):
         self.partition_adam = Adam(decoded.present.shape)
         self.expert_features = self.family.features[decoded.cells].sum(axis=2)
 
-    def _gradient(
-        self,
-        decoded: DecodedContexts,
-        policy: FloatArray,
-        weights: FloatArray,
-        rng: np.random.Generator,
-    ) -> FloatArray:
-        samples, features, returns = self._sample(decoded, policy, weights, rng)
-        expert = self.expert_features[:, :, None]
-        expert_returns = np.einsum("bgnk,bk->bgn", expert, weights)
-        expert_chances = log_chances(policy, decoded.cells, decoded.moves)[..., None]
+    def _gradient(self, turn: _Turn) -> FloatArray:
+        samples, features, returns = self._sample(turn)
+        decoded, expert = turn.decoded, self.expert_features[:, :, None]
+        expert_returns = np.einsum("bgnk,bk->bgn", expert, turn.weights)
+        expert_chances = log_chances(turn.policy, decoded.cells, decoded.moves)[..., None]
         z = self.log_partition[..., None]
         by_weights, by_partition = density_gradient(
             density_logits(expert_returns, z, expert_chances),
@@ -266,15 +256,10 @@ class PlainDiscriminator(_Sampled):
 
     name = "gan-plain"
 
-    def _gradient(
-        self,
-        decoded: DecodedContexts,
-        policy: FloatArray,
-        weights: FloatArray,
-        rng: np.random.Generator,
-    ) -> FloatArray:
-        policy_visits = visitation(decoded.mdp, policy, decoded.start).sum(axis=(1, 3))
-        probability = 1.0 / (1.0 + np.exp(-self.family.rewards(weights)[..., 0]))
+    def _gradient(self, turn: _Turn) -> FloatArray:
+        decoded = turn.decoded
+        policy_visits = visitation(decoded.mdp, turn.policy, decoded.start).sum(axis=(1, 3))
+        probability = 1.0 / (1.0 + np.exp(-self.family.rewards(turn.weights)[..., 0]))
         difference = decoded.visits * (1.0 - probability) - policy_visits * probability
         return np.asarray(difference @ self.family.features)
 

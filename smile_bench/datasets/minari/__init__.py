@@ -18,6 +18,7 @@ from smile_bench.datasets.minari.returns import reference_returns
 from smile_bench.envs import SPLITS, Family, get_family
 from smile_bench.errors import DatasetError, ExpertError, SmileError, require_known, shown
 from smile_bench.io.hdf5 import require_plain_file
+from smile_bench.io.hdf5_sound import require_sound
 
 if TYPE_CHECKING:
     from minari import MinariDataset
@@ -166,6 +167,7 @@ def _read(parts: tuple[MinariDataset, ...]) -> Dataset:
         require_known("kind of episodes", [kind], (TRAJECTORIES, TRANSITIONS))
         file = Path(part.storage.data_path) / DATA_FILE
         if file.exists():  # Not there in Minari's other format.
+            require_sound(file, DatasetError)
             require_plain_file(file, DatasetError)
         indices = sorted(int(index) for index in part.episode_indices)
         notes = part.storage.get_episode_metadata(indices)

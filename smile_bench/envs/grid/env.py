@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from smile_bench.arrays import FloatArray
 from smile_bench.envs.arguments import (
     checked_count,
-    checked_options,
-    checked_seed,
     require_render_mode,
     warn_of_no_render_mode,
 )
@@ -22,12 +20,12 @@ from smile_bench.envs.grid.family import GridFamily
 from smile_bench.envs.grid.rendering import as_text
 from smile_bench.envs.grid.simulator import GridSimulator
 from smile_bench.envs.registry import get_family
+from smile_bench.envs.resets import checked_reset
 from smile_bench.errors import InputError, UnknownNameError
 
 __all__ = ["SmileGridEnv"]
 
 RENDER_MODES = ["ansi", "rgb_array"]
-RESET_OPTIONS = ("state", "task")
 
 
 class SmileGridEnv(gym.Env[FloatArray, np.int64]):
@@ -117,12 +115,9 @@ class SmileGridEnv(gym.Env[FloatArray, np.int64]):
             InputError: a seed or a state that does not fit.
         """
         # Checked before anything changes, so that a mistake leaves the episode as it was.
-        options, seed = checked_options(options, RESET_OPTIONS), checked_seed(seed)
-        index, state = options.get("task"), options.get("state")
-        task = self._fixed_task if index is None else self.family.task(self.split, index)
-        if state is not None:
-            state = self.family.require_states(state, ())
-        super().reset(seed=seed)
+        asked = checked_reset(self.family, self.split, seed, options)
+        super().reset(seed=asked.seed)
+        task, state = asked.task or self._fixed_task, asked.state
         if task is None:
             sampled = int(self.np_random.integers(len(self.family.table(self.split))))
             task = self.family.task(self.split, sampled)

@@ -13,8 +13,6 @@ from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.envs.arguments import (
     as_array,
     checked_count,
-    checked_options,
-    checked_seed,
     require_render_mode,
     warn_of_no_render_mode,
 )
@@ -26,10 +24,10 @@ from smile_bench.envs.mujoco.library import MujocoEnv, mujoco
 from smile_bench.envs.mujoco.opengl import opengl_errors, prepare_viewer
 from smile_bench.envs.mujoco.rendering import camera_options, fit_offscreen_buffer, place_markers
 from smile_bench.envs.registry import get_mujoco_family
+from smile_bench.envs.resets import checked_reset
 
 __all__ = ["SmileEnv"]
 
-RESET_OPTIONS = ("state", "task")
 RENDER_MODES = ["human", "rgb_array", "depth_array", "rgbd_tuple"]
 _MADE_AGAIN = ("family", "mujoco_renderer", "_nominal", "_tasks")
 """Attributes that follow from the arguments, so that a copy need not hold them."""
@@ -153,28 +151,19 @@ class SmileEnv(MujocoEnv, EzPickle):
             InputError: a seed or a state that does not fit.
         """
         # Checked before anything changes, so that a mistake leaves the episode as it was.
-        options, seed = checked_options(options, RESET_OPTIONS), checked_seed(seed)
-        self._next_task = options.get("task")
-        if self._next_task is not None:
-            self.family.task(self.split, self._next_task)
-        self._next_state = options.get("state")
-        if self._next_state is not None:
-            self._next_state = self.family.require_states(self._next_state, ())
+        self._asked = checked_reset(self.family, self.split, seed, options)
         self._begun = True
-        observation, info = super().reset(seed=seed)
+        observation, info = super().reset(seed=self._asked.seed)
         return observation, info
 
     def reset_model(self) -> FloatArray:
         """Choose the task and the initial state; ``reset`` calls it."""
-        if self._next_task is not None:
-            self._change_task(self.family.task(self.split, self._next_task))
-        elif self._fixed_task is not None:
-            self._change_task(self._fixed_task)
-        else:
+        task, state = self._asked.task or self._fixed_task, self._asked.state
+        if task is None:
             index = int(self.np_random.integers(len(self._tasks)))
-            self._change_task(self.family.task(self.split, index))
+            task = self.family.task(self.split, index)
+        self._change_task(task)
         parameters = self._parameters
-        state = self._next_state
         if state is None:
             state = self.family.sample_start(
                 self.np_random, parameters[0], self.init_qpos, self.init_qvel

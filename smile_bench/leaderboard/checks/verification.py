@@ -20,13 +20,18 @@ from smile_bench.io.files import write_atomically
 from smile_bench.leaderboard.checks.rerunning import rerun_without_evidence
 from smile_bench.leaderboard.entries.reading import Evaluated
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
-from smile_bench.protocol.verification import AgentLoader, Verification, verify_result
+from smile_bench.protocol.verification import (
+    AgentLoader,
+    Verification,
+    rerun_verified,
+    verify_result,
+)
 from smile_bench.provenance import version_of
 
 __all__ = ["Status", "Verifier", "default_cache", "status_label"]
 
 
-CHECKS = 2
+CHECKS = 3
 """Raised when checks become stricter, so that outcomes of weaker ones are forgotten."""
 
 
@@ -153,7 +158,7 @@ class Verifier:
             _require_passed(outcome.findings, (str(folder), str(one.evidence.parent)))
             if again:
                 assert self.rerun is not None
-                rerun = verify_result(folder, rerun=self.rerun)
+                rerun = rerun_verified(outcome, self.rerun)
                 _require_passed(rerun.findings, (str(folder), str(one.evidence.parent)))
         if not outcome.exact:
             return Status.CLOSE

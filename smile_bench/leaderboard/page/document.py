@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
-from smile_bench.leaderboard.checks.further import Fresh
-from smile_bench.leaderboard.checks.retraining import Retrained
-from smile_bench.leaderboard.checks.verification import Status, status_label
-from smile_bench.leaderboard.entries.training import Curve
-from smile_bench.leaderboard.page.published import Published, PublishedRow
-from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
+from smile_bench.leaderboard.page.published import Published
+from smile_bench.leaderboard.page.row_data import (
+    Json,
+    partition_id,
+    published_data,
+    row_data,
+    shown_number,
+)
+from smile_bench.leaderboard.rows import Partition, Row
 from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.protocol.statistics import Estimate, Summary
 from smile_bench.tracks import TRACKS
 
 __all__ = ["FORMAT", "leaderboard_document", "plot_kind"]
 
 FORMAT = "smile-bench-leaderboard-1"
-DIGITS = 6
-"""Significant digits of the numbers in the document."""
-
-Json = dict[str, Any]
 
 
 def leaderboard_document(
@@ -65,14 +61,14 @@ def leaderboard_document(
             )
             if family.id in used or family.id in ranked
         ],
-        "rows": [_row(row, code or {}) for row in rows],
+        "rows": [row_data(row, code or {}) for row in rows],
         "published": {
             "title": published.title,
             "authors": list(published.authors),
             "venue": published.venue,
             "address": published.address,
             "note": published.note,
-            "rows": [_published(row) for row in published.rows],
+            "rows": [published_data(row) for row in published.rows],
         },
     }
 
@@ -98,7 +94,7 @@ def plot_kind(family: Family) -> str:
 
 def _partition(partition: Partition) -> Json:
     return {
-        "id": f"{partition.protocol}/{partition.mujoco}",
+        "id": partition_id(partition),
         "protocol": partition.protocol,
         "mujoco": partition.mujoco,
     }
@@ -148,159 +144,6 @@ def _family(family: Family, *, ranked: bool) -> Json:
         "sizes": list(family.context_sizes),
         "parameter": family.parameter_names[0].replace("_", " "),
         "plot": kind,
-        "positions": None if positions is None else [_number(x) for x in positions],
-        "references": {k: [_number(x) for x in v] for k, v in _references(family).items()},
+        "positions": None if positions is None else [shown_number(x) for x in positions],
+        "references": {k: [shown_number(x) for x in v] for k, v in _references(family).items()},
     }
-
-
-def _row_id(row: Row) -> str:
-    place = f"{row.partition.protocol}/{row.partition.mujoco}"
-    return f"{row.card.name}@{place}{'/apart' if row.apart else ''}"
-
-
-def _row(row: Row, code: Mapping[str, str]) -> Json:
-    card = row.card
-    return {
-        "id": _row_id(row),
-        "name": card.name,
-        "title": card.title,
-        "authors": list(card.authors),
-        "paper": card.paper,
-        "code": card.code,
-        "source": None if card.code or card.agent is None else code.get(card.agent),
-        "description": card.description,
-        "track": card.track,
-        "state_only": card.state_only,
-        "kind": "reference" if card.reference else "entry",
-        "partition": f"{row.partition.protocol}/{row.partition.mujoco}",
-        "apart": row.apart,
-        "rank": row.rank,
-        "place": row.place,
-        "overall": None if row.overall is None else _summary(row.overall),
-        "missing": list(row.missing),
-        "status": _status(row.statuses),
-        "checks": _checks(list(row.families.values())),
-        "families": {family: _family_row(part) for family, part in row.families.items()},
-    }
-
-
-def _family_row(part: FamilyRow) -> Json:
-    return {
-        "rank": part.rank,
-        "protocol_version": part.protocol_version,
-        "seeds": list(part.seeds),
-        "score": _summary(part.summary),
-        "metrics": {name: _estimate(estimate) for name, estimate in part.metrics.items()},
-        "worst": _number(part.worst),
-        "per_task": [_number(x) for x in part.per_task],
-        "scores": [_number(x) for x in part.scores],
-        "shots": [
-            {
-                "shots": point.shots,
-                "metric": _estimate(point.metric),
-                "score": _number(point.score),
-            }
-            for point in part.shots
-        ],
-        "shots_measured": part.shots_measured,
-        "shots_status": _status(part.shots_statuses) if part.shots_statuses else None,
-        "curves": [_curve(seed, curve) for seed, curve in part.curves],
-        "demonstrations": part.demonstrations,
-        "cost": {
-            "env_steps": _number(part.cost.env_steps),
-            "expert_queries": _number(part.cost.expert_queries),
-            "hours": _number(part.cost.hours),
-        },
-        "status": _status(part.statuses),
-        "checks": _checks([part]),
-        "retrained": None if part.retrained is None else _retrained(part.retrained),
-        "fresh": None if part.fresh is None else _fresh(part.fresh),
-        "evidence": [{"label": label, "path": path} for label, path in part.evidence],
-    }
-
-
-def _published(row: PublishedRow) -> Json:
-    return {
-        "id": row.name,
-        "title": row.title,
-        "track": row.track,
-        "state_only": row.state_only,
-        "kind": "published",
-        "families": {
-            family: {
-                "source": part.source,
-                "demonstrations": part.demonstrations,
-                "subsample": part.subsample,
-                "metrics": {name: list(pair) for name, pair in part.metrics.items()},
-                "score": None if part.score is None else list(part.score),
-            }
-            for family, part in row.families.items()
-        },
-    }
-
-
-def _status(of_seeds: Mapping[int, Status]) -> Json:
-    """The worst status of several seeds, and a label that names them all."""
-    return {"id": max(of_seeds.values()).name.lower(), "label": status_label(of_seeds)}
-
-
-def _checks(parts: Sequence[FamilyRow]) -> Json:
-    """Which checks each of some families has passed."""
-    worst = max(status for part in parts for status in part.statuses.values())
-    return {
-        "replayed": worst.replays_exactly,
-        "rerun": worst is Status.CONFIRMED,
-        "retrained": all(part.retrained is not None and part.retrained.agrees for part in parts),
-        "fresh": all(part.fresh is not None for part in parts),
-    }
-
-
-def _retrained(found: Retrained) -> Json:
-    return {
-        "agrees": found.agrees,
-        "scores": [_number(score) for score in found.scores],
-        "interval": [_number(found.low), _number(found.high)],
-    }
-
-
-def _fresh(found: Fresh) -> Json:
-    numbers = ("frozen", "fresh", "gap", "gap_error")
-    return {"season": found.season, **{name: _number(getattr(found, name)) for name in numbers}}
-
-
-def _summary(summary: Summary) -> Json:
-    return {
-        "iqm": _estimate(summary.interquartile_mean),
-        "mean": _estimate(summary.mean),
-        "gap": _estimate(summary.optimality_gap),
-        "tasks": summary.tasks,
-    }
-
-
-def _estimate(estimate: Estimate) -> list[float | None]:
-    return [_number(estimate.value), _number(estimate.low), _number(estimate.high)]
-
-
-def _curve(seed: int, curve: Curve) -> Json:
-    columns: Mapping[str, Sequence[float] | None] = {
-        "seconds": curve.seconds,
-        "env_steps": curve.env_steps,
-        "values": curve.values,
-    }
-    return {
-        "seed": seed,
-        **{
-            name: None if values is None else [_number(x) for x in values]
-            for name, values in columns.items()
-        },
-    }
-
-
-def _number(value: float | None) -> float | None:
-    """A number with six significant digits; a whole number as an integer."""
-    if value is None:
-        return None
-    if not math.isfinite(value):
-        raise ValueError(f"{value} cannot be shown: the checks should have refused it.")
-    rounded = float(f"{value:.{DIGITS}g}")
-    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded

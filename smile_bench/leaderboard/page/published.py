@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from smile_bench.errors import LeaderboardError
+from smile_bench.io.shipped import require_unaltered
 
 __all__ = ["Published", "PublishedFamily", "PublishedRow", "load_published"]
 
@@ -55,9 +57,10 @@ def load_published() -> Published:
     """The numbers of the SMILe paper, tables 1 and 2.
 
     Raises:
-        LeaderboardError: the file that ships is missing or damaged.
+        LeaderboardError: the file that ships is missing, altered or damaged.
     """
-    path = resources.files(__package__) / "data" / "published.json"
+    path = Path(str(resources.files(__package__) / "data" / "published.json"))
+    require_unaltered(path, LeaderboardError)
     try:
         return _published(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -110,6 +110,7 @@ def run_all(
     record = _Record(trainings, directories, {**(extra or {}), **_given(subset=subset)})
     if len(directories) > 1 and not record.resumed:
         record.save()  # A training that diverges before the next round has a checkpoint, too.
+    began = trainings.iteration
     end = trainings.iterations if stop_after is None else min(stop_after, trainings.iterations)
     with (
         _Boards(record.folders, trainings.iteration) as boards,
@@ -129,7 +130,9 @@ def run_all(
         finally:
             # A cut iteration has half-changed the trainings: the last checkpoints stand.
             record.write_rows()
-        record.save()
+        # Those of a run which had ended stay as they are: no step has set what steps set.
+        if trainings.iteration > began or not record.resumed:
+            record.save()
     return RunReport(seconds=record.seconds, diverged=record.diverged)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ from smile_bench.protocol.scores import normalised_scores
 from smile_bench.protocol.verification.guided import compare_guided
 from smile_bench.protocol.verification.rerun import rerun_agent
 
-__all__ = ["AgentLoader", "Verification", "made_here", "verify_result"]
+__all__ = ["AgentLoader", "Verification", "made_here", "rerun_verified", "verify_result"]
 
 AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
 """Loads an agent, given its name and a family's id, as :func:`smile_bench.load_agent` does."""
@@ -118,6 +118,32 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
         except (InputError, SimulationError) as error:
             findings.append(Check("replay", False, str(error)))
     return Verification(directory, exact, tuple(findings))
+
+
+def rerun_verified(found: Verification, load: AgentLoader) -> Verification:
+    """Let the agent of a result act again, after its evidence was replayed.
+
+    The two parts of :func:`verify_result` are apart here, so that the evidence can be replayed in a
+    process of its own (:mod:`smile_bench.protocol.verification.isolated`) while the agent acts in
+    this one.
+
+    Args:
+        found: the outcome of the replay.
+        load: loads an agent, given its name and a family's id.
+
+    Returns:
+        The outcome with the checks of the agent; ``found`` itself if it did not pass.
+    """
+    if not found.passed:
+        return found
+    try:
+        result = read_result(found.directory, evidence=True)
+        family = get_family(result.family)
+        meta_test, dataset = load_frozen(family)
+        more = list(rerun_agent(family, result, meta_test, dataset, load, found.exact))
+    except (InputError, ProtocolError, SimulationError) as error:
+        more = [Check("replay", False, str(error))]
+    return replace(found, findings=(*found.findings, *more))
 
 
 def made_here(result: Result) -> bool:

@@ -35,7 +35,7 @@ standing ant has been seen to flip a quarter."""
 TOLERANCE_ELSEWHERE = 0.05
 """The tolerance where observations differ too, because the physics rounds differently."""
 DEVIATIONS, SLACK = 4.0, 0.01
-"""A stochastic agent's score may differ by this many standard errors over tasks plus this much."""
+"""A stochastic agent's score may differ by this many standard errors plus this much."""
 
 
 class _Slots(NamedTuple):
@@ -170,12 +170,19 @@ def _same_computer(agent: Agent | PrivilegedAgent, result: Result) -> bool:
 
 
 def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result) -> Check:
-    """Compare a stochastic agent's score in a second evaluation, task by task."""
+    """Compare a stochastic agent's score with those of two further evaluations.
+
+    How far it may differ follows from these two alone, because a result chooses what it states: if
+    its own spread counted, it could excuse episodes of another agent in some of the tasks. A task's
+    scores in two evaluations differ with variance 2 σ². The stated mean over n tasks differs from
+    that of both with variance 3/2 Σ σ² / n².
+    """
     shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
-    again = evaluate(agent, family, shots=shots)
-    differences = (again.scores - result.scores)[np.isfinite(result.scores)]
-    error = float(differences.std() / np.sqrt(len(differences)))
+    first, second = (evaluate(agent, family, shots=shots).scores for _ in range(2))
+    scored = np.isfinite(first) & np.isfinite(second)
+    apart = (first - second)[scored]
+    error = float(np.sqrt(0.75 * np.square(apart).sum()) / len(apart))
     bound = DEVIATIONS * error + SLACK
-    difference = abs(float(differences.mean()))
-    detail = f"differs by {difference:.3g} in a second evaluation (at most {bound:.3g})"
+    difference = float(np.abs((0.5 * (first + second) - result.scores)[scored].mean()))
+    detail = f"differs by {difference:.3g} from two further evaluations (at most {bound:.3g})"
     return Check("score again", difference <= bound, detail)

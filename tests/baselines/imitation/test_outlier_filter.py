@@ -82,6 +82,7 @@ def test_a_demonstration_that_would_lose_everything_stays_whole() -> None:
     np.testing.assert_array_equal(outlier_filter(away).observations, away.observations)
 
 
+@pytest.mark.slow
 def test_on_the_walker_it_leaves_out_where_experts_lie() -> None:
     demonstrations = load_dataset(FAMILY)
     train = demonstrations.train.observations

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smile_bench.access import Access, environments_together
+from smile_bench.access import Access
+from smile_bench.access.together import environments_together
 from smile_bench.arrays import BoolArray
 from smile_bench.baselines.smile.collector import Collector
 from smile_bench.learning.devices import CPU

@@ -56,6 +56,7 @@ def test_an_update_trains_the_encoder_and_leaves_the_policy(config: SMILeConfig)
     assert all(torch.equal(value, after[name]) for name, value in policy.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [CONFIG, STATE_ONLY])
 def test_updates_learn_to_tell_demonstrations_from_the_policy(config: SMILeConfig) -> None:
     discriminator = replace(config.discriminator, gradient_penalty=0.1, mismatched_negatives=0.0)

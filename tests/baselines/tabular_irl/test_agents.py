@@ -53,6 +53,7 @@ def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(meta_test), "version", meta_test.version)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fewer")
 @pytest.mark.parametrize("name", LEAST)
 def test_scores(name: str) -> None:

@@ -70,6 +70,7 @@ def test_scalar_and_batched_pictures_are_the_same(name: str, opengl: str) -> Non
         np.testing.assert_array_equal(picture, expected)
 
 
+@pytest.mark.slow
 def test_pictures_show_the_goal(opengl: str) -> None:
     """The goal is green, and where it is depends on the task, from the reset on."""
     env = gym.make("SmileAntGoal-v0", split="test", render_mode="rgb_array", **SIZE)
@@ -97,6 +98,7 @@ def test_rendering_does_not_change_the_episode(opengl: str) -> None:
     drawn.close()
 
 
+@pytest.mark.slow
 def test_a_copy_draws_its_own_episode(opengl: str) -> None:
     env: Any = gym.make("SmileAntGoal-v0", task=1, render_mode="rgb_array", **SIZE)
     env.reset(seed=0)
@@ -182,6 +184,7 @@ except smile_bench.errors.SmileError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "mode", "setting", "message"),
     [

@@ -39,6 +39,7 @@ CHEETAH = ("SmileHalfCheetahVelocity-v0", "track-velocity")
 CASES = [CHEETAH, ("SmileWalkerDynamics-v0", "walk-dynamics")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "curriculum"), CASES)
 def test_resuming_gives_the_numbers_of_the_uninterrupted_training(
     family: str, curriculum: str, tmp_path: Path

@@ -53,6 +53,11 @@ def test_an_entry_that_agrees_with_itself_passes(tmp_path: Path) -> None:
             "needs the track 'expert-queries', but entry.json says 'interactive'",
         ),
         (
+            {"track": "expert-queries"},
+            {"training": training(0, track="rewards", access={"env_steps": 1})},
+            "needs the track 'rewards', but entry.json says 'expert-queries'",
+        ),
+        (
             {"demonstrations": {ANT: 4}},
             {"training": training(0, access={"demonstrations": 512})},
             "given 512 demonstrations, but entry.json claims 4 for each meta-train task, which "

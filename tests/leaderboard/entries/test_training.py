@@ -48,6 +48,7 @@ def test_the_facts_are_those_that_the_recipe_states() -> None:
         ({"track": "offline", "access": {"env_steps": 1}}, "interactive"),
         ({"track": "interactive", "access": {"expert_queries": 1}}, "expert-queries"),
         ({"track": "expert-queries", "access": {"env_steps": 1}}, "expert-queries"),
+        ({"track": "rewards", "access": {"env_steps": 1, "expert_queries": 0}}, "rewards"),
     ],
 )
 def test_the_least_track_allows_everything_that_was_used(facts: dict[str, Any], track: str) -> None:

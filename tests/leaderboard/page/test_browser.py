@@ -123,7 +123,7 @@ def opened(
 ) -> Iterator[Opened]:
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     found = Opened(context.new_page())
-    found.page.set_default_timeout(20_000)
+    found.page.set_default_timeout(300_000)
     found.page.goto(site.as_uri() + view)
     yield found
     complaints, requests = list(found.complaints), list(found.requests)
@@ -281,6 +281,26 @@ def test_the_track_filters(desk: Opened) -> None:
     assert desk.names("published") == ["SMILe (state-action)", "SMILe (state-only)"]
     assert tracks.get_by_role("button", name="Interactive").get_attribute("aria-pressed") == "true"
     assert "2 entries" in desk.page.locator("#count").inner_text()
+
+
+def test_the_filter_offers_the_tracks_that_have_rows(
+    desk: Opened, browser: Any, tmp_path: Path
+) -> None:
+    tracks = desk.page.get_by_role("group", name="Track").get_by_role("button")
+    assert tracks.all_inner_texts() == ["All", "Offline", "Interactive", "Expert queries"]
+    write_entry(tmp_path / "entries", "cloned", level=0.5)
+    trained = {"training": training(0, track="rewards", access={"env_steps": 10})}
+    write_entry(tmp_path / "entries", "rewarded", level=0.9, track="rewards", facts=trained)
+    build_leaderboard(tmp_path / "entries", tmp_path / "site", Verifier(replay=False))
+    for page in opened(browser, tmp_path / "site" / "index.html"):
+        assert page.names("rewards/false") == ["Rewarded"]
+        assert page.ranks("rewards/false") == page.ranks("offline/false") == ["1"]
+        buttons = page.page.get_by_role("group", name="Track").get_by_role("button")
+        assert buttons.all_inner_texts()[-1] == "Rewards"
+        buttons.last.click()
+        assert page.names("rewards/false") == ["Rewarded"]
+        assert page.names("offline/false") == []
+        assert "1 entry" in page.page.locator("#count").inner_text()
 
 
 def test_the_form_filters(desk: Opened) -> None:

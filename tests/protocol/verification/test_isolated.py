@@ -12,6 +12,7 @@ from tests.helpers.results import evaluated, failed, forged
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_finds_the_same(saved: Path, tmp_path: Path) -> None:
     assert verify_isolated(saved.parent) == verify_result(saved.parent)
     folder = forged(tmp_path / "forged", scores=evaluated().scores + 0.5)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -45,9 +45,7 @@ STATED = ("agent", "privileged", "state_only", "training", "weights_sha256")
 """Fields about the agent: they are compared with it when it is run again."""
 NOTED = ("versions", "hardware", "seconds")
 """Fields that nothing can be compared with."""
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=40)
 
 
 def test_a_true_result_is_verified_exactly(saved: Path) -> None:
@@ -159,6 +157,7 @@ def expect_noticed(saved: Path, path: tuple[Any, ...], load: AgentLoader) -> str
     return "sealed again"
 
 
+@pytest.mark.slow
 @QUICK
 @given(data=st.data())
 def test_made_up_episodes_and_scores_are_noticed(tmp_path: Path, data: st.DataObject) -> None:
@@ -189,6 +188,7 @@ def test_made_up_episodes_and_scores_are_noticed(tmp_path: Path, data: st.DataOb
     assert not verify_result(forged(tmp_path, **changes)).passed
 
 
+@pytest.mark.slow
 @QUICK
 @given(data=st.data())
 def test_altered_evidence_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
@@ -297,6 +297,7 @@ def test_an_action_of_a_body_is_noticed_to_the_last_bit(ant: Result, tmp_path: P
     assert failed(verify_result(tmp_path)) == ["actions"]
 
 
+@pytest.mark.slow
 def test_elsewhere_a_result_is_consistent_at_best(
     ant: Result, tmp_path: Path, elsewhere: None
 ) -> None:
@@ -371,6 +372,7 @@ def turn(states: NDArray[np.float32], goals: NDArray[np.float64]) -> None:
     states[:, 3:7] = [0.0, 0.0, 0.0, 1.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [to_goal, half_a_metre, kick, turn])
 @pytest.mark.parametrize("stretch", [0, 1])
 def test_a_jump_in_one_stretch_of_one_episode_fails_whatever_version_is_stated(
@@ -391,6 +393,7 @@ def push(states: NDArray[np.float32], goals: NDArray[np.float64]) -> None:
     states[:, 15:17] += 0.75 * goals
 
 
+@pytest.mark.slow
 def test_what_one_episode_may_differ_all_may_not(ant_stretches: Result, tmp_path: Path) -> None:
     teleported(ant_stretches, 1, np.array([7]), push).save(tmp_path)
     assert verify_result(tmp_path).status == "consistent, not exact"
@@ -398,6 +401,7 @@ def test_what_one_episode_may_differ_all_may_not(ant_stretches: Result, tmp_path
     assert failed(verify_result(tmp_path)) == ["replay: velocities (m/s)"]
 
 
+@pytest.mark.slow
 def test_a_guided_replay_of_what_happened_finds_nothing(
     ant_stretches: Result, tmp_path: Path, elsewhere: None
 ) -> None:

@@ -19,7 +19,10 @@ function drawFilters() {
     drawAll();
   };
   const budgets = [...new Set(everyRow.filter(inPartition).flatMap((row) => demonstrationsOf(row, '')))];
-  const tracks = [['', 'All'], ...data.tracks.map((track) => [track.id, trackTitle(track.id)])];
+  const filled = data.tracks.map((track) => track.id).filter(
+    (track) => track === state.track || everyRow.some((row) => inPartition(row) && row.track === track),
+  );
+  const tracks = [['', 'All'], ...filled.map((track) => [track, trackTitle(track)])];
   keepFocus(host, () => {
     const trackHost = el('div', { id: 'track', class: 'segments', role: 'group', 'aria-label': 'Track' });
     const groupingHost = el('div', { id: 'grouping', class: 'segments', role: 'group', 'aria-label': 'Ranking' });

@@ -9,6 +9,7 @@ const TRACK_TITLES = {
   offline: 'Offline',
   interactive: 'Interactive',
   'expert-queries': 'Expert queries',
+  rewards: 'Rewards',
 };
 const trackTitle = (track) => TRACK_TITLES[track] || track;
 

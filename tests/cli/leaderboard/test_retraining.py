@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from smile_bench.baselines import get_agent
-from smile_bench.cli.retraining import _changes
+from smile_bench.cli.leaderboard.retraining import _changes
 from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.settings import flatten, replaced
 from tests.helpers.made_entries import GRID
 
 pytest.importorskip("torch")
 
-ENTRIES = Path(__file__).parents[2] / "leaderboard" / "entries"
+ENTRIES = Path(__file__).parents[3] / "leaderboard" / "entries"
 
 
 @pytest.mark.parametrize(

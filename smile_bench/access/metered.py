@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
-from smile_bench.agents import Agent, Policy, checked_policy, is_state_only
+from smile_bench.access.validation import Episodes, scores_of
+from smile_bench.agents import Agent, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Context, Dataset, load_dataset
 from smile_bench.datasets.dataset import checked_indices
@@ -18,7 +18,6 @@ from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
 from smile_bench.experts.policy import load_expert
-from smile_bench.protocol.evaluation import run_episodes
 from smile_bench.reward_free import Environments
 from smile_bench.tracks import TRACKS, require_track
 
@@ -27,8 +26,6 @@ __all__ = [
     "Access",
     "AccessCounts",
     "Environments",
-    "environments_together",
-    "validate_together",
 ]
 
 SPLITS = ("train", "validation")
@@ -54,15 +51,15 @@ class AccessCounts:
 class Access:
     """Everything that a learner gets of a family.
 
-    Demonstrations of meta-train and meta-validation tasks, reward-free environments of meta-train
-    tasks and, on the ``expert-queries`` track, the experts' actions in them. Meta-test tasks are
-    out of reach. A subset of the meta-train tasks or demonstrations does not change
-    meta-validation.
+    Demonstrations of meta-train and meta-validation tasks, and what the track adds: reward-free
+    environments of meta-train tasks, the experts' actions in them, the rewards of these
+    environments. Meta-test tasks are out of reach. A subset of the meta-train tasks or
+    demonstrations does not change meta-validation.
 
     Args:
         family: the family or its id.
         track: one of :data:`TRACKS`.
-        state_only: hand out demonstrations without their actions.
+        state_only: hand out demonstrations without their actions, and no expert's actions.
         dataset: by default the family's canonical one. If it does not hold the first tasks of the
             family's tables, the tasks and their indices are the dataset's, in its order.
         demonstrations: number of demonstrations of each meta-train task, the first ones; by default
@@ -75,8 +72,8 @@ class Access:
         UnknownNameError: there is no such family or track.
         DatasetError: the family has no canonical dataset, or the dataset holds a task that does not
             stand in the family's table.
-        InputError: the learner is state-only and the track has labels, which are actions; or a
-            number of tasks or demonstrations is below 1 or above what there is.
+        InputError: the learner is state-only and all that the track adds is labels, which are
+            actions; or a number of tasks or demonstrations is below 1 or above what there is.
     """
 
     def __init__(
@@ -90,10 +87,10 @@ class Access:
         tasks: int | None = None,
     ) -> None:
         self._rules = require_track(track)
-        if state_only and self._rules.labels:
+        if state_only and self._rules.labels and not self._rules.rewards:
             raise InputError(
                 f"an expert's labels are actions, so the {track} track is not state-only. Choose "
-                f"another track: {_tracks_with(labels=False)}."
+                f"another track: {_tracks_with(labels=False)}, {_tracks_with(rewards=True)}."
             )
         self.family = get_family(family)
         self.track = track
@@ -155,7 +152,7 @@ class Access:
         return everything.state_only() if self.state_only else everything
 
     def environments(self, tasks: IntArray, *, threads: int | None = None) -> Environments:
-        """Make reward-free environments of meta-train tasks.
+        """Make environments of meta-train tasks, without rewards unless the track has them.
 
         Args:
             tasks: task of each environment, (slots,).
@@ -164,13 +161,18 @@ class Access:
         Raises:
             InputError: the track has no environments, or there is no such task.
         """
-        parameters = self._parameters(tasks)
+        parameters = self.parameters_of(tasks)
         return Environments(
-            self.family, np.asarray(tasks), parameters, self.count_env_steps, threads=threads
+            self.family,
+            np.asarray(tasks),
+            parameters,
+            self.count_env_steps,
+            threads=threads,
+            rewards=self._rules.rewards,
         )
 
-    def _parameters(self, tasks: IntArray) -> FloatArray:
-        """Parameters (slots, P) of the tasks of environments (slots,)."""
+    def parameters_of(self, tasks: IntArray) -> FloatArray:
+        """Task parameters (slots, P) of environments (slots,); for the suite, not for learners."""
         if not self._rules.environments:
             raise InputError(
                 f"the {self.track} track has no environments; choose one that does: "
@@ -195,12 +197,18 @@ class Access:
             Actions (n, action_size).
 
         Raises:
-            InputError: the track has no labels, or there is no such task.
+            InputError: the track has no labels, the learner is state-only, or there is no such
+                task.
         """
         if not self._rules.labels:
             raise InputError(
                 f"the {self.track} track has no expert labels; choose one that does: "
                 f"{_tracks_with(labels=True)}."
+            )
+        if self.state_only:
+            raise InputError(
+                "an expert's labels are actions, and this access is state-only. Make an access "
+                "with state_only=False."
             )
         parameters = self._tables["train"][self._checked_tasks(tasks)]
         actions = load_expert(self.family).act(observations, parameters, rng)
@@ -225,10 +233,10 @@ class Access:
             AgentError: the agent breaks the interface.
             InputError: a task has fewer demonstrations than the family's largest context.
         """
-        return validate_together([self], [agent], episodes=episodes, seed=seed)[0]
+        return scores_of(self.family, [self.episodes_of(agent, episodes, seed)])[0]
 
-    def _validation(self, agent: Agent, episodes: int, seed: int) -> _Validation:
-        """An agent's episodes on the meta-validation tasks, before the first control step."""
+    def episodes_of(self, agent: Agent, episodes: int, seed: int) -> Episodes:
+        """An agent's counted episodes on the meta-validation tasks, before the first step."""
         family, rng = self.family, np.random.default_rng(seed)
         part, most = self._dataset.validation, max(self.family.context_sizes)
         if part.demonstrations < most:
@@ -256,7 +264,7 @@ class Access:
             ),
             validation_env_steps=len(tasks) * family.horizon,
         )
-        return _Validation(policy, parameters, starts)
+        return Episodes(policy, parameters, starts)
 
     def restore(self, counts: Mapping[str, int]) -> None:
         """Continue from the counts of a training that is resumed."""
@@ -285,105 +293,6 @@ class Access:
                 f"a learner cannot reach {split!r}; it may use {' and '.join(SPLITS)}."
             )
         return split
-
-
-class _Validation(NamedTuple):
-    """Episodes of an agent, one a slot."""
-
-    policy: Policy
-    parameters: FloatArray
-    """(slots, P)."""
-    starts: FloatArray
-    """Initial states, (slots, S)."""
-
-
-@dataclass(frozen=True)
-class _SideBySide:
-    """The policies of several agents as one, each for as many slots as the others."""
-
-    policies: Sequence[Policy]
-
-    def act(self, observations: FloatArray) -> Float32Array:
-        """Actions (agents · slots, A) for observations (agents · slots, O)."""
-        parts = np.split(observations, len(self.policies))
-        acted = [policy.act(part) for policy, part in zip(self.policies, parts, strict=True)]
-        return np.concatenate(acted)
-
-
-def validate_together(
-    accesses: Sequence[Access],
-    agents: Sequence[Agent],
-    *,
-    episodes: int = 1,
-    seed: int = 0,
-    threads: int = 1,
-) -> list[dict[str, float]]:
-    """As :meth:`Access.validate` of each agent with its access, in one simulation.
-
-    Args:
-        accesses: of one family and one dataset.
-        agents: one an access.
-        episodes: episodes per task and agent.
-        seed: seed of contexts and initial states.
-        threads: native threads of the simulator; the metrics do not depend on them.
-
-    Raises:
-        AgentError, InputError: as there.
-    """
-    if not accesses:
-        return []
-    runs = [
-        access._validation(agent, episodes, seed)
-        for access, agent in zip(accesses, agents, strict=True)
-    ]
-    policies, parameters, starts = zip(*runs, strict=True)
-    policy = policies[0] if len(policies) == 1 else _SideBySide(policies)
-    metrics, _ = run_episodes(
-        accesses[0].family,
-        policy,
-        np.concatenate(parameters),
-        np.concatenate(starts),
-        threads=threads,
-    )
-    split = {name: np.split(values, len(runs)) for name, values in metrics.items()}
-    return [
-        {name: float(values[index].mean()) for name, values in split.items()}
-        for index in range(len(runs))
-    ]
-
-
-def environments_together(
-    accesses: Sequence[Access], tasks: IntArray, *, threads: int | None = None
-) -> Environments:
-    """Reward-free environments of several learners, stepped together and counted by each access.
-
-    Args:
-        accesses: of one family, with the same meta-train tasks.
-        tasks: task of each environment of each learner, (slots,).
-        threads: native threads, by default one per available processor.
-
-    Returns:
-        Environments (learners · slots,), those of the first learner first.
-
-    Raises:
-        InputError: as :meth:`Access.environments`, or the learners have other tasks.
-    """
-    first = accesses[0]
-    if len(accesses) == 1:
-        return first.environments(tasks, threads=threads)
-    checked = [access._parameters(tasks) for access in accesses]
-    if not all(np.array_equal(checked[0], parameters) for parameters in checked):
-        raise InputError(
-            "learners that act together have the same meta-train tasks, and these accesses have "
-            "different ones. Let them act one after another."
-        )
-
-    def count(steps: int) -> None:
-        for access in accesses:
-            access.count_env_steps(steps // len(accesses))
-
-    everything = np.tile(np.asarray(tasks), len(accesses))
-    return Environments(first.family, everything, np.concatenate(checked), count, threads=threads)
 
 
 def _tracks_with(**rules: bool) -> str:

@@ -34,6 +34,7 @@ def _few_blind_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seasons, "sample_season", lambda f, s, **_: sample(f, s, blind_episodes=10))
 
 
+@pytest.mark.slow
 def test_a_season_is_written_the_same_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_season_is_written_the_same_each_time(
     assert f"{row['frozen']:8.3f}{row['fresh']:8.3f}" in shown
 
 
+@pytest.mark.slow
 def test_by_default_all_agents_with_weights_are_scored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,27 @@
+"""The agent interface: an agent sees contexts and returns a policy, which acts in their tasks."""
+
+from smile_bench.agents.actions import checked_actions
+from smile_bench.agents.importing import import_agent
+from smile_bench.agents.interface import (
+    Agent,
+    Policy,
+    PrivilegedAgent,
+    checked_policy,
+    is_state_only,
+    pad_contexts,
+    require_family,
+)
+from smile_bench.datasets.contexts import Context
+
+__all__ = [
+    "Agent",
+    "Context",
+    "Policy",
+    "PrivilegedAgent",
+    "checked_actions",
+    "checked_policy",
+    "import_agent",
+    "is_state_only",
+    "pad_contexts",
+    "require_family",
+]
