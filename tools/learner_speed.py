@@ -214,7 +214,7 @@ def _flops(update: Callable[[int], None], number: int) -> float:
     def linear(inputs: Any, weight: Any, *_: Any, **__: Any) -> int:
         return int(mm_flop(inputs, weight[::-1]))
 
-    mapping = {torch.ops.mkldnn._linear_pointwise.default: linear}
+    mapping = {torch.ops.mkldnn._linear_pointwise: linear}
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
         update(number)
     return float(counter.get_total_flops()) / number
