@@ -113,7 +113,7 @@ class Plan:
         return config if self.configure is None else self.configure(config)
 
     def _compute(self, configs: list[Any]) -> Compute:
-        from smile_bench.learning.hardware import find_compute
+        from smile_bench.learning.compute.hardware import find_compute
 
         if self.spec.trainings is None and (given := self.options.changed()):
             raise InputError(
@@ -166,7 +166,7 @@ class Plan:
     def _too_large(self, configs: list[Any], compute: Compute, why: str) -> InputError:
         """The error for trainings that the device's memory does not hold."""
         from smile_bench.learning.devices import describe
-        from smile_bench.learning.memory import trainings_that_fit
+        from smile_bench.learning.loop.memory import trainings_that_fit
 
         number, place = len(configs), describe(compute.device)
         start = f"the memory of {place} does not hold "

@@ -33,7 +33,7 @@ MODULES: Mapping[str, str] = {
     "smile_bench.baselines.presets": "smile_bench.baselines.meta_bc.presets",
     "smile_bench.baselines.replay": "smile_bench.learning.replay",
     "smile_bench.baselines.reward": "smile_bench.baselines.smile.reward_learner",
-    "smile_bench.baselines.running_normaliser": "smile_bench.learning.running_normaliser",
+    "smile_bench.baselines.running_normaliser": "smile_bench.experts.training.running_normaliser",
     "smile_bench.baselines.runs": "smile_bench.learning.n_step",
     "smile_bench.baselines.sac": "smile_bench.learning.sac",
     "smile_bench.baselines.sac_expert": "smile_bench.experts.training.sac",

@@ -17,10 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.networks import SquashedGaussianPolicy, TwinCritic
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam, as_rows
-from smile_bench.learning.stacking import column
+from smile_bench.learning.stacking import FiniteLosses, column
 from smile_bench.learning.streams import Streams
 
 __all__ = ["SAC", "Batch", "Imitation", "SACConfig"]

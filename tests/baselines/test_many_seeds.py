@@ -25,9 +25,8 @@ from smile_bench.baselines import (
     train_agent,
 )
 from smile_bench.errors import CheckpointError, DivergedError, InputError, UnknownNameError
-from smile_bench.learning import devices, hardware, memory
-from smile_bench.learning.compute import Compute
-from smile_bench.learning.loop import Alone, Interleaved
+from smile_bench.learning.compute import Compute, hardware
+from smile_bench.learning.loop import Alone, Interleaved, memory
 
 GRID = "SmileGridGoal-v0"
 

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.compute.graphs import Cycles
 
 __all__ = ["NothingRead", "RecordedGraph", "nothing_read", "recorded_graphs"]
 

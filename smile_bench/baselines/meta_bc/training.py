@@ -27,11 +27,15 @@ from smile_bench.baselines.imitation.prepared import prepare, shared_demonstrati
 from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.meta_bc.config import SCALARS, MetaBCConfig, require_fitting
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.finite import FiniteLosses
-from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.networks import member
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam
-from smile_bench.learning.stacking import initial_generators, require_stackable, to_logs
+from smile_bench.learning.stacking import (
+    FiniteLosses,
+    initial_generators,
+    require_stackable,
+    to_logs,
+)
 from smile_bench.learning.streams import Streams
 
 __all__ = ["MetaBC", "make_trainings"]

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.networks import relu_mlp
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam
 from smile_bench.learning.replay import Transitions, take_rows
+from smile_bench.learning.stacking import FiniteLosses
 
 __all__ = ["InverseDynamics", "InverseDynamicsConfig"]
 

@@ -26,10 +26,9 @@ from smile_bench.baselines.smile.discriminator import (
 )
 from smile_bench.baselines.smile.embedding_buffer import EmbeddingBuffer
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.finite import FiniteLosses
 from smile_bench.learning.optimizers import StackedAdam
 from smile_bench.learning.replay import TaskReplay, Transitions
-from smile_bench.learning.stacking import column, in_step
+from smile_bench.learning.stacking import FiniteLosses, column, in_step
 from smile_bench.learning.streams import Streams
 
 __all__ = ["RewardLearner"]

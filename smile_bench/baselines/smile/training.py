@@ -32,8 +32,8 @@ from smile_bench.baselines.smile.config import SMILeConfig, require_fitting, req
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.smile.reward_learner import RewardLearner
 from smile_bench.learning.compute import Compute
+from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
-from smile_bench.learning.graphs import Cycles
 from smile_bench.learning.n_step import NStepReturns
 from smile_bench.learning.networks import member
 from smile_bench.learning.replay import TaskReplay, Transitions

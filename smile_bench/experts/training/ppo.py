@@ -19,10 +19,10 @@ from smile_bench.experts.training.actor_critic import ActorCritic, Rollout, gene
 from smile_bench.experts.training.curricula import Curriculum
 from smile_bench.experts.training.episodes import Summary, summarise
 from smile_bench.experts.training.ppo_learner import PPOConfig, PPOLearner
+from smile_bench.experts.training.running_normaliser import RunningNormaliser
 from smile_bench.experts.training.trainer import ExpertTrainings
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.devices import to_device
-from smile_bench.learning.running_normaliser import RunningNormaliser
 from smile_bench.learning.stacking import initial_generators
 
 __all__ = ["FEATURE_CLIP", "PPO", "PPOConfig"]

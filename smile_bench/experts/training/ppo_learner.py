@@ -15,10 +15,9 @@ from torch import Tensor
 
 from smile_bench.experts.training.actor_critic import ActorCritic, Rollout, clipped_losses
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.finite import FiniteLosses
-from smile_bench.learning.graphs import Cycles
+from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam
-from smile_bench.learning.stacking import to_logs
+from smile_bench.learning.stacking import FiniteLosses, to_logs
 from smile_bench.learning.streams import Streams
 
 __all__ = ["PPOConfig", "PPOLearner"]

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.experts.training.episodes import TrainingStep, summarise
+from smile_bench.experts.training.running_normaliser import RunningNormaliser
 from smile_bench.experts.training.trainer import ExpertTrainings
 from smile_bench.learning.compute import Compute
+from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.devices import to_device
-from smile_bench.learning.graphs import Cycles
 from smile_bench.learning.networks import SquashedGaussianPolicy, member
 from smile_bench.learning.replay import ReplayBuffer
-from smile_bench.learning.running_normaliser import RunningNormaliser
 from smile_bench.learning.sac import SAC, Batch, SACConfig
 from smile_bench.learning.stacking import in_step, initial_generators, to_logs
 from smile_bench.learning.streams import Streams

@@ -17,8 +17,8 @@ from smile_bench.errors import DivergedError, InputError
 from smile_bench.experts.policy import Expert
 from smile_bench.experts.training.curricula import Curriculum
 from smile_bench.experts.training.episodes import Config, Episodes
+from smile_bench.experts.training.running_normaliser import RunningNormaliser
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.running_normaliser import RunningNormaliser
 from smile_bench.learning.stacking import require_stackable
 from smile_bench.learning.streams import Streams
 

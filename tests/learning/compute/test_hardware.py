@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from smile_bench.errors import InputError
-from smile_bench.learning import devices, hardware
-from smile_bench.learning.compute import Compute
-from smile_bench.learning.hardware import find_compute, has_bfloat16, lacks_for_compiling
+from smile_bench.learning import devices
+from smile_bench.learning.compute import Compute, hardware
+from smile_bench.learning.compute.hardware import find_compute, has_bfloat16, lacks_for_compiling
 
 CPU = torch.device("cpu")
 

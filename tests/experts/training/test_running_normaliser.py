@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smile_bench.learning.running_normaliser import RunningNormaliser
+from smile_bench.experts.training.running_normaliser import RunningNormaliser
 
 
 def test_each_training_has_the_statistics_of_all_its_batches() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smile_bench.learning.devices import CPU
-from smile_bench.learning.finite import FiniteLosses
+from smile_bench.learning.stacking import FiniteLosses
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_bench.learning.graphs import WARM_UP, Cycles
+from smile_bench.learning.compute.graphs import WARM_UP, Cycles
 from smile_bench.learning.networks import relu_mlp
 from smile_bench.learning.optimizers import AdamConfig, StackedAdam
 from smile_bench.learning.streams import Streams
