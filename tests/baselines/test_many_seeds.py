@@ -25,6 +25,7 @@ from smile_bench.baselines import (
     train_agent,
 )
 from smile_bench.errors import CheckpointError, DivergedError, InputError, UnknownNameError
+from smile_bench.learning import devices
 from smile_bench.learning.compute import Compute, hardware
 from smile_bench.learning.loop import Alone, Interleaved, memory
 

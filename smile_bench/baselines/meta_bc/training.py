@@ -141,7 +141,7 @@ class MetaBC(ImitatorTrainings):
             )
             sampled = held_out.sample_from(streams, tasks, others, config.states_per_task)
             assert sampled.actions is not None
-            losses.append(self._losses(features, sampled.states, sampled.actions)[0])
+            losses.append(self._losses(self.encoder(features), sampled.states, sampled.actions))
         return to_logs({"losses/validation_action_mse": torch.stack(losses).mean(0)})
 
     def member(self, index: int) -> Member:
@@ -190,8 +190,8 @@ class MetaBC(ImitatorTrainings):
         matrices = data.permutations.sample(streams, config.tasks_per_batch)
         features = data.noise(data.permutations(features, matrices), streams)
         states = data.permutations(states, matrices)
-        cloning, embeddings = self._training_losses(features, states, actions)
-        losses = cloning
+        embeddings = self.encoder(features)
+        losses = cloning = self._training_losses(embeddings, states, actions)
         if self.predictor is not None:
             missed = final_state_losses(
                 self.predictor,
@@ -220,18 +220,18 @@ class MetaBC(ImitatorTrainings):
         assert sampled.actions is not None
         return self.data.noise.of_states(sampled.states, self.streams), sampled.actions
 
-    def _losses(self, features: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean squared errors (M,) of actions, and the contexts' embeddings (M, B, Z).
+    def _losses(self, embeddings: Tensor, states: Tensor, actions: Tensor) -> Tensor:
+        """Mean squared errors (M,) of actions.
 
         Args:
-            features: of a context of each task, (M, B, K, T, F).
+            embeddings: of a context of each task, (M, B, Z). Their shape is the same for every
+                context, so that the loss is compiled once.
             states: to act in, (M, B, n, O).
             actions: the expert's in these states, (M, B, n, A).
         """
-        embeddings = self.encoder(features)
         each = embeddings[:, :, None].expand(-1, -1, states.shape[2], -1)
         mean, _ = self.policy(torch.cat((states, each), dim=-1))
-        return (torch.tanh(mean) - actions).square().mean((1, 2, 3)), embeddings
+        return (torch.tanh(mean) - actions).square().mean((1, 2, 3))
 
 
 def make_trainings(
