@@ -278,7 +278,8 @@ def test_the_regression_target_is_the_applied_action() -> None:
     features, held_out = trained.train.sample_contexts(streams, tasks, 1, 3)
     sampled = trained.train.sample_from(streams, tasks, held_out, 4)
     assert sampled.actions is not None
-    losses, embeddings = trained._losses(features, sampled.states, sampled.actions)
+    embeddings = trained.encoder(features)
+    losses = trained._losses(embeddings, sampled.states, sampled.actions)
     assert losses.shape == (2,)
     for index in range(2):
         # Of the networks that the agent acts with.
