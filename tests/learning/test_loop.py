@@ -154,7 +154,7 @@ def test_the_time_of_interrupted_runs_counts(
 ) -> None:
     now = 100.0
     clock = SimpleNamespace(perf_counter=lambda: now)
-    monkeypatch.setattr("smile_bench.learning.loop.time", clock)
+    monkeypatch.setattr("smile_bench.learning.loop.running.time", clock)
 
     class Slow(Sparse):
         """An iteration takes 2.5 s."""
@@ -213,7 +213,8 @@ def test_an_interrupt_leaves_the_last_checkpoint(
 ) -> None:
     # A second passes between two looks at the clock.
     clock = SimpleNamespace(perf_counter=count().__next__)
-    monkeypatch.setattr("smile_bench.learning.loop.time", clock)
+    monkeypatch.setattr("smile_bench.learning.loop.running.time", clock)
+    monkeypatch.setattr("smile_bench.learning.loop.running.SHARE", 0)  # Writing takes no time.
 
     class Interrupted(Sparse):
         def step(self) -> dict[str, float]:

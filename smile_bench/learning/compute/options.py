@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -42,13 +44,24 @@ class Compute:
         if not self.compile:
             return function
         keep_compiled_code()
-        made: Function = torch.compile(function, dynamic=False)  # type: ignore[assignment]
-        return made
+        return cast(Function, _quiet(torch.compile(function, dynamic=False)))
 
     def prepare(self, *stacks: nn.Module) -> None:
         """Set the precision of stacked networks."""
         if self.precision == "bf16":
             use_bfloat16(*stacks)
+
+
+def _quiet(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without the warning that TorchDynamo causes by looking at its inputs."""
+
+    @functools.wraps(compiled)
+    def run(*arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not")
+            return compiled(*arguments)
+
+    return run
 
 
 def keep_compiled_code() -> None:
