@@ -103,8 +103,7 @@ class TaskDemonstrations:
             streams: source of randomness.
             tasks: (M, B).
             shots: K demonstrations each.
-            timesteps: how many of the T transitions of each: one from each of as many stretches of
-                equal length, or all.
+            timesteps: how many of the T transitions of each, without replacement.
 
         Returns:
             Features (M, B, K, timesteps, F), and the D - K demonstrations that are not in the
@@ -174,9 +173,8 @@ class TaskDemonstrations:
         device = self.states.device
         if timesteps >= self.length:
             return torch.arange(self.length, device=device)
-        within = streams.uniform(tasks, shots, timesteps)
-        stretch = torch.arange(timesteps, device=device)
-        return ((stretch + within) * (self.length / timesteps)).long().clamp_(max=self.length - 1)
+        uniform = streams.uniform(tasks, shots, self.length)
+        return uniform.topk(timesteps, sorted=False).indices
 
     def _at(self, where: Tensor) -> Transitions:
         columns = torch.split(take_rows(self._rows, where), self._split, -1)

@@ -74,7 +74,7 @@ def test_contexts_are_of_their_task_and_leave_the_rest_out(state_only: bool) -> 
             assert torch.equal(features[where], shown.features[task, found[:, 1]])
 
 
-def test_contexts_see_one_timestep_of_each_stretch() -> None:
+def test_contexts_see_each_timestep_once() -> None:
     shown, tasks = made(), torch.ones((1, 60), dtype=torch.long)
     features, _ = shown.sample_contexts(Streams([0]), tasks, 2, 3)
     assert features.shape[:4] == (1, 60, 2, 3)
@@ -83,10 +83,11 @@ def test_contexts_see_one_timestep_of_each_stretch() -> None:
         for demonstration in context:
             found = places(shown, demonstration[:, :29])
             assert len({*found[:, 1]}) == 1
-            seen.add(tuple(found[:, 2].tolist()))
-    # Timesteps 0 to 4 in three stretches: 0 or 1, then 1 to 3, then 3 or 4.
-    expected = {(a, b, c) for a in (0, 1) for b in (1, 2, 3) for c in (3, 4)}
-    assert seen == expected
+            times = frozenset(found[:, 2].tolist())
+            assert len(times) == 3
+            seen.add(times)
+    # All ways to choose 3 of 5.
+    assert len(seen) == 10
 
 
 def test_all_timesteps_of_a_context_are_seen_equally_often() -> None:
