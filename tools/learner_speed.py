@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def _serve(variant: str, trainings: int, agent: str, family: str, device: str) -
             update(number)
             peak = _peak(torch.device(device), wait)
             if variant in ("eager", "no-graph"):
-                flops = _flops(update, number) / trainings
+                flops = count_flops(partial(update, number)) / number / trainings
         wait()
         began = clock()
         update(number)
@@ -206,8 +207,8 @@ def _make_learner(
     return update, wait
 
 
-def _flops(update: Callable[[int], None], number: int) -> float:
-    """Operations of the matrix products of an update, of all trainings, counted from shapes."""
+def count_flops(run: Callable[[], object]) -> int:
+    """Operations of the matrix products that a call makes, oneDNN's too, counted from shapes."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode, mm_flop
 
@@ -216,8 +217,8 @@ def _flops(update: Callable[[int], None], number: int) -> float:
 
     mapping = {torch.ops.mkldnn._linear_pointwise: linear}
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
-        update(number)
-    return float(counter.get_total_flops()) / number
+        run()
+    return int(counter.get_total_flops())
 
 
 def _peak(device: Any, wait: Callable[[], None]) -> float:

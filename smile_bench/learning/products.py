@@ -34,9 +34,8 @@ def product(
         return _library(inputs.bfloat16(), weight.bfloat16(), rounded).float()
     if not _suits_onednn(inputs, weight.shape[-1]):
         return _library(inputs, weight, bias)
-    if torch.compiler.is_compiling():
-        return _compilable(inputs, weight, bias)
-    outputs: Tensor = _Product.apply(inputs, weight, bias)  # type: ignore[no-untyped-call]
+    taken: Any = _opaque if torch.compiler.is_compiling() else _Product.apply
+    outputs: Tensor = taken(inputs, weight, bias)
     return outputs
 
 
@@ -106,8 +105,3 @@ def _save(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor
 
 
 _opaque.register_autograd(_gradients, setup_context=_save)
-
-
-def _compilable(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    outputs: Tensor = _opaque(inputs, weight, bias)
-    return outputs

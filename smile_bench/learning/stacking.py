@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from smile_bench.errors import InputError
+from smile_bench.errors import DivergedError, InputError
 from smile_bench.settings import flatten
 
 __all__ = [
     "FiniteLosses",
     "column",
+    "diverged",
+    "finite_or_zero",
     "in_step",
     "initial_generators",
     "require_stackable",
@@ -74,6 +78,19 @@ def to_logs(log: Mapping[str, Tensor]) -> list[dict[str, float]]:
         return []
     rows = torch.stack([values.detach().float() for values in log.values()], 1).cpu().tolist()
     return [dict(zip(log, row, strict=True)) for row in rows]
+
+
+def diverged(names: Sequence[str], iteration: int) -> DivergedError:
+    """Why a training stops: what is not finite, and the iteration that it was found in."""
+    return DivergedError(
+        f"{' and '.join(names)} became non-finite in iteration {iteration}. Continue from the last "
+        "checkpoint with a lower learning rate."
+    )
+
+
+def finite_or_zero(actions: NDArray[Any]) -> NDArray[Any]:
+    """Actions, with 0 where a training that has diverged gives none."""
+    return np.where(np.isfinite(actions), actions, actions.dtype.type(0.0))
 
 
 class FiniteLosses:

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode, mm_flop
 
 from smile_bench.access import Access
 from smile_bench.baselines.smile.presets import preset
 from smile_bench.baselines.smile.reward_learner import REFRESH_EVERY
 from smile_bench.baselines.smile.training import SMILe
 from smile_bench.learning.products import product
+from tools.learner_speed import count_flops
 
 SIDE, ROUNDS, UPDATES = 256, 9, 40
 BAR = 0.2
@@ -61,22 +61,9 @@ def update(training: SMILe, number: int) -> None:
         training._update()
 
 
-def linear_flops(inputs: Any, weight: Any, *_: Any, **__: Any) -> int:
-    """Operations of oneDNN's product, from shapes."""
-    return int(mm_flop(inputs, weight[::-1]))
-
-
-def counter() -> FlopCounterMode:
-    """Counts oneDNN's products, too."""
-    mapping = {torch.ops.mkldnn._linear_pointwise: linear_flops}
-    return FlopCounterMode(display=False, custom_mapping=mapping)
-
-
 def gemm_flops(training: SMILe, number: int) -> float:
     """Operations of the matrix products of an update, on average over a whole period."""
-    with counter() as counted:
-        update(training, number)
-    return float(counted.get_total_flops()) / number
+    return count_flops(lambda: update(training, number)) / number
 
 
 def critic_flops(training: SMILe) -> float:
@@ -98,9 +85,8 @@ def critic_flops(training: SMILe) -> float:
 
 def test_a_critic_update_counted_by_hand_agrees(learner: SMILe) -> None:
     batch = learner._policy_batch()
-    with counter() as counted:
-        learner.sac.update_critic(batch)
-    assert counted.get_total_flops() == pytest.approx(critic_flops(learner), rel=1e-6)
+    counted = count_flops(lambda: learner.sac.update_critic(batch))
+    assert counted == pytest.approx(critic_flops(learner), rel=1e-6)
 
 
 def test_updates_and_their_share_of_the_gemm_rate(learner: SMILe, benchmark: Any) -> None:

@@ -91,6 +91,18 @@ def test_the_printed_configuration_is_what_set_takes(
         (["--tasks", "65"], "has 64 meta-train tasks, not 65. Give 1 to 64."),
         (["--demonstrations", "17"], "16 demonstrations of each meta-train task, not 17."),
         (["--tasks", "x"], "--tasks: invalid int value: 'x'"),
+        (["--seeds", "3-1"], "the seeds 3-1 are empty; give 1-3."),
+        (["--seeds", "0,0"], "given twice among the seeds: 0."),
+        (["--seeds", "a"], "cannot read seeds from 'a'. Give numbers and ranges"),
+        (["--seeds", "0-99999"], "has more than 4096 seeds"),
+        (["--seeds", "0-3", "--seed", "0"], "both --seed and --seeds were given"),
+        (["--seed", "-1"], "-1 is not a seed"),
+        (["--device", "gpu", "--seeds", "0-1"], "no device is called 'gpu'"),
+        (
+            ["--precision", "bf16"],
+            "tabular-smile chooses how it computes and takes only the device",
+        ),
+        (["--threads", "2", "--no-graph"], "not graph, threads. Leave out these options."),
     ],
 )
 def test_wrong_usage_is_one_line_and_trains_nothing(
@@ -170,38 +182,6 @@ def test_a_seed_that_diverges_is_one_line_and_status_1(
     # All of them: one error.
     assert main([*SEEDS, "--seeds", "1", "--directory", str(tmp_path / "one")]) == 2
     assert "losses/x became non-finite at iteration 1" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--seeds", "3-1"], "the seeds 3-1 are empty; give 1-3."),
-        (["--seeds", "0,0"], "given twice among the seeds: 0."),
-        (["--seeds", "a"], "cannot read seeds from 'a'. Give numbers and ranges"),
-        (["--seeds", "0-99999"], "has more than 4096 seeds"),
-        (["--seeds", "0-3", "--seed", "0"], "both --seed and --seeds were given"),
-        (["--seed", "-1"], "-1 is not a seed"),
-        (["--device", "gpu", "--seeds", "0-1"], "no device is called 'gpu'"),
-        (
-            ["--precision", "bf16"],
-            "tabular-smile chooses how it computes and takes only the device",
-        ),
-        (["--threads", "2", "--no-graph"], "not graph, threads. Leave out these options."),
-    ],
-)
-def test_wrong_seeds_and_options_are_one_line(
-    options: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main([*TRAIN, *options]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

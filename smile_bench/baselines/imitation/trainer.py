@@ -21,6 +21,7 @@ from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.baselines.imitation.watched import WatchedAgent
 from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.compute import Compute
+from smile_bench.learning.stacking import diverged
 from smile_bench.learning.streams import Streams
 
 __all__ = ["ImitatorTrainings"]
@@ -137,7 +138,7 @@ class ImitatorTrainings(ABC):
         for agent, failed in enumerate(self._split(self.failures())):
             names = sorted({name for member in failed for name in member})
             if names and self.stopped[agent] is None:
-                self._stop(agent, " and ".join(names))
+                self.stopped[agent] = diverged(names, self.iteration)
         for log, more in zip(logs, self._scores(), strict=True):
             log |= more
         return [
@@ -193,16 +194,10 @@ class ImitatorTrainings(ABC):
         metrics = validate_together(accesses, agents, threads=self.compute.threads)
         for index, agent, own in zip(running, agents, metrics, strict=True):
             if agent.diverged:
-                self._stop(index, "actions")
+                self.stopped[index] = diverged(["actions"], self.iteration)
             named = {f"validation/{name}": value for name, value in own.items()}
             scores[index] = losses[index] | named
         return scores
-
-    def _stop(self, agent: int, what: str) -> None:
-        self.stopped[agent] = DivergedError(
-            f"{what} became non-finite in iteration {self.iteration}. Continue from the last "
-            "checkpoint with a lower learning rate."
-        )
 
     def _split(self, rows: list[Any]) -> list[list[Any]]:
         """The rows of the M trainings, by agent."""

@@ -14,6 +14,7 @@ from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import TaskReplay, Transitions
+from smile_bench.learning.stacking import finite_or_zero
 
 __all__ = ["Collector"]
 
@@ -71,7 +72,7 @@ class Collector:
         for _ in range(steps):
             actions = act(states)
             applied: Float32Array = actions.flatten(0, 1).cpu().numpy()
-            observations = environments.step(np.where(np.isfinite(applied), applied, 0.0))
+            observations = environments.step(finite_or_zero(applied))
             next_states = self._observed(observations, number)
             self.replay.add(states, actions, next_states)
             over = environments.ended

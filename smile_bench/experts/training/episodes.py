@@ -14,6 +14,7 @@ from smile_bench.envs.mujoco.simulator import Simulator
 from smile_bench.envs.rollout import rollout
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.experts.training.curricula import CURRICULA, Curriculum
+from smile_bench.learning.stacking import finite_or_zero
 
 __all__ = ["Config", "Episodes", "ExpertTrainerConfig", "Summary", "TrainingStep", "summarise"]
 
@@ -176,7 +177,7 @@ class Episodes(Generic[Config]):
         """
         simulator, parameters = self.simulator, self.simulator.parameters
         metric, before = self.family.metric.name, simulator.qpos.copy()
-        for step in rollout(simulator, lambda seen: _finite(act(seen)), steps):
+        for step in rollout(simulator, lambda seen: finite_or_zero(act(seen)), steps):
             next_observations = simulator.observe()
             movement = self._each("movement", before, simulator.qpos)
             terminated: BoolArray = self._each("terminated", next_observations)
@@ -197,7 +198,3 @@ class Episodes(Generic[Config]):
         parts = zip(*(np.split(array, len(self)) for array in rows), strict=True)
         pairs = zip(self.curricula, parts, strict=True)
         return np.concatenate([getattr(each, method)(*part) for each, part in pairs])
-
-
-def _finite(actions: NDArray[Any]) -> NDArray[Any]:
-    return np.where(np.isfinite(actions), actions, actions.dtype.type(0.0))

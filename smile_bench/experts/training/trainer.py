@@ -19,7 +19,7 @@ from smile_bench.experts.training.curricula import Curriculum
 from smile_bench.experts.training.episodes import Config, Episodes
 from smile_bench.experts.training.running_normaliser import RunningNormaliser
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.stacking import require_stackable
+from smile_bench.learning.stacking import diverged, require_stackable
 from smile_bench.learning.streams import Streams
 
 __all__ = ["ExpertTrainings"]
@@ -107,10 +107,7 @@ class ExpertTrainings(Episodes[Config], ABC):
         self.iteration += 1
         for index, names in enumerate(self.failures()):
             if names and self.stopped[index] is None:
-                self.stopped[index] = DivergedError(
-                    f"{' and '.join(names)} became non-finite in iteration {self.iteration}. "
-                    "Continue from the last checkpoint with a lower learning rate."
-                )
+                self.stopped[index] = diverged(names, self.iteration)
         pairs = zip(logs, self.stopped, strict=True)
         return [log if reason is None else reason for log, reason in pairs]
 
