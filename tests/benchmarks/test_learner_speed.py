@@ -42,7 +42,8 @@ def learner(request: Any) -> SMILe:
     """SMILe with a preset, one member, after a first iteration has filled the replay."""
     torch.set_num_threads(1)
     name, family = request.param
-    config = replace(preset(name, family), updates_per_iteration=1, validate_every=0)
+    chosen = replace(preset(name, family), members=1, shared_replay=False)
+    config = replace(chosen, updates_per_iteration=1, validate_every=0)
     training = SMILe([config], [Access(family, state_only=config.state_only)])
     training.step()
     return training
