@@ -276,12 +276,12 @@ def test_without_a_subset_everything_is_there() -> None:
 @pytest.mark.parametrize(
     ("subset", "message"),
     [
-        ({"tasks": 0}, "has 32 meta-train tasks, not 0"),
+        ({"tasks": 0}, "tasks is 0; give a whole number, 1 or more"),
         ({"tasks": 33}, "Give 1 to 32"),
         ({"tasks": 2}, "this dataset has 3"),
         ({"demonstrations": 5}, "Give 1 to 4"),
-        ({"demonstrations": True}, "Give 1 to 4"),
-        ({"tasks": True}, "Give 1 to 32"),
+        ({"demonstrations": True}, "demonstrations is True; give a whole number"),
+        ({"tasks": True}, "tasks is True; give a whole number"),
     ],
 )
 def test_a_subset_that_there_is_not_is_refused(subset: dict[str, int], message: str) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
+from smile_bench.access.conditioned import ConditionedData, given_condition
+from smile_bench.access.counts import AccessCounts
 from smile_bench.access.validation import Episodes, scores_of
 from smile_bench.agents import Agent, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
-from smile_bench.datasets import Context, Dataset, load_dataset
+from smile_bench.datasets import Condition, Context, Dataset
+from smile_bench.datasets.conditions import FamilyCondition
 from smile_bench.datasets.dataset import checked_indices
-from smile_bench.datasets.subsets import first_tasks, own_tasks, select
+from smile_bench.datasets.subsets import own_tasks
 from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
@@ -32,22 +35,6 @@ SPLITS = ("train", "validation")
 """The splits that a learner can reach."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccessCounts:
-    """What a learner has used."""
-
-    demonstrations: int = 0
-    """Meta-train demonstrations handed out."""
-    env_steps: int = 0
-    """Control steps in meta-train environments."""
-    expert_queries: int = 0
-    """Observations labelled with an expert's action."""
-    validation_demonstrations: int = 0
-    """Meta-validation demonstrations handed out, as contexts or otherwise."""
-    validation_env_steps: int = 0
-    """Control steps in meta-validation environments."""
-
-
 class Access:
     """Everything that a learner gets of a family.
 
@@ -62,18 +49,20 @@ class Access:
         state_only: hand out demonstrations without their actions, and no expert's actions.
         dataset: by default the family's canonical one. If it does not hold the first tasks of the
             family's tables, the tasks and their indices are the dataset's, in its order.
-        demonstrations: number of demonstrations of each meta-train task, the first ones; by default
-            all.
-        tasks: number of meta-train tasks, the first ones in the order of
-            :mod:`smile_bench.datasets.subsets`; by default all. Here they have the indices 0 to
-            ``tasks`` - 1.
+        condition: which meta-train demonstrations the learner gets, as a
+            :class:`smile_bench.datasets.Condition` or in words, such as
+            ``"4 demonstrations, 8 tasks"``; by default those that ship. Where it asks for others,
+            they are built once and kept in a cache. With fewer tasks, those have the indices 0 to
+            ``tasks`` - 1 here.
+        demonstrations: in place of ``condition``: number of demonstrations of each meta-train task.
+        tasks: in place of ``condition``: number of meta-train tasks.
 
     Raises:
         UnknownNameError: there is no such family or track.
         DatasetError: the family has no canonical dataset, or the dataset holds a task that does not
             stand in the family's table.
         InputError: the learner is state-only and all that the track adds is labels, which are
-            actions; or a number of tasks or demonstrations is below 1 or above what there is.
+            actions; or the condition cannot be read or met.
     """
 
     def __init__(
@@ -83,6 +72,7 @@ class Access:
         track: str = "interactive",
         state_only: bool = False,
         dataset: Dataset | None = None,
+        condition: str | Condition | None = None,
         demonstrations: int | None = None,
         tasks: int | None = None,
     ) -> None:
@@ -96,37 +86,32 @@ class Access:
         self.track = track
         self.state_only = state_only
         self.counts = AccessCounts()
-        given = {"demonstrations": demonstrations, "tasks": tasks}
-        self.subset: Mapping[str, int] = {name: n for name, n in given.items() if n is not None}
-        """The limits that were given, by the names of the arguments; empty for everything."""
-        self._dataset = dataset or load_dataset(self.family)
+        self.data = ConditionedData.of(
+            self.family, given_condition(condition, demonstrations, tasks), dataset
+        )
+        self._dataset = self.data.dataset
         self._tables = {
             split: own_tasks(self.family, self._dataset.splits[split]) for split in SPLITS
         }
         """The parameters of the learner's tasks, by split."""
-        if self.subset:
-            self._limit(**given)
+        if self.data.asked.tasks is not None:
+            self._tables["train"] = self._dataset.train.task_parameters
+
+    @property
+    def condition(self) -> FamilyCondition:
+        """Which meta-train demonstrations the learner gets, with every number."""
+        return self.data.condition
+
+    @property
+    def subset(self) -> Mapping[str, int | str]:
+        """The condition as it was given, by the names of its fields; empty for everything."""
+        return self.data.asked.given()
 
     def fresh(self) -> Access:
         """Another access of the same kind, which has counted nothing yet."""
         made = copy(self)
         made.counts = AccessCounts()
         return made
-
-    def _limit(self, demonstrations: int | None, tasks: int | None) -> None:
-        whole, chosen = self._dataset.train, np.arange(self._dataset.train.tasks)
-        if tasks is not None:
-            chosen, table = first_tasks(self.family, tasks), self.family.table("train")
-            if not np.array_equal(whole.task_parameters, table):
-                raise InputError(
-                    f"{self.family.id} has {len(table)} meta-train tasks, but this dataset has "
-                    f"{whole.tasks}, or another order. To choose {tasks} of them, give a dataset "
-                    "with all, in the family's order."
-                )
-            self._tables["train"] = table[chosen]
-        each = whole.demonstrations if demonstrations is None else demonstrations
-        part = select(whole, chosen, each)
-        self._dataset = replace(self._dataset, splits={**self._dataset.splits, "train": part})
 
     def tasks(self, split: str = "train") -> int:
         """Number of tasks of a split that the learner has."""

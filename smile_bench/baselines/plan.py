@@ -139,7 +139,7 @@ class Plan:
         return {
             **training_recipe(self._command(), seed),
             "track": access.track,
-            **({"subset": dict(access.subset)} if access.subset else {}),
+            "condition": access.data.facts(),
             "device": devices.describe(compute.device),
             **({} if compute.precision == "float32" else {"precision": compute.precision}),
             **({"compiled": True} if compute.compile else {}),
@@ -159,7 +159,7 @@ class Plan:
             parts.append("--compile" if self.options.compile else "--no-compile")
         if not self.options.graph:
             parts.append("--no-graph")
-        parts += [f"--{option} {number}" for option, number in self.access.subset.items()]
+        parts += [f"--{option} {value}" for option, value in self.access.subset.items()]
         parts += [f"--set {setting}={value}" for setting, value in self.settings.items()]
         return " ".join(parts)
 

@@ -10,6 +10,7 @@ from smile_bench.access import Access
 from smile_bench.baselines.plan import ComputeOptions, Plan, Trained
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
 from smile_bench.compat import deprecated
+from smile_bench.datasets import Condition
 from smile_bench.errors import InputError, require_known
 from smile_bench.seeds import checked_seeds
 
@@ -132,6 +133,7 @@ def train_agent(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
     stop_after: int | None = None,
@@ -150,6 +152,7 @@ def train_agent(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
     stop_after: int | None = None,
@@ -167,13 +170,15 @@ def train_agent(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
     stop_after: int | None = None,
 ) -> Path | Trained | None:
     """As :func:`train`, through the least access that the agent needs.
 
-    ``demonstrations`` and ``tasks`` limit that access, as :class:`smile_bench.access.Access` says.
+    ``condition``, or ``demonstrations`` and ``tasks``, say which demonstrations it hands out, as in
+    :class:`smile_bench.access.Access`.
 
     Raises:
         UnknownNameError: no such agent or family.
@@ -185,6 +190,7 @@ def train_agent(
         family,
         track=training.track,
         state_only=training.state_only,
+        condition=condition,
         demonstrations=demonstrations,
         tasks=tasks,
     )

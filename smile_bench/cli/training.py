@@ -52,13 +52,20 @@ def add_training_command(commands: Any) -> None:
         "--demonstrations",
         type=int,
         metavar="N",
-        help="train on the first N demonstrations of each meta-train task",
+        help="train on the first N demonstrations of each meta-train task; more than those that "
+        "ship are built once and kept in a cache",
     )
     train.add_argument(
         "--tasks",
         type=int,
         metavar="N",
         help="train on N meta-train tasks; those of a smaller N are among those of a larger one",
+    )
+    train.add_argument(
+        "--subsample", type=int, metavar="K", help="train on every K-th transition; 1 for all"
+    )
+    train.add_argument(
+        "--variant", help="who gives the demonstrations: expert (default), noisy or medium"
     )
     add_run_options(train)
     train.set_defaults(run=_train, seed=None)
@@ -94,6 +101,7 @@ def _add_compute_options(train: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from smile_bench.baselines import ComputeOptions, get_agent, train_agent
     from smile_bench.baselines.training import trainable_agents
+    from smile_bench.datasets import Condition
     from smile_bench.envs import get_family
     from smile_bench.settings import as_text, flatten, replaced
 
@@ -123,8 +131,12 @@ def _train(arguments: argparse.Namespace) -> int:
         ),
         "configure": lambda config: replaced(config, changes),
         "settings": {setting: as_text(settings[setting]) for setting in changes},
-        "demonstrations": arguments.demonstrations,
-        "tasks": arguments.tasks,
+        "condition": Condition(
+            demonstrations=arguments.demonstrations,
+            tasks=arguments.tasks,
+            subsample=arguments.subsample,
+            variant=arguments.variant,
+        ),
     }
     where = Path(arguments.directory or f"runs/{name}-{family}{'' if many else f'-{seeds[0]}'}")
     if not many:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +29,15 @@ from smile_bench.experts.task_blind import load_task_blind
 from smile_bench.io.files import read_bounded, write_atomically
 from smile_bench.io.tensors import read_tensors, write_tensors
 
-__all__ = ["BuildConfig", "build_dataset", "expert_digest", "tables_digest"]
+__all__ = [
+    "BuildConfig",
+    "build_attributes",
+    "build_dataset",
+    "checked_config",
+    "collect_splits",
+    "expert_digest",
+    "tables_digest",
+]
 
 BLOCK_EPISODES = 128
 """About how many episodes are rolled out at once. Changing it changes the last bits of datasets,
@@ -106,28 +114,48 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
         DatasetError: a setting does not fit the family, the disk is full, or parts of another
             build are in the way.
     """
-    family, expert = get_family(config.family), load_expert(config.family)
-    config = _checked(config, family)
-    attributes = _attributes(config, family, expert)
     parts = path.parent / f"{path.name}.parts"
     with reporting_full_disk(path):
-        _claim(parts, attributes)
-        calibration = _calibrated(parts, family) if config.variant == MEDIUM else None
-        blocks = _blocks(config, family)
-        with tqdm(total=sum(b.last - b.first for b in blocks), unit="task", disable=None) as bar:
-            for block in blocks:
-                if not _finished(parts / block.file):
-                    policy = demonstrator(
-                        family, expert, block, noise=config.noise, calibration=calibration
-                    )
-                    write_tensors(parts / block.file, collect(family, policy, block))
-                bar.update(block.last - block.first)
-        splits = {split: _join(parts, family, blocks, split) for split in SPLITS}
-        if calibration is not None:
-            attributes["calibration"] = calibration.to_dict()
-        write_dataset(path, Dataset(family=family.id, splits=splits, attributes=attributes))
+        splits, attributes = collect_splits(config, parts, SPLITS)
+        write_dataset(path, Dataset(family=config.family, splits=splits, attributes=attributes))
     shutil.rmtree(parts)
     return read_dataset(path)
+
+
+def collect_splits(
+    config: BuildConfig, parts: Path, splits: Sequence[str]
+) -> tuple[dict[str, Demonstrations], dict[str, Any]]:
+    """Collect the demonstrations of some splits, or continue with the parts that are there.
+
+    Args:
+        config: the settings.
+        parts: folder for finished parts; the caller removes it when it has stored the result.
+        splits: which ones.
+
+    Returns:
+        The demonstrations by split, and the attributes that say how they were made.
+
+    Raises:
+        UnknownNameError, ExpertError, DatasetError: as :func:`build_dataset`.
+    """
+    family, expert = get_family(config.family), load_expert(config.family)
+    config = checked_config(config, family)
+    attributes = build_attributes(config)
+    _claim(parts, attributes)
+    calibration = _calibrated(parts, family) if config.variant == MEDIUM else None
+    blocks = _blocks(config, family, splits)
+    with tqdm(total=sum(b.last - b.first for b in blocks), unit="task", disable=None) as bar:
+        for block in blocks:
+            if not _finished(parts / block.file):
+                policy = demonstrator(
+                    family, expert, block, noise=config.noise, calibration=calibration
+                )
+                write_tensors(parts / block.file, collect(family, policy, block))
+            bar.update(block.last - block.first)
+    joined = {split: _join(parts, family, blocks, split) for split in splits}
+    if calibration is not None:
+        attributes["calibration"] = calibration.to_dict()
+    return joined, attributes
 
 
 def expert_digest(expert: PrivilegedPolicy) -> str:
@@ -146,8 +174,12 @@ def tables_digest(family: Family) -> str:
     return total.hexdigest()
 
 
-def _checked(config: BuildConfig, family: Family) -> BuildConfig:
-    """Check the settings and fill in the scale of the noise."""
+def checked_config(config: BuildConfig, family: Family) -> BuildConfig:
+    """The settings with the scale of the noise filled in.
+
+    Raises:
+        UnknownNameError, DatasetError: a setting does not fit the family.
+    """
     noise = require_noise(family, config.variant, config.noise)
     if config.subsample < 1 or family.horizon % config.subsample:
         raise DatasetError(
@@ -160,7 +192,9 @@ def _checked(config: BuildConfig, family: Family) -> BuildConfig:
     return replace(config, noise=noise)
 
 
-def _attributes(config: BuildConfig, family: Family, expert: PrivilegedPolicy) -> dict[str, Any]:
+def build_attributes(config: BuildConfig) -> dict[str, Any]:
+    """What says how demonstrations are made: settings that were checked, expert, versions."""
+    family, expert = get_family(config.family), load_expert(config.family)
     blind = {}
     if config.variant == MEDIUM:
         blind["blind_sha256"] = expert_digest(load_task_blind(family))
@@ -204,7 +238,7 @@ def _calibrated(parts: Path, family: Family) -> Calibration:
     return found
 
 
-def _blocks(config: BuildConfig, family: Family) -> list[Block]:
+def _blocks(config: BuildConfig, family: Family, splits: Sequence[str]) -> list[Block]:
     size = max(1, BLOCK_EPISODES // config.demonstrations)
     return [
         Block(
@@ -215,7 +249,7 @@ def _blocks(config: BuildConfig, family: Family) -> list[Block]:
             subsample=config.subsample,
             seed=config.seed,
         )
-        for split in SPLITS
+        for split in splits
         for first in range(0, len(family.table(split)), size)
     ]
 

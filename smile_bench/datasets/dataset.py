@@ -143,6 +143,18 @@ class Demonstrations:
             named["replay_actions"] = self.replay_actions
         return named | {f"metrics/{name}": values for name, values in self.metrics.items()}
 
+    def digest(self) -> str:
+        """SHA-256 of the name, type, shape and bytes of every array."""
+        total = hashlib.sha256()
+        self.add_to(total)
+        return total.hexdigest()
+
+    def add_to(self, total: Any) -> None:
+        """Add every array to a SHA-256."""
+        for name, array in sorted(self.arrays().items()):
+            total.update(f"{self.split}/{name} {array.dtype.str} {array.shape}\n".encode())
+            total.update(np.ascontiguousarray(array).data)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
@@ -187,9 +199,7 @@ class Dataset:
         """SHA-256 of the name, type, shape and bytes of every array: the dataset's identity."""
         total = hashlib.sha256()
         for split in SPLITS:
-            for name, array in sorted(self.splits[split].arrays().items()):
-                total.update(f"{split}/{name} {array.dtype.str} {array.shape}\n".encode())
-                total.update(np.ascontiguousarray(array).data)
+            self.splits[split].add_to(total)
         return total.hexdigest()
 
 

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from smile_bench.cli import main
+from smile_bench.datasets import Condition
 
 pytest.importorskip("torch")
 
@@ -42,7 +43,9 @@ def test_settings_and_subset_land_in_the_recipe(
     )
     assert made["settings"]["iterations"] == 2
     assert made["settings"]["learning_rate"] == 0.01
-    assert made["subset"] == {"demonstrations": 9, "tasks": 8}
+    condition = made["condition"]
+    assert (condition["demonstrations"], condition["tasks"]) == (9, 8)
+    assert condition["sha256"] == Condition(demonstrations=9, tasks=8).on(GRID).digest
     assert made["access"]["demonstrations"] == 72
 
     # The command in the recipe makes the same weights.
@@ -89,7 +92,10 @@ def test_the_printed_configuration_is_what_set_takes(
         (["--set", "iteration=3"], "Did you mean 'iterations'?"),
         (["--set", "iterations=many"], "iterations takes an integer; got 'many'."),
         (["--tasks", "65"], "has 64 meta-train tasks, not 65. Give 1 to 64."),
-        (["--demonstrations", "17"], "16 demonstrations of each meta-train task, not 17."),
+        (
+            ["--demonstrations", "1025"],
+            "1025 demonstrations of each task are too many; give at most",
+        ),
         (["--tasks", "x"], "--tasks: invalid int value: 'x'"),
         (["--seeds", "3-1"], "the seeds 3-1 are empty; give 1-3."),
         (["--seeds", "0,0"], "given twice among the seeds: 0."),

@@ -69,6 +69,7 @@ def _retrain(arguments: argparse.Namespace) -> int:
 
 def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retrained:
     from smile_bench.baselines import ComputeOptions, get_agent, train_agent
+    from smile_bench.datasets.conditions.condition import condition_of
     from smile_bench.leaderboard.checks.retraining import judge, new_seeds, runs_of
     from smile_bench.protocol import evaluate
     from smile_bench.settings import as_text, flatten, replaced
@@ -83,7 +84,6 @@ def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retr
         )
     seeds = new_seeds(runs, arguments.seeds)
     changes = _changes(recipe, flatten(spec.training.make_preset(family, seeds[0])))
-    subset = recipe.get("subset") or {}
     scores = []
     for seed in seeds:
         directory = Path(arguments.directory) / f"{entry.card.name}-{family}-{seed}"
@@ -96,8 +96,7 @@ def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retr
             compute=ComputeOptions(precision=recipe.get("precision", "float32")),
             configure=lambda config: replaced(config, changes),
             settings={name: as_text(value) for name, value in changes.items()},
-            demonstrations=subset.get("demonstrations"),
-            tasks=subset.get("tasks"),
+            condition=condition_of(recipe),
         )
         assert path is not None
         result = evaluate(spec.read_weights(path, family), family, name=agent)

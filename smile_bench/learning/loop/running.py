@@ -39,7 +39,7 @@ def run(
     training: Training,
     directory: Path,
     *,
-    subset: Mapping[str, int] | None = None,
+    subset: Mapping[str, int | str] | None = None,
     checkpoint_seconds: float = 120.0,
     stop_after: int | None = None,
 ) -> float:
@@ -72,7 +72,7 @@ def run_all(
     trainings: Trainings,
     directories: Sequence[Path],
     *,
-    subset: Mapping[str, int] | None = None,
+    subset: Mapping[str, int | str] | None = None,
     extra: Mapping[str, Any] | None = None,
     checkpoint_seconds: float = 120.0,
     stop_after: int | None = None,

@@ -1,0 +1,79 @@
+"""The condition of an access and the dataset that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smile_bench.datasets import Condition, Dataset, load_dataset
+from smile_bench.datasets.conditions import FamilyCondition, condition_dataset
+from smile_bench.envs import Family
+from smile_bench.errors import InputError
+
+__all__ = ["ConditionedData", "given_condition"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConditionedData:
+    """Demonstrations under a condition."""
+
+    asked: Condition
+    """As it was given."""
+    condition: FamilyCondition
+    """With every number, those of a dataset that was given included."""
+    dataset: Dataset
+    own: bool
+    """Whether a dataset was given in place of the canonical one. It need not be the frozen
+    demonstrations that the condition's digest stands for."""
+
+    @classmethod
+    def of(cls, family: Family, asked: Condition, dataset: Dataset | None) -> ConditionedData:
+        """The demonstrations of a condition, from a dataset that was given or what ships.
+
+        Raises:
+            DatasetError: no dataset of the family ships, or what was built cannot be read.
+            InputError: the condition cannot be met.
+        """
+        condition, own = asked.on(family), dataset is not None
+        if dataset is not None:
+            condition = _of_dataset(condition, asked, dataset)
+        if asked == Condition():
+            dataset = load_dataset(family) if dataset is None else dataset
+        else:
+            dataset = condition_dataset(condition, dataset)
+        return cls(asked=asked, condition=condition, dataset=dataset, own=own)
+
+    def facts(self) -> dict[str, Any]:
+        """What a recipe says: numbers, digest of the condition, digest of the demonstrations."""
+        digest = {} if self.own else {"sha256": self.condition.digest}
+        data = self.dataset.train.digest()
+        return {**self.condition.to_dict(), **digest, "data_sha256": data}
+
+
+def given_condition(
+    condition: str | Condition | None, demonstrations: int | None, tasks: int | None
+) -> Condition:
+    """The condition that was given in one of the two ways.
+
+    Raises:
+        InputError: in both ways, or in words that cannot be read.
+        UnknownNameError: a word is close to a variant, but none.
+    """
+    if condition is None:
+        return Condition(demonstrations=demonstrations, tasks=tasks)
+    if demonstrations is not None or tasks is not None:
+        raise InputError(
+            "both a condition and a number of demonstrations or tasks were given; put the number "
+            "into the condition."
+        )
+    return Condition.parse(condition) if isinstance(condition, str) else condition
+
+
+def _of_dataset(condition: FamilyCondition, asked: Condition, dataset: Dataset) -> FamilyCondition:
+    recipe = dataset.attributes["recipe"]
+    return replace(
+        condition,
+        demonstrations=asked.demonstrations or dataset.train.demonstrations,
+        subsample=asked.subsample or int(recipe.get("subsample", condition.subsample)),
+        variant=asked.variant or dataset.variant,
+    )
