@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "AgentError",
     "CheckpointError",
+    "ConditionWarning",
     "ConvergenceWarning",
     "DatasetError",
     "DivergedError",
@@ -17,6 +18,7 @@ __all__ = [
     "ProtocolError",
     "SimulationError",
     "SmileError",
+    "StudyError",
     "UnknownNameError",
     "clipped",
     "require_known",
@@ -31,6 +33,10 @@ class SmileError(Exception):
 
 class ConvergenceWarning(UserWarning):
     """An iterative method stopped before it reached its tolerance; the message has the residual."""
+
+
+class ConditionWarning(UserWarning):
+    """A condition has too few demonstrations for a training as usual; the message has the change."""
 
 
 class UnknownNameError(SmileError, ValueError):
@@ -63,6 +69,10 @@ class LeaderboardError(SmileError, ValueError):
 
 class ProtocolError(SmileError, ValueError):
     """Protocol data or a result is missing or damaged, or does not fit the dataset."""
+
+
+class StudyError(SmileError, ValueError):
+    """A study's file or folder is damaged or contradicts itself, or its work cannot continue."""
 
 
 class CheckpointError(SmileError, ValueError):

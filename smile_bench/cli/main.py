@@ -17,6 +17,7 @@ from smile_bench.cli.evaluation import add_evaluation_commands
 from smile_bench.cli.experts import add_expert_commands
 from smile_bench.cli.leaderboard import add_leaderboard_commands
 from smile_bench.cli.listing import add_listing_commands
+from smile_bench.cli.studies import add_study_commands
 from smile_bench.cli.training import add_training_command
 from smile_bench.errors import InputError, SmileError
 from smile_bench.imports import working_directory_importable
@@ -24,6 +25,9 @@ from smile_bench.imports import working_directory_importable
 __all__ = ["build_parser", "main"]
 
 EXTRAS = {
+    "pyarrow": "study",
+    "ray": "ray",
+    "submitit": "slurm",
     "torch": "baselines",
     "tensorboard": "baselines",
     "clarabel": "irl",
@@ -85,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_training_command(commands)
     add_dataset_commands(commands)
     add_expert_commands(commands)
+    add_study_commands(commands)
     add_leaderboard_commands(commands)
     return parser
 

@@ -55,16 +55,19 @@ class Condition:
             number = getattr(self, name)
             if number is None:
                 continue
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+            if not whole or number < 1:
                 raise InputError(f"{name} is {shown(number)}; give a whole number, 1 or more.")
+            object.__setattr__(self, name, int(number))
         if self.demonstrations is not None and self.demonstrations > MOST:
             raise InputError(
                 f"{self.demonstrations} demonstrations of each task are too many; give at most "
                 f"{MOST}."
             )
         if self.variant is not None:
-            object.__setattr__(self, "variant", current_variant(self.variant, stacklevel=3))
-            require_known("variant", [str(self.variant)], VARIANTS)
+            variant = current_variant(str(self.variant), stacklevel=3)
+            require_known("variant", [variant], VARIANTS)
+            object.__setattr__(self, "variant", variant)
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -72,10 +75,10 @@ class Condition:
 
         Raises:
             InputError: a part has another form, or stands twice.
-            UnknownNameError: a part is close to a variant, but none.
+            UnknownNameError: a part is one word and not a variant.
         """
         found: dict[str, Any] = {}
-        given = text.strip().lower()
+        given = " ".join(text.lower().split())
         for part in [] if given in ("", "canonical") else given.split(","):
             name, value = _read(part.strip(), text)
             if name in found:
@@ -147,6 +150,13 @@ class FamilyCondition:
         return self == Condition().on(self.family)
 
     @property
+    def ships(self) -> bool:
+        """Whether the demonstrations are among those that ship with the family."""
+        recipe = get_family(self.family).dataset_recipe
+        same = (self.subsample, self.variant) == (recipe.subsample, EXPERT)
+        return same and self.demonstrations <= recipe.demonstrations
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what is asked for: family, task table, tasks, demonstrations, transitions."""
         family = get_family(self.family)
@@ -181,8 +191,18 @@ class FamilyCondition:
 
 
 def condition_of(recipe: Mapping[str, Any]) -> Condition:
-    """The condition that a training's recipe states; recipes of earlier versions state a subset."""
+    """The condition that a training's recipe states; recipes of earlier versions state a subset.
+
+    Raises:
+        InputError: the recipe states something else in its place.
+        UnknownNameError: it states an unknown variant.
+    """
     stated = recipe.get("condition") or recipe.get("subset") or {}
+    if not isinstance(stated, Mapping):
+        raise InputError(
+            f"the recipe states the condition {shown(stated)}; it should be an object with "
+            "numbers and a variant."
+        )
     names = (*NUMBERS, "variant")
     return Condition(**{name: stated[name] for name in names if stated.get(name) is not None})
 
@@ -196,9 +216,10 @@ def _read(part: str, text: str) -> tuple[str, Any]:
     for name, pattern in NUMBERS.items():
         if (matched := re.fullmatch(pattern, part)) and len(matched[1]) < 10:
             return name, int(matched[1])
-    if re.fullmatch("[a-z]+", part):
-        raise UnknownNameError(
-            f"unknown part {shown(part)} of the condition {shown(text)}. "
-            f"{suggestion(part, VARIANTS)}"
-        )
-    raise InputError(f"cannot read {shown(part)} in the condition {shown(text)}. {EXAMPLE}")
+    number = (re.findall("[0-9]{1,9}", part) or ["8"])[0]
+    known = [f"{number} demonstrations", f"{number} tasks", f"subsample {number}", "all tasks"]
+    error = UnknownNameError if re.fullmatch("[a-z]+", part) else InputError
+    raise error(
+        f"cannot read {shown(part)} in the condition {shown(text)}. "
+        f"{suggestion(part, [*known, *VARIANTS])}"
+    )

@@ -1,0 +1,142 @@
+"""``study run`` and ``study work``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smile_bench.cli.options import use_one_thread
+from smile_bench.cli.studies.places import usual_folder
+from smile_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from smile_bench.studies.folder import StudyFolder
+    from smile_bench.studies.status import Status
+    from smile_bench.studies.work import WorkerOptions
+
+__all__ = ["add_run_command", "add_work_command"]
+
+ENGINES = ("processes",)
+
+
+def add_run_command(commands: Any) -> None:
+    """Add ``run`` to the subcommands of ``study``."""
+    run = commands.add_parser(
+        "run",
+        help="run a study, or what is left of it",
+        description="Run a study's jobs. What is done is not done again, and what was interrupted "
+        "continues. Several runs may share a folder. The exit status is 1 if a job has failed.",
+    )
+    run.add_argument("study", help="the study's file")
+    run.add_argument(
+        "--folder", metavar="DIR", help="where results go, by default runs/studies/NAME"
+    )
+    run.add_argument("--engine", default="processes", help="where workers run: processes (default)")
+    run.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="workers at once; by default one per processor, or one on a GPU",
+    )
+    run.add_argument("--retry", action="store_true", help="try jobs again that have failed")
+    _add_compute(run)
+    run.set_defaults(run=_run)
+
+
+def add_work_command(commands: Any) -> None:
+    """Add ``work`` to the subcommands of ``study``."""
+    work = commands.add_parser(
+        "work",
+        help="do jobs of a study in this process",
+        description="Do a study's jobs, one after another, until none is left that nobody does. "
+        "`study run` starts such workers; start more wherever the folder can be reached.",
+    )
+    work.add_argument("folder", help="the folder that `study run` has made")
+    work.add_argument("--job", action="append", metavar="ID", help="only this job; may be repeated")
+    _add_compute(work)
+    work.set_defaults(run=_work)
+
+
+def _add_compute(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="as `smile-bench train` has it"
+    )
+    parser.add_argument("--precision", default="float32", help="as `smile-bench train` has it")
+
+
+def _options(arguments: argparse.Namespace) -> WorkerOptions:
+    from smile_bench.studies.work import WorkerOptions
+
+    return WorkerOptions(
+        device=arguments.device, precision=arguments.precision, compile=arguments.compile
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from smile_bench.errors import require_known
+    from smile_bench.studies.folder import FAILED, StudyFolder
+    from smile_bench.studies.reading import read_study
+    from smile_bench.studies.status import look
+
+    require_known("engine", [arguments.engine], ENGINES)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"--workers is {arguments.workers}; give 1 or more.")
+    study = read_study(arguments.study)
+    path = Path(arguments.folder) if arguments.folder else usual_folder(study.name)
+    together = 1 if arguments.device == "cpu" else None
+    folder = StudyFolder.make(path, study, together)
+    if arguments.retry:
+        for job in look(folder).of(FAILED):
+            folder.forgive(job.job)
+    _prepare(folder)
+    status = _run_engine(folder, arguments)
+    print(f"{study.name} in {path}: {status.summary()}")
+    for one in status.of(FAILED):
+        print(f"failed: {one.job.label}: {one.failure}", file=sys.stderr)
+    return 1 if status.of(FAILED) else 0
+
+
+def _prepare(folder: StudyFolder) -> None:
+    """Build the demonstrations that jobs will need, once, before workers do so at once."""
+    from smile_bench.datasets.conditions import condition_dataset
+
+    needed = {
+        job.cell.condition.on(job.cell.family): job.cell
+        for job in folder.jobs
+        if job.cell.trained and not folder.done(job)
+    }
+    for condition in needed:
+        if not condition.ships:
+            condition_dataset(condition)
+
+
+def _run_engine(folder: StudyFolder, arguments: argparse.Namespace) -> Status:
+    from smile_bench.studies.engines.processes import available_processors, run_processes
+
+    usual = available_processors() if arguments.device == "cpu" else 1
+    return run_processes(folder, _options(arguments), arguments.workers or usual)
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    from smile_bench.studies.folder import StudyFolder
+    from smile_bench.studies.work import work
+
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
+    folder = StudyFolder.open(arguments.folder)
+    jobs = folder.jobs
+    if arguments.job:
+        known = {job.id: job for job in jobs}
+        if unknown := [job for job in arguments.job if job not in known]:
+            raise InputError(
+                f"the study {folder.study.name} has no job {unknown[0]!r}; `smile-bench study "
+                "status --jobs` lists them."
+            )
+        jobs = [known[job] for job in arguments.job]
+    if arguments.device == "cpu":
+        use_one_thread()
+    work(folder, _options(arguments), jobs)
+    return 0
