@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from smile_bench.cli.studies.running import add_run_command, add_work_command
-from smile_bench.cli.studies.showing import add_status_command
+from smile_bench.cli.studies.showing import (
+    add_archive_command,
+    add_entry_command,
+    add_status_command,
+    add_table_command,
+)
 
 __all__ = ["add_study_commands"]
 
@@ -21,4 +26,7 @@ def add_study_commands(commands: Any) -> None:
     subcommands = study.add_subparsers(required=True, metavar="command")
     add_run_command(subcommands)
     add_status_command(subcommands)
+    add_table_command(subcommands)
+    add_archive_command(subcommands)
+    add_entry_command(subcommands)
     add_work_command(subcommands)

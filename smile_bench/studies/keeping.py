@@ -1,0 +1,97 @@
+"""Keeping what a study found: an archive that is small, and a leaderboard entry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from smile_bench.errors import StudyError
+from smile_bench.io.files import replacing
+from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
+from smile_bench.studies.folder import StudyFolder
+from smile_bench.studies.results import CellResult, read_cells
+
+__all__ = ["archive", "fill_entry"]
+
+
+def archive(folder: StudyFolder, target: Path, *, evidence: bool = False) -> int:
+    """Copy the finished results of a study, without weights and checkpoints.
+
+    The copy has the layout of a study's folder: ``study table`` and ``study report`` read it, and
+    ``study run`` finds its jobs done.
+
+    Args:
+        folder: of the study.
+        target: where the copy goes; results that are there already stay.
+        evidence: whether to copy the evidence, which is large.
+
+    Returns:
+        How many trainings were copied.
+
+    Raises:
+        StudyError: the target is the folder of another study, or a result is damaged.
+    """
+    copy = StudyFolder.make(target, folder.study, folder.together)
+    copied = 0
+    for one in read_cells(folder):
+        note = Path(one.cell.folder) / "cell.json"
+        if (folder.path / note).exists():
+            _copy(folder.path / note, copy.path / note)
+        for seed, source in one.folders.items():
+            if copy.result(one.cell, seed) is not None:
+                continue
+            place = copy.path / source.relative_to(folder.path)
+            if evidence:
+                _copy(source / "primary" / EVIDENCE_FILE, place / "primary" / EVIDENCE_FILE)
+            if (source / "progress.csv").exists():
+                _copy(source / "progress.csv", place / "progress.csv")
+            _copy(source / "primary" / RESULT_FILE, place / "primary" / RESULT_FILE)
+            copied += 1
+    return copied
+
+
+def fill_entry(cells: Sequence[CellResult], entry: Path, *, evidence: bool = False) -> list[Path]:
+    """Copy results into the folder of a leaderboard entry, with the layout that it has.
+
+    Args:
+        cells: one a family, all of one agent.
+        entry: the folder.
+        evidence: whether to copy the evidence of every seed; by default only of the first one of
+            each family, which an entry must have.
+
+    Returns:
+        The folders of the seeds that were written.
+
+    Raises:
+        StudyError: two cells are of one family, or evidence is missing.
+    """
+    families = [one.cell.family for one in cells]
+    if twice := sorted({family for family in families if families.count(family) > 1}):
+        raise StudyError(
+            f"the study has several cells of the agent on {twice[0]}. Choose one with --condition "
+            "and --set."
+        )
+    written = []
+    for one in cells:
+        for seed, source in one.folders.items():
+            place = entry / one.cell.family / f"seed-{seed}"
+            if evidence or seed == one.seeds[0]:
+                kept = source / "primary" / EVIDENCE_FILE
+                if not kept.exists():
+                    raise StudyError(
+                        f"{kept} is missing; the first seed of each family must come with "
+                        "evidence. Take the results from the folder where the study ran."
+                    )
+                _copy(kept, place / "primary" / EVIDENCE_FILE)
+            if (source / "progress.csv").exists():
+                _copy(source / "progress.csv", place / "progress.csv")
+            _copy(source / "primary" / RESULT_FILE, place / "primary" / RESULT_FILE)
+            written.append(place)
+    return written
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
