@@ -36,7 +36,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class ConditionWarning(UserWarning):
-    """A condition has too few demonstrations for a training as usual; the message has the change."""
+    """A training has fewer demonstrations than usual and differs; the message says how."""
 
 
 class UnknownNameError(SmileError, ValueError):

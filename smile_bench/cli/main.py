@@ -8,8 +8,10 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 from smile_bench import __version__
 from smile_bench.cli.datasets import add_dataset_commands
@@ -19,7 +21,7 @@ from smile_bench.cli.leaderboard import add_leaderboard_commands
 from smile_bench.cli.listing import add_listing_commands
 from smile_bench.cli.studies import add_study_commands
 from smile_bench.cli.training import add_training_command
-from smile_bench.errors import InputError, SmileError
+from smile_bench.errors import ConditionWarning, ConvergenceWarning, InputError, SmileError
 from smile_bench.imports import working_directory_importable
 
 __all__ = ["build_parser", "main"]
@@ -37,6 +39,8 @@ EXTRAS = {
     "matplotlib": "docs",
 }
 """Modules that some commands need, and the extra that installs each."""
+NOTED = (ConditionWarning, ConvergenceWarning)
+"""Warnings that users see as a note."""
 
 
 PLAIN = {
@@ -107,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_anything()
     try:
         arguments = build_parser().parse_args(argv)
-        with working_directory_importable():
+        with working_directory_importable(), _notes():
             status = _run(arguments)
             sys.stdout.flush()
             return status
@@ -159,6 +163,33 @@ def _in_plain_form(error: UnicodeError) -> tuple[str, int]:
         raise error
     lacking = error.object[error.start : error.end]
     return "".join(PLAIN.get(character, "?") for character in lacking), error.end
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Show each warning that is meant for users once, as one line without its place in the code."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        for category in NOTED:
+            warnings.simplefilter("always", category)
+        usual = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, NOTED):
+                usual(message, category, filename, lineno, file, line)
+            elif (text := " ".join(str(message).split())) not in said:
+                said.add(text)
+                print("note:", text, file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def _failed(message: str) -> int:

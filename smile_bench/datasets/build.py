@@ -123,7 +123,7 @@ def build_dataset(config: BuildConfig, path: Path) -> Dataset:
 
 
 def collect_splits(
-    config: BuildConfig, parts: Path, splits: Sequence[str]
+    config: BuildConfig, parts: Path, splits: Sequence[str], title: str | None = None
 ) -> tuple[dict[str, Demonstrations], dict[str, Any]]:
     """Collect the demonstrations of some splits, or continue with the parts that are there.
 
@@ -131,6 +131,7 @@ def collect_splits(
         config: the settings.
         parts: folder for finished parts; the caller removes it when it has stored the result.
         splits: which ones.
+        title: what stands before the progress bar.
 
     Returns:
         The demonstrations by split, and the attributes that say how they were made.
@@ -144,7 +145,8 @@ def collect_splits(
     _claim(parts, attributes)
     calibration = _calibrated(parts, family) if config.variant == MEDIUM else None
     blocks = _blocks(config, family, splits)
-    with tqdm(total=sum(b.last - b.first for b in blocks), unit="task", disable=None) as bar:
+    total = sum(block.last - block.first for block in blocks)
+    with tqdm(desc=title, total=total, unit="task", disable=None) as bar:
         for block in blocks:
             if not _finished(parts / block.file):
                 policy = demonstrator(

@@ -19,7 +19,7 @@ try:
 except ImportError:  # Not a POSIX system: leftovers stay.
     fcntl = None
 
-__all__ = ["read_bounded", "remembered", "replacing", "write_atomically"]
+__all__ = ["one_at_a_time", "read_bounded", "remembered", "replacing", "write_atomically"]
 
 SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change after which another change shows in its time."""
@@ -99,6 +99,27 @@ def _remove_leftovers(path: Path) -> None:
                 found.unlink()
             finally:
                 os.close(handle)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait until no other process makes the same file, then hold them off for the block.
+
+    Only processes that ask in the same way wait. A killed process holds nobody off. Where the
+    system or the file system grants no locks, nobody waits.
+
+    Args:
+        path: the file that is made. An empty file beside it, which stays, carries the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path.parent / f".{path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if fcntl is not None:
+            with suppress(OSError):  # Some network file systems grant no locks.
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -126,15 +127,26 @@ def test_wrong_usage_is_one_line_and_trains_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_contexts_larger_than_what_is_left_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("agent", "length"), [("meta-bc", "total_updates=50"), ("tabular-smile", "iterations=2")]
+)
+def test_contexts_larger_than_what_is_left_are_cut_and_said_so(
+    agent: str, length: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    command = ["train", "--agent", "meta-bc", "--family", GRID, "--demonstrations", "4"]
-    assert main(command) == 2
-    error = capsys.readouterr().err
-    assert "cannot have 4 demonstrations" in error
-    assert error.count("\n") == 1
+    command = ["train", "--agent", agent, "--family", GRID, "--seeds", "0-1", "--set", length]
+    before = warnings.showwarning
+    options = ["--demonstrations", "4", "--directory", str(tmp_path)]
+    assert main([*command, *options]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert notes == [
+        f"note: each meta-train task of {GRID} has 4 demonstrations, so that contexts in this "
+        "training hold 1, 2 or 3 of them and leave 1 or more to imitate; the evaluation is "
+        "unchanged (contexts of 1, 2, 4 or 8)."
+    ]
+    assert warnings.showwarning is before
+    for seed in range(2):
+        made = recipe(tmp_path / f"seed-{seed}" / f"{GRID}.safetensors")
+        assert made["context_sizes"] == [1, 2, 3]
 
 
 SEEDS = [*TRAIN, "--set", "iterations=2", "--tasks", "8"]

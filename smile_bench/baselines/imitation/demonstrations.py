@@ -31,20 +31,23 @@ class TaskDemonstrations:
         self, demonstrations: Context, normaliser: Normaliser, device: torch.device = CPU
     ) -> None:
         self.normaliser = normaliser
-        self.states = to_device(normaliser(demonstrations.observations), device)
-        """(N, D, T, O)."""
-        self.next_states = to_device(normaliser(demonstrations.next_observations), device)
-        """(N, D, T, O)."""
         actions = demonstrations.actions
-        self.actions = None if actions is None else to_device(actions, device)
-        """(N, D, T, A), or None state-only."""
-        self.features = context_features(self.states, self.actions, self.next_states)
-        """What the encoder sees, (N, D, T, F)."""
+        self.features = context_features(
+            to_device(normaliser(demonstrations.observations), device),
+            None if actions is None else to_device(actions, device),
+            to_device(normaliser(demonstrations.next_observations), device),
+        )
+        """What the encoder sees, (N, D, T, F); the other tensors are views of it."""
         self._rows = self.features.flatten(0, 2)
-        observed = self.states.shape[-1]
-        middle = [] if self.actions is None else [self.actions.shape[-1]]
+        observed = demonstrations.observations.shape[-1]
+        middle = [] if actions is None else [actions.shape[-1]]
         self._split = [observed, *middle, observed]
-        unchanged = (self.states - self.states[:, :, :1]).abs().amax((0, 1, 2)) == 0.0
+        columns = torch.split(self.features, self._split, -1)
+        self.states, self.next_states = columns[0], columns[-1]
+        """(N, D, T, O) each."""
+        self.actions = columns[1] if middle else None
+        """(N, D, T, A), or None state-only."""
+        unchanged = (self.states == self.states[:, :, :1]).flatten(0, 2).all(0)
         self.constant = torch.nonzero(unchanged)[:, 0]
         """Indices of the observed coordinates that stay constant throughout every demonstration.
         They describe the episode, not the body."""
@@ -106,8 +109,8 @@ class TaskDemonstrations:
             timesteps: how many of the T transitions of each, without replacement.
 
         Returns:
-            Features (M, B, K, timesteps, F), and the D - K demonstrations that are not in the
-            context, (M, B, D - K).
+            Features (M, B, K, timesteps, F), and the demonstrations to imitate: those that are not
+            in the context, (M, B, D - K), or the only one that a task has, (M, B, 1).
 
         Raises:
             InputError: no demonstration is asked for, or more than a task has.
@@ -116,7 +119,7 @@ class TaskDemonstrations:
         order = streams.permutations(self.each, tasks.shape[1])
         first = (tasks[..., None] * self.each + order[..., :shots]) * self.length
         where = first[..., None] + self._times(streams, tasks.shape[1], shots, timesteps)
-        return take_rows(self._rows, where), order[..., shots:]
+        return take_rows(self._rows, where), order if self.each == 1 else order[..., shots:]
 
     def sample(self, streams: Streams, tasks: Tensor, first_states: int = 0) -> Transitions:
         """Sample a transition of each of the tasks (M, B).

@@ -66,7 +66,7 @@ def final_state_losses(
         tasks: (M, B).
         embeddings: of a context of each task, (M, B, Z).
         matrices: under which the contexts are seen, (M, B, L, L).
-        held_out: demonstrations of each task that are not in its context, (M, B, R).
+        held_out: demonstrations of each task to predict, outside its context, (M, B, R).
     """
     demonstrations = data.demonstrations
     chosen = streams.integers(held_out.shape[2], tasks.shape[1], DEMONSTRATIONS)

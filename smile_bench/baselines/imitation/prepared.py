@@ -77,8 +77,10 @@ def shared_demonstrations(accesses: Sequence[Access], split: str) -> Context:
     Raises:
         InputError: they are not all the same.
     """
-    given, *others = (access.demonstrations(split) for access in accesses)
-    if not all(_same(given, other) for other in others):
+    first, *others = accesses
+    given = first.demonstrations(split)
+    # One after another, because each hands out a copy.
+    if not all(_same(given, other.demonstrations(split)) for other in others):
         raise InputError(
             f"trainings of one computation have the same {split} demonstrations, and these "
             "accesses hand out different ones. Train them one after another."

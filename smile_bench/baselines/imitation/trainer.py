@@ -16,6 +16,7 @@ import numpy as np
 
 from smile_bench.access import Access
 from smile_bench.access.together import validate_together
+from smile_bench.baselines.imitation.context_sizes import as_fact
 from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, Member
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.baselines.imitation.watched import WatchedAgent
@@ -88,6 +89,8 @@ class ImitatorTrainings(ABC):
         self.rngs = [np.random.default_rng(seed) for seed in self.seeds]
         """Sources of randomness on the host, one a training: where episodes begin."""
         self.validate_every = first.validate_every
+        self.context_sizes = tuple(self.access.family.context_sizes)
+        """Numbers of demonstrations in a context; updates take them in turn."""
         self.iteration = 0
         self.stopped: list[DivergedError | None] = [None] * len(configs)
         """Why each agent's training has stopped, if it has."""
@@ -155,7 +158,12 @@ class ImitatorTrainings(ABC):
             self.imitator_config,
             [self.member(each) for each in mine],
             self.data.normaliser,
-            {**recipe, "settings": self.settings[index], "access": counts},
+            {
+                **recipe,
+                **as_fact(self.access, self.context_sizes),
+                "settings": self.settings[index],
+                "access": counts,
+            },
             self.data.outlier_filter,
         )
 

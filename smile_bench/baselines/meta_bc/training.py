@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from smile_bench.access import Access
+from smile_bench.baselines.imitation.context_sizes import announced_sizes
 from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_losses
 from smile_bench.baselines.imitation.imitator import (
@@ -69,16 +70,14 @@ class MetaBC(ImitatorTrainings):
         super().__init__(name, configs, accesses, compute)
         require_stackable(configs, SCALARS)
         self.config = config = configs[0]
-        self.shots = self.access.family.context_sizes
-        """Numbers of demonstrations in a context; updates take them in turn."""
         self.data = prepare(accesses, config.augmentation, self.device)
         self.train = self.data.demonstrations
-        # What the policy clones is never in its context.
-        self.train.require_sizes(self.shots, beyond=1)
+        # What the policy clones is not in its context, unless a task has nothing else.
+        self.context_sizes = announced_sizes(self.access, self.train.each, beyond=1)
         held_out = shared_demonstrations(accesses, "validation")
         self.validation = TaskDemonstrations(held_out, self.data.normaliser, self.device)
         if config.validate_every:
-            self.validation.require_sizes(self.shots, beyond=1)
+            self.validation.require_sizes(self.access.family.context_sizes, beyond=1)
         self.imitator_config = ImitatorConfig(
             family=config.family, hidden=config.hidden, encoder=config.encoder
         )
@@ -135,7 +134,7 @@ class MetaBC(ImitatorTrainings):
         streams = Streams(self.seeds, self.device)
         tasks = torch.arange(held_out.tasks, device=self.device).expand(len(streams), -1)
         losses = []
-        for shots in self.shots:
+        for shots in self.access.family.context_sizes:
             features, others = held_out.sample_contexts(
                 streams, tasks, shots, config.context_timesteps
             )
@@ -164,7 +163,7 @@ class MetaBC(ImitatorTrainings):
         """One step of AdamW of each training, the ``number``-th of all; its losses (M,)."""
         done = number / self.config.total_updates
         self.adam.scale_learning_rate(0.5 * (1.0 + math.cos(math.pi * done)))
-        shots = self.shots[number % len(self.shots)]
+        shots = self.context_sizes[number % len(self.context_sizes)]
         log = self.cycles.run((shots, self._kind_of_batch()), lambda: self._cycle(shots))
         return log["losses/action_mse"]
 
@@ -210,7 +209,7 @@ class MetaBC(ImitatorTrainings):
     def _labelled(self, tasks: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
         """States (M, B, n, O) and the expert's actions (M, B, n, A).
 
-        They are of demonstrations ``held_out`` (M, B, R) of the tasks (M, B), outside the context.
+        They are of demonstrations ``held_out`` (M, B, R) of the tasks (M, B).
         """
         number = self.config.states_per_task
         first_states = round(self.config.first_state_fraction * number)

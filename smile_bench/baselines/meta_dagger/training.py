@@ -151,7 +151,8 @@ class MetaDAgger(MetaBC):
     def _embeddings(self) -> Tensor:
         """Embeddings (M, N, Z) of every task, whose contexts have each size in turn."""
         streams, horizon = self.streams, self.access.family.horizon
-        shots = self.shots[self.gathered // horizon % len(self.shots)]
+        sizes = self.context_sizes
+        shots = sizes[self.gathered // horizon % len(sizes)]
         tasks = torch.from_numpy(self.tasks).to(self.device).expand(len(streams), -1)
         streams.begin()
         features, _ = self.train.sample_contexts(streams, tasks, shots, horizon)

@@ -36,7 +36,11 @@ SAC = SACConfig(
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
-    """How discriminator and encoder learn."""
+    """How discriminator and encoder learn.
+
+    The positives are all demonstrations of a task, those of its context included, as in the
+    authors' code.
+    """
 
     update_every: int = 2
     """Critic updates from one update of discriminator and encoder to the next."""

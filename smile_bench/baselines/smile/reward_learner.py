@@ -80,8 +80,7 @@ class RewardLearner:
             trained.append(self.predictor)
         self.adam = StackedAdam(trained, [each.discriminator.optimizer for each in configs])
         compute.prepare(*trained)
-        # The final states of demonstrations outside the context are predicted.
-        demonstrations.require_sizes(shots, beyond=0 if self.predictor is None else 1)
+        demonstrations.require_sizes(shots)
         self.embeddings = EmbeddingBuffer(
             data.permutations,
             trainings=len(configs),

@@ -19,6 +19,7 @@ from torch import Tensor
 from smile_bench.access import Access
 from smile_bench.access.together import environments_together
 from smile_bench.arrays import BoolArray
+from smile_bench.baselines.imitation.context_sizes import announced_sizes
 from smile_bench.baselines.imitation.imitator import (
     ImitatorConfig,
     Member,
@@ -92,6 +93,11 @@ class SMILe(ImitatorTrainings):
         )
         encoder = make_encoder(self.imitator_config, generators, self.device)
         encoder.measure(self.demonstrations.features)
+        # The final states of demonstrations outside the context are predicted.
+        predicted = int(config.discriminator.final_state_weight > 0.0)
+        self.context_sizes = announced_sizes(
+            self.access, self.demonstrations.each, beyond=predicted
+        )
         features = observed + config.encoder.embedding
         self.sac = SAC(
             features, self.actions, [own.sac for own in each], generators, self.streams, compute
@@ -101,7 +107,7 @@ class SMILe(ImitatorTrainings):
             self.data,
             encoder,
             self.actions,
-            family.context_sizes,
+            self.context_sizes,
             self.streams,
             generators,
             compute,

@@ -15,6 +15,7 @@ import numpy as np
 from smile_bench.access import Access
 from smile_bench.agents import Context
 from smile_bench.arrays import FloatArray, IntArray
+from smile_bench.baselines.imitation.context_sizes import announced_sizes, as_fact
 from smile_bench.baselines.tabular_irl.adam import Adam
 from smile_bench.baselines.tabular_irl.contexts import (
     DecodedContexts,
@@ -62,8 +63,8 @@ class TabularSmileTraining:
     """A training that can be saved after any iteration and resumed to the same numbers.
 
     Each iteration samples tasks. It encodes a context of each task and takes the task's remaining
-    demonstrations as positives. The negatives are the policy's exact visits from the positives'
-    starts.
+    demonstrations as positives; a task's only demonstration is both. The negatives are the policy's
+    exact visits from the positives' starts.
 
     Args:
         config: settings.
@@ -77,6 +78,9 @@ class TabularSmileTraining:
         self.config, self.access = config, access
         self.family = require_grid(config.family)
         self.demonstrations = access.demonstrations()
+        each = self.demonstrations.observations.shape[1]
+        self.context_sizes = announced_sizes(access, each, beyond=1)
+        """Numbers of demonstrations in a context."""
         self.rng = np.random.default_rng(config.seed)
         self.weights = initial_weights(self.family, config.hidden, self.rng)
         self.optimizers = {name: Adam(array.shape) for name, array in self.weights.items()}
@@ -113,7 +117,12 @@ class TabularSmileTraining:
 
     def agent(self, recipe: Mapping[str, Any]) -> TabularSmile:
         """The agent as it stands; its recipe gains the settings and the access counts."""
-        joined = {**recipe, "settings": self.settings, "access": asdict(self.access.counts)}
+        joined = {
+            **recipe,
+            **as_fact(self.access, self.context_sizes),
+            "settings": self.settings,
+            "access": asdict(self.access.counts),
+        }
         return TabularSmile(self.config, self.weights, joined)
 
     def state_dict(self) -> dict[str, Any]:
@@ -145,10 +154,11 @@ class TabularSmileTraining:
         number, each = self.demonstrations.observations.shape[:2]
         contexts, positives = [], []
         for task in self.rng.integers(number, size=self.config.tasks_per_batch).tolist():
-            shots = int(self.rng.choice(self.family.context_sizes))
+            shots = int(self.rng.choice(self.context_sizes))
             order = self.rng.permutation(each)
+            others = order if each == 1 else order[shots:]
             contexts.append(_select(self.demonstrations, task, order[:shots]))
-            positives.append(_select(self.demonstrations, task, order[shots:]))
+            positives.append(_select(self.demonstrations, task, others))
         return read_contexts(contexts, self.family), read_contexts(positives, self.family)
 
 

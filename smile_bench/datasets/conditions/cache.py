@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from platformdirs import user_cache_path
 
 from smile_bench.datasets.build import (
@@ -26,9 +25,10 @@ from smile_bench.datasets.dataset import ARRAYS, Demonstrations
 from smile_bench.datasets.format import reporting_full_disk
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError
+from smile_bench.io.files import one_at_a_time
 from smile_bench.io.tensors import read_tensors, write_tensors
 
-__all__ = ["CACHE", "cache_folder", "load_batch"]
+__all__ = ["CACHE", "cache_folder", "load_batch", "read_batch"]
 
 CACHE = "SMILE_BENCH_CACHE"
 """The environment variable that names the folder."""
@@ -45,8 +45,9 @@ def cache_folder() -> Path:
 def load_batch(family: Family, batch: int, subsample: int, variant: str) -> Demonstrations:
     """Load a batch of meta-train demonstrations; build it first where the cache lacks it.
 
-    Building shows a progress bar. A build that was killed continues where it stopped. Processes
-    that need the same batch at the same time share its finished parts.
+    Building shows a progress bar. A build that was killed continues where it stopped. Of processes
+    that need the same batch at the same time, one builds and the others wait; where the file system
+    grants no locks, they share the finished parts.
 
     Args:
         family: the family.
@@ -55,7 +56,8 @@ def load_batch(family: Family, batch: int, subsample: int, variant: str) -> Demo
         variant: who gives the demonstrations.
 
     Raises:
-        DatasetError: the file is damaged, or the disk is full.
+        DatasetError: the file is damaged, the disk is full, or the cache cannot be written.
+        ExpertError: the family has no expert.
     """
     config = BuildConfig.canonical(family, subsample=subsample, seed=batch, variant=variant)
     attributes = build_attributes(checked_config(config, family))
@@ -63,41 +65,65 @@ def load_batch(family: Family, batch: int, subsample: int, variant: str) -> Demo
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     name = f"{variant}-subsample-{subsample}-batch-{batch}-{key}.safetensors"
     path = cache_folder() / "demonstrations" / family.id / name
-    if not path.exists():
-        _build(config, path, text)
-    return _read(path, family, text)
+    try:
+        if not path.exists():
+            with reporting_full_disk(path), one_at_a_time(path):
+                if not path.exists():
+                    _build(config, path, text)
+    except OSError as error:
+        raise DatasetError(
+            f"the cache of demonstrations, {cache_folder()}, cannot be used: {error}. Set the "
+            f"environment variable {CACHE} to a folder that you can write to."
+        ) from error
+    return read_batch(path, family, text)
+
+
+def read_batch(path: Path, family: Family, attributes: str) -> Demonstrations:
+    """Read a file of the cache.
+
+    Args:
+        path: the file.
+        family: whose demonstrations it holds.
+        attributes: of its build, as JSON.
+
+    Raises:
+        DatasetError: the file is damaged, altered or of another build.
+    """
+    what = "a batch of demonstrations"
+    file = read_tensors(path, what, DatasetError, formats=(FORMAT,), remedy=REMEDY)
+    if file.text("attributes") != attributes:
+        raise file.damaged("it is of another build")
+    stated = file.text("content_sha256")
+    with file.understanding():
+        tensors: dict[str, Any] = dict(file.tensors)
+        metrics = {metric.name: tensors.pop(f"metrics/{metric.name}") for metric in family.metrics}
+        arrays = {name: tensors.pop(name) for name in ARRAYS}
+        replay_actions = tensors.pop("replay_actions", None)
+        if tensors:
+            raise ValueError(f"it has other arrays: {', '.join(sorted(tensors))}")
+        read = Demonstrations(
+            family=family.id,
+            split="train",
+            metrics=metrics,
+            replay_actions=replay_actions,
+            **arrays,
+        )
+        if read.digest() != stated:
+            raise ValueError("its arrays do not have the digest that it states")
+    return read
 
 
 def _build(config: BuildConfig, path: Path, attributes: str) -> None:
     parts = path.parent / f"{path.name}.parts"
     try:
-        with reporting_full_disk(path):
-            splits, _ = collect_splits(config, parts, ("train",))
-            arrays = splits["train"].arrays()
-            write_tensors(path, arrays, {"format": FORMAT, "attributes": attributes})
+        last = (config.seed + 1) * config.demonstrations
+        title = f"{config.family}, demonstrations {last - config.demonstrations + 1} to {last}"
+        splits, _ = collect_splits(config, parts, ("train",), title)
+        train = splits["train"]
+        stated = {"format": FORMAT, "attributes": attributes, "content_sha256": train.digest()}
+        write_tensors(path, train.arrays(), stated)
     except (OSError, DatasetError):
-        # Another process has finished the same batch and removed its parts.
+        # Without locks, another process may have finished the batch and removed its parts.
         if not path.exists():
             raise
     shutil.rmtree(parts, ignore_errors=True)
-
-
-def _read(path: Path, family: Family, attributes: str) -> Demonstrations:
-    what = "a batch of demonstrations"
-    file = read_tensors(path, what, DatasetError, formats=(FORMAT,), remedy=REMEDY)
-    if file.text("attributes") != attributes:
-        raise file.damaged("it is of another build")
-    arrays: dict[str, Any] = {name: file.tensor(name) for name in ARRAYS}
-    wrong = [name for name, kind in ARRAYS.items() if arrays[name].dtype != np.dtype(kind)]
-    shape = (len(family.table("train")), family.dataset_recipe.demonstrations)
-    wrong += [name for name in ("observations", "actions") if arrays[name].shape[:2] != shape]
-    if wrong:
-        raise file.damaged(f"{wrong[0]} has another type or shape")
-    metrics = {metric.name: file.tensor(f"metrics/{metric.name}") for metric in family.metrics}
-    return Demonstrations(
-        family=family.id,
-        split="train",
-        metrics=metrics,
-        replay_actions=file.tensors.get("replay_actions"),
-        **arrays,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smile_bench.arrays import IntArray
 from smile_bench.datasets.conditions.cache import load_batch
 from smile_bench.datasets.conditions.condition import FamilyCondition
 from smile_bench.datasets.dataset import Dataset, Demonstrations
 from smile_bench.datasets.loading import load_dataset
 from smile_bench.datasets.subsets import select
 from smile_bench.datasets.variants import EXPERT
-from smile_bench.envs import get_family
-from smile_bench.errors import DatasetError, InputError
+from smile_bench.envs import Family, get_family
+from smile_bench.errors import InputError
 
 __all__ = ["condition_dataset"]
 
@@ -43,8 +45,10 @@ def condition_dataset(condition: FamilyCondition, canonical: Dataset | None = No
             that needs other demonstrations is refused.
 
     Raises:
-        DatasetError: no dataset of the family ships, or what was built cannot be read.
-        InputError: the dataset that was given lacks tasks or demonstrations.
+        DatasetError: no dataset of the family ships, or what is needed cannot be built or read.
+        ExpertError: demonstrations have to be built, and the family has no expert.
+        InputError: the dataset that was given lacks tasks or demonstrations, or the family's own
+            dataset was built with other settings than the family declares.
     """
     family = get_family(condition.family)
     dataset = load_dataset(family) if canonical is None else canonical
@@ -52,25 +56,29 @@ def condition_dataset(condition: FamilyCondition, canonical: Dataset | None = No
         _require_same(condition, dataset)
     recipe, table = family.dataset_recipe, family.table("train")
     chosen = condition.task_indices
-    if len(chosen) < len(table) and not np.array_equal(dataset.train.task_parameters, table):
+    continues = condition.variant == EXPERT and condition.subsample == recipe.subsample
+    builds = canonical is None and not condition.ships
+    complete = np.array_equal(dataset.train.task_parameters, table)
+    if not complete and (builds or len(chosen) < len(table)):
         raise InputError(
             f"{family.id} has {len(table)} meta-train tasks, but this dataset has "
-            f"{dataset.train.tasks}, or another order. To choose {len(chosen)} of them, give a "
-            "dataset with all, in the family's order."
+            f"{dataset.train.tasks}, or another order. To choose tasks or to add demonstrations, "
+            "give a dataset with all, in the family's order."
         )
-    ships = condition.variant == EXPERT and condition.subsample == recipe.subsample
-    if canonical is not None or (ships and condition.demonstrations <= recipe.demonstrations):
-        batches = [dataset.train]
+    if not complete:
+        chosen = np.arange(dataset.train.tasks)
+    if not builds:
+        train = select(dataset.train, chosen, condition.demonstrations)
     else:
-        batches = [
+        if continues:
+            _require_first_batch(family, dataset)
+        batches = (
             dataset.train
-            if ships and batch == 0
+            if continues and batch == 0
             else load_batch(family, batch, condition.subsample, condition.variant)
             for batch in range(ceil(condition.demonstrations / recipe.demonstrations))
-        ]
-    if len(chosen) == len(table):
-        chosen = np.arange(batches[0].tasks)  # Another dataset may have tasks of its own.
-    train = select(_joined(batches), chosen, condition.demonstrations)
+        )
+        train = _joined(batches, chosen, condition.demonstrations)
     settings = {**dataset.attributes["recipe"], **condition.to_dict()}
     return replace(
         dataset,
@@ -91,24 +99,33 @@ def _require_same(condition: FamilyCondition, dataset: Dataset) -> None:
         )
 
 
-def _joined(batches: list[Demonstrations]) -> Demonstrations:
-    """Batches of the same tasks as one, demonstrations after demonstrations."""
-    first = batches[0]
-    if len(batches) == 1:
-        return first
-    if not all(np.array_equal(b.task_parameters, first.task_parameters) for b in batches):
-        raise DatasetError(
-            f"the demonstrations of {first.family} in the cache are of other tasks. Remove the "
-            "folder; they are built again when they are needed."
+def _require_first_batch(family: Family, dataset: Dataset) -> None:
+    """Refuse to add to a family's dataset that is not the first batch of its recipe."""
+    declared, built = family.dataset_recipe, dataset.attributes["recipe"]
+    first = {"demonstrations": declared.demonstrations, "seed": 0}
+    if wrong := [name for name in first if built.get(name) != first[name]]:
+        raise InputError(
+            f"the dataset of {family.id} was built with {wrong[0]} {built.get(wrong[0])}, and only "
+            f"one with {wrong[0]} {first[wrong[0]]} can be continued with more demonstrations. Ask "
+            f"for at most {dataset.train.demonstrations}, or build the dataset again."
         )
 
-    def joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(arrays, axis=1)
 
-    metrics = {
-        name: joined([np.asarray(b.metrics[name]) for b in batches]) for name in first.metrics
-    }
+def _joined(
+    batches: Iterable[Demonstrations], chosen: IntArray, demonstrations: int
+) -> Demonstrations:
+    """The first demonstrations of the chosen tasks, from batches that come one after another."""
+    parts: list[Demonstrations] = []
+    for batch in batches:
+        left = demonstrations - sum(part.demonstrations for part in parts)
+        parts.append(select(batch, chosen, min(left, batch.demonstrations)))
+    first = parts[0]
+
+    def joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+
+    metrics = {name: joined([np.asarray(p.metrics[name]) for p in parts]) for name in first.metrics}
     arrays: dict[str, Any] = {
-        name: joined([getattr(b, name) for b in batches]) for name in PER_DEMONSTRATION
+        name: joined([getattr(p, name) for p in parts]) for name in PER_DEMONSTRATION
     }
     return replace(first, metrics=metrics, **arrays)

@@ -17,7 +17,7 @@ from smile_bench.baselines.imitation.encoder import EncoderConfig
 from smile_bench.baselines.meta_bc.config import MetaBCConfig
 from smile_bench.baselines.meta_bc.training import MetaBC
 from smile_bench.datasets import Dataset, Demonstrations
-from smile_bench.errors import CheckpointError, DivergedError, InputError
+from smile_bench.errors import CheckpointError, ConditionWarning, DivergedError, InputError
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.loop import Alone, run
@@ -349,10 +349,26 @@ def test_held_out_losses_are_of_the_same_samples_each_time_and_of_each_training(
     assert made.held_out_losses()[0] != first[0]
 
 
-def test_demonstrations_that_leave_nothing_to_clone_are_refused() -> None:
-    few = synthetic.dataset(each=max(offline().family.context_sizes))
+def test_validation_demonstrations_that_leave_nothing_to_clone_are_refused() -> None:
+    """The loss on them is the same under every condition, and so are its contexts."""
+    made, few = synthetic.dataset(), synthetic.dataset(each=1)
+    data = replace(made, splits={**made.splits, "validation": few.validation})
     with pytest.raises(InputError, match="of which at least 1 must be left"):
-        MetaBC([CONFIG], [offline(few)])
+        MetaBC([CONFIG], [offline(data)])
+    MetaBC([UNSCORED], [offline(data)])
+
+
+def test_the_only_demonstration_of_a_task_is_context_and_clone() -> None:
+    made, few = synthetic.dataset(), synthetic.dataset(each=1)
+    data = replace(made, splits={**made.splits, "train": few.train})
+    with pytest.warns(ConditionWarning, match=r"1 demonstration, .* hold the one that is imitated"):
+        training = MetaBC([CONFIG], [offline(data)])
+    tasks = torch.tensor([[0, 2, 1]])
+    features, imitated = training.train.sample_contexts(training.streams, tasks, 1, 5)
+    assert torch.equal(features[:, :, 0], training.train.features[tasks, 0])
+    assert imitated.tolist() == [[[0], [0], [0]]]
+    losses = [step(training)[0]["losses/action_mse"] for _ in range(3)]
+    assert losses[2] < losses[0]
 
 
 def test_compiled_losses_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

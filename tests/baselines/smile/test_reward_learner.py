@@ -16,7 +16,7 @@ from smile_bench.access import Access
 from smile_bench.baselines.imitation.augmentation import AugmentationConfig
 from smile_bench.baselines.smile.config import DiscriminatorConfig, SMILeConfig
 from smile_bench.baselines.smile.training import SMILe
-from smile_bench.errors import InputError
+from smile_bench.errors import ConditionWarning, DivergedError
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.learning.replay import Transitions
 from smile_bench.learning.streams import Streams
@@ -151,13 +151,18 @@ def test_the_tasks_of_a_batch_are_different_ones(monkeypatch: pytest.MonkeyPatch
         assert {*torch.cat(seen, 1)[0].tolist()} == {0, 1, 2}
 
 
-def test_contexts_that_leave_no_demonstration_are_refused() -> None:
-    """Of one demonstration a task, none is left whose final state could be predicted."""
-    alone = Access(synthetic.FAMILY, dataset=synthetic.dataset(each=1))
+def test_the_only_demonstration_of_a_task_is_context_and_predicted() -> None:
+    made, few = synthetic.dataset(), synthetic.dataset(each=1)
+    data = replace(made, splits={**made.splits, "train": few.train})
+    alone = Access(synthetic.FAMILY, dataset=data)
     SMILe([CONFIG], [alone])
     discriminator = DiscriminatorConfig(final_state_weight=1.0)
-    with pytest.raises(InputError, match="each task has 1, of which at least 1 must be left"):
-        SMILe([replace(CONFIG, discriminator=discriminator)], [alone])
+    with pytest.warns(ConditionWarning, match="hold the one that is imitated"):
+        training = SMILe([replace(CONFIG, discriminator=discriminator)], [alone])
+    training.step()
+    log = training.step()[0]
+    assert not isinstance(log, DivergedError)
+    assert math.isfinite(log["losses/discriminator"])
 
 
 def test_contexts_leave_a_demonstration_for_its_final_state(
