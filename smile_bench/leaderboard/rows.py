@@ -18,25 +18,25 @@ import numpy as np
 
 from smile_bench.arrays import FloatArray
 from smile_bench.compat import deprecated
+from smile_bench.datasets.conditions.condition import FamilyCondition
 from smile_bench.envs import get_family
+from smile_bench.leaderboard.bootstrap import (
+    mean_over_tasks,
+    summary_of_family,
+    summary_overall,
+)
 from smile_bench.leaderboard.checks.further import Fresh, Further
 from smile_bench.leaderboard.checks.retraining import Retrained
 from smile_bench.leaderboard.checks.verification import Status
 from smile_bench.leaderboard.entries.card import Card
+from smile_bench.leaderboard.entries.conditions import condition_label, stated_condition
 from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
 from smile_bench.leaderboard.entries.training import Cost, Curve, mean_cost, training_of
-from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.protocol.result import Result
-from smile_bench.protocol.scores import scores_of_means, task_means
-from smile_bench.protocol.statistics import Estimate, Summary, interquartile_mean, summarise
+from smile_bench.leaderboard.shots import ShotPoint, shot_curve
+from smile_bench.protocol.statistics import Estimate, Summary
 from smile_bench.provenance import version_of
 
 __all__ = ["FamilyRow", "Partition", "Row", "ShotPoint", "entry_rows"]
-
-SEED = 0
-"""Of the bootstrap: the same entries give the same intervals."""
-RESAMPLES_OVERALL = 10_000
-RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, order=True)
@@ -50,22 +50,15 @@ class Partition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShotPoint:
-    """What an entry reaches with contexts of one size."""
-
-    shots: int
-    metric: Estimate
-    """Mean of the family's primary metric."""
-    score: float
-    """Interquartile mean of the normalised scores."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class FamilyRow:
     """An entry on one family; seeds are averaged unless said otherwise."""
 
     family: str
     protocol_version: str
+    condition: str
+    """Of its trainings: ``"canonical"``, or the condition in words."""
+    trained: bool
+    """Whether its results state a training or weights. Without one there is only one run."""
     seeds: tuple[int, ...]
     summary: Summary
     """Of the normalised scores."""
@@ -75,6 +68,8 @@ class FamilyRow:
     """Primary metric on each meta-test task."""
     scores: tuple[float | None, ...]
     """Normalised score on each task; None where the references cannot measure it."""
+    by_seed: tuple[tuple[float | None, ...], ...]
+    """The same of each seed, in the order of ``seeds``."""
     worst: float
     """Primary metric on the worst task."""
     shots: tuple[ShotPoint, ...]
@@ -96,6 +91,19 @@ class FamilyRow:
     fresh: Fresh | None = None
     """Its score in a season, where that was measured."""
     rank: int | None = None
+    """On this family, within its track and form."""
+    place: int | None = None
+    """On this family, across tracks and forms."""
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether it rests on one training."""
+        return self.trained and len(self.seeds) == 1
+
+    @property
+    def seed_scores(self) -> FloatArray:
+        """Normalised scores (seeds, tasks); NaN where the references cannot measure a task."""
+        return np.array(self.by_seed, dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +113,14 @@ class Row:
     card: Card
     partition: Partition
     families: Mapping[str, FamilyRow]
+    condition: str
+    """Of its trainings on the ranked families: ``"canonical"``, or the condition in words."""
     apart: bool
     """Whether it is shown apart, unranked: its results did not replay exactly in this build."""
     overall: Summary | None
     """Over the ranked families; None unless the entry has all of them."""
+    one_seed: bool
+    """Whether it rests on one training on a ranked family."""
     missing: tuple[str, ...]
     """Ranked families that it lacks."""
     rank: int | None = None
@@ -162,55 +174,72 @@ def entry_rows(
         apart = not trusted and not statuses(run.primary).replays_exactly
         partition = partition_of(run.primary, replayed=not trusted)
         parts[apart, partition][run.family].append(run)
-    rows = []
-    for (apart, partition), families in sorted(parts.items()):
-        missing = tuple(family for family in ranked if family not in families)
-        found = {
-            family: replace(
-                _family_row(entry.card, runs, statuses, trusted),
-                retrained=further.retrained_of(entry.card.name, runs),
-                fresh=further.fresh_of(runs),
-            )
-            for family, runs in families.items()
-        }
-        scores = {family: _scores(families[family]) for family in ranked if family in families}
-        rows.append(
-            Row(
-                card=entry.card,
-                partition=partition,
-                families=found,
-                apart=apart,
-                overall=None if missing else summarise(scores, SEED, resamples=RESAMPLES_OVERALL),
-                missing=missing,
-            )
+    return [
+        _row(entry.card, partition, apart, families, ranked, statuses, trusted, further)
+        for (apart, partition), families in sorted(parts.items())
+    ]
+
+
+def _row(
+    card: Card,
+    partition: Partition,
+    apart: bool,
+    families: Mapping[str, Sequence[Run]],
+    ranked: Sequence[str],
+    statuses: Callable[[Evaluated], Status],
+    trusted: bool,
+    further: Further,
+) -> Row:
+    found = {
+        family: replace(
+            _family_row(card, runs, statuses, trusted),
+            retrained=further.retrained_of(card.name, runs),
+            fresh=further.fresh_of(runs),
         )
-    return rows
+        for family, runs in families.items()
+    }
+    own = [family for family in ranked if family in found]
+    missing = tuple(family for family in ranked if family not in found)
+    scores = {family: found[family].seed_scores for family in own}
+    return Row(
+        card=card,
+        partition=partition,
+        families=found,
+        condition=condition_label({f: _condition(families[f]) for f in own or families}),
+        apart=apart,
+        overall=None if missing else summary_overall(scores),
+        one_seed=any(found[family].one_seed for family in own),
+        missing=missing,
+    )
 
 
-def _scores(runs: Sequence[Run]) -> FloatArray:
-    return np.stack([run.primary.result.scores for run in runs])
+def _condition(runs: Sequence[Run]) -> FamilyCondition:
+    """The condition of an entry's trainings on one family; the checks saw that it is one."""
+    return stated_condition(runs[0].primary.result)
 
 
 def _family_row(
     card: Card, runs: Sequence[Run], statuses: Callable[[Evaluated], Status], trusted: bool
 ) -> FamilyRow:
     family = get_family(runs[0].family)
-    results = _primary(runs)
-    scores = _scores(runs)
+    results = [run.primary.result for run in runs]
+    scores = np.stack([result.scores for result in results])
     per_task = np.mean([result.per_task() for result in results], axis=0)
-    drawn = [_drawn_shots(run, statuses, trusted) for run in runs]
-    shots, measured = _shot_points(runs, drawn)
+    shots, measured = shot_curve(runs, statuses, trusted=trusted)
     return FamilyRow(
         family=family.id,
         protocol_version=results[0].protocol_version,
+        condition=condition_label({family.id: _condition(runs)}),
+        trained=any(one.training is not None or one.weights is not None for one in results),
         seeds=tuple(run.seed for run in runs),
-        summary=summarise({family.id: scores}, SEED, resamples=RESAMPLES),
+        summary=summary_of_family(family.id, scores),
         metrics={
-            metric.name: _mean(family.id, [result.per_task(metric.name) for result in results])
+            metric.name: mean_over_tasks(family.id, [r.per_task(metric.name) for r in results])
             for metric in family.metrics
         },
         per_task=tuple(per_task.tolist()),
-        scores=tuple(None if np.isnan(s) else float(s) for s in scores.mean(axis=0)),
+        scores=_measured(scores.mean(axis=0)),
+        by_seed=tuple(map(_measured, scores)),
         worst=family.metric.worst(per_task),
         shots=shots,
         shots_measured=measured,
@@ -232,61 +261,17 @@ def _family_row(
     )
 
 
+def _measured(scores: FloatArray) -> tuple[float | None, ...]:
+    """Scores of tasks, (tasks,), with None where there is none."""
+    return tuple(None if np.isnan(score) else float(score) for score in scores)
+
+
 def _worst(statuses: Iterable[tuple[int, Status]]) -> dict[int, Status]:
     """The worst status of each seed."""
     found: dict[int, Status] = {}
     for seed, status in statuses:
         found[seed] = max(status, found.get(seed, status))
     return found
-
-
-def _mean(family: str, values: Sequence[FloatArray]) -> Estimate:
-    """The mean over tasks and seeds of each seed's values (tasks,), with its interval."""
-    return summarise({family: np.stack(values)}, SEED, resamples=RESAMPLES).mean
-
-
-def _drawn_shots(
-    run: Run, statuses: Callable[[Evaluated], Status], trusted: bool
-) -> dict[int, Evaluated]:
-    """The evaluations of a shot curve that this build made again; all if nothing is replayed."""
-    return {shots: one for shots, one in run.shots.items() if trusted or statuses(one).made_again}
-
-
-def _shot_points(
-    runs: Sequence[Run], drawn: Sequence[Mapping[int, Evaluated]]
-) -> tuple[tuple[ShotPoint, ...], bool]:
-    """The shot curve, and whether each context size has an evaluation of its own."""
-    family = get_family(runs[0].family)
-    if len(family.context_sizes) < 2:
-        return (), False
-    references = load_meta_test(family.id).references
-    common = sorted(set.intersection(*map(set, drawn)))
-    points = []
-    for shots in common or family.context_sizes:
-        results = [curve[shots].result for curve in drawn] if common else _primary(runs)
-        values = np.stack([_at(result, shots) for result in results])
-        scores = scores_of_means(family.id, values, references)
-        if np.isfinite(scores).any():
-            points.append(
-                ShotPoint(
-                    shots=shots,
-                    metric=_mean(family.id, list(values)),
-                    score=interquartile_mean({family.id: scores}),
-                )
-            )
-    return tuple(points), bool(common)
-
-
-def _primary(runs: Sequence[Run]) -> list[Result]:
-    return [run.primary.result for run in runs]
-
-
-def _at(result: Result, shots: int) -> FloatArray:
-    """Primary metric on each task, (tasks,), with contexts of one size; NaN without an episode."""
-    kept = result.shots == shots
-    family = get_family(result.family)
-    values = result.episodes[family.metric.name][kept]
-    return task_means(result.tasks[kept], values, len(family.table("test")))
 
 
 if not TYPE_CHECKING:

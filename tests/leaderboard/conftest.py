@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from smile_bench.leaderboard import rows
+from smile_bench.leaderboard import bootstrap
 
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "RESAMPLES", 200)
-    monkeypatch.setattr(rows, "RESAMPLES_OVERALL", 400)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
+    monkeypatch.setattr(bootstrap, "RESAMPLES_OVERALL", 400)

@@ -6,11 +6,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from smile_bench.datasets.conditions.condition import FamilyCondition
 from smile_bench.envs import get_family
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.entries.card import Card
+from smile_bench.leaderboard.entries.conditions import (
+    condition_label,
+    stated_condition,
+    states_condition,
+)
 from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
-from smile_bench.leaderboard.entries.training import training_of
+from smile_bench.leaderboard.entries.training import Training, training_of
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import normalised_scores
@@ -41,12 +47,20 @@ def check_entry(entry: Entry) -> None:
             f"entry.json says the agent is {entry.card.agent!r}, but its results say "
             f"{agents.pop()!r}."
         )
+    conditions: dict[str, tuple[FamilyCondition, str]] = {}
     for run in entry.runs:
         for shots, one in ((None, run.primary), *run.shots.items()):
             try:
                 _check_evaluation(entry.card, run, shots, one)
+                condition = stated_condition(one.result)
             except LeaderboardError as error:
                 raise LeaderboardError(f"{one.place}: {error}") from error
+            first, place = conditions.setdefault(run.family, (condition, one.place))
+            if condition != first:
+                raise LeaderboardError(
+                    f"{one.place}: trained with {condition}, but {place} with {first}. "
+                    "An entry has one condition on each family; make an entry for each."
+                )
 
 
 def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -> None:
@@ -98,18 +112,40 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
             f"the agent was trained with seed {training.seed}; move the result to the folder "
             f"seed-{training.seed}."
         )
-    most = card.demonstrations[run.family] * len(get_family(run.family).table("train"))
-    if training.demonstrations is not None and training.demonstrations > most:
-        raise LeaderboardError(
-            f"its training was given {training.demonstrations} demonstrations, but entry.json "
-            f"claims {card.demonstrations[run.family]} for each meta-train task, which makes "
-            f'{most}. Correct "demonstrations" in entry.json.'
-        )
+    _check_demonstrations(card, run.family, result, training)
     order = list(TRACKS)
     if order.index(training.least_track) > order.index(card.track):
         raise LeaderboardError(
             f"its training needs the track {training.least_track!r}, but entry.json says "
             f"{card.track!r}."
+        )
+
+
+def _check_demonstrations(card: Card, family: str, result: Result, training: Training) -> None:
+    """Hold the demonstrations that a training counted against its condition and the card."""
+    if training.demonstrations is None:
+        return
+    condition, claimed = stated_condition(result), card.demonstrations[family]
+    if states_condition(result):
+        if claimed != condition.demonstrations:
+            raise LeaderboardError(
+                f"it was trained with {condition}, but entry.json claims {claimed} for each "
+                f'meta-train task. Correct "demonstrations" in entry.json.'
+            )
+        most = condition.demonstrations * condition.tasks
+        if training.demonstrations > most:
+            raise LeaderboardError(
+                f"its training was given {training.demonstrations} demonstrations, but its "
+                f"condition, {condition}, has {most}. Train it again through "
+                "smile_bench.access.Access."
+            )
+        return
+    most = claimed * len(get_family(family).table("train"))
+    if training.demonstrations > most:
+        raise LeaderboardError(
+            f"its training was given {training.demonstrations} demonstrations, but entry.json "
+            f"claims {claimed} for each meta-train task, which makes {most}. Correct "
+            '"demonstrations" in entry.json.'
         )
 
 
@@ -145,20 +181,21 @@ def _weights(sha256: str | None) -> str:
 
 
 def check_between(entries: Sequence[Entry]) -> list[str]:
-    """Find entries with the same title in a track and form.
+    """Find entries with the same title in a track, form and condition.
 
     Returns:
         One line for each finding; none if all is well.
     """
     findings = []
-    titles: dict[tuple[str, str, bool], str] = {}
+    titles: dict[tuple[str, str, bool, str], str] = {}
     for entry in entries:
         card = entry.card
-        key = (card.title.casefold(), card.track, card.state_only)
+        label = condition_label({r.family: stated_condition(r.primary.result) for r in entry.runs})
+        key = (card.title.casefold(), card.track, card.state_only, label)
         if key in titles:
             findings.append(
-                f"{card.name}: {titles[key]} has the same title, track and form. Choose a title "
-                "that tells them apart."
+                f"{card.name}: {titles[key]} has the same title, track, form and condition. "
+                "Choose a title that tells them apart."
             )
         titles.setdefault(key, card.name)
     return findings

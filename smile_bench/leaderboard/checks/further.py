@@ -1,6 +1,7 @@
-"""Further checks of entries, measured apart from a build: new trainings, and fresh meta-test sets.
+"""What was measured apart from a build: new trainings, fresh meta-test sets and studies.
 
-Both are files that the builder made with ``leaderboard retrain`` and ``leaderboard season``.
+They are files that the builder made with ``leaderboard retrain``, ``leaderboard season`` and
+``study table``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from smile_bench.errors import LeaderboardError
 from smile_bench.io.files import write_atomically
 from smile_bench.leaderboard.checks.retraining import Retrained
 from smile_bench.leaderboard.checks.season import FORMAT as SEASON_FORMAT
+from smile_bench.leaderboard.checks.study import StudyCell, read_studies
 from smile_bench.leaderboard.entries.files import read_object
 from smile_bench.leaderboard.entries.reading import Run
 
@@ -47,6 +49,8 @@ class Further:
     """By entry and family."""
     fresh: Mapping[tuple[str, str, str | None], Fresh] = field(default_factory=dict)
     """By agent, family and SHA-256 of the weights."""
+    studies: tuple[StudyCell, ...] = ()
+    """Trainings under several conditions."""
 
     def retrained_of(self, entry: str, runs: Sequence[Run]) -> Retrained | None:
         """What new trainings of an entry on one family gave, if it still scores the same."""
@@ -62,8 +66,13 @@ class Further:
         return self.fresh.get((result.agent, result.family, result.weights))
 
 
-def read_further(*, seasons: Sequence[Path] = (), retrained: Sequence[Path] = ()) -> Further:
-    """Read what ``leaderboard season`` and ``leaderboard retrain`` wrote; later files count.
+def read_further(
+    *,
+    seasons: Sequence[Path] = (),
+    retrained: Sequence[Path] = (),
+    studies: Sequence[Path] = (),
+) -> Further:
+    """Read what seasons, new trainings and studies wrote; later files count.
 
     Raises:
         LeaderboardError: a file is missing, damaged or of another format.
@@ -90,7 +99,7 @@ def read_further(*, seasons: Sequence[Path] = (), retrained: Sequence[Path] = ()
                     low=float(part["low"]),
                     high=float(part["high"]),
                 )
-    return Further(retrained=again, fresh=fresh)
+    return Further(retrained=again, fresh=fresh, studies=read_studies(studies))
 
 
 def write_retrained(path: Path, entry: str, found: Sequence[Retrained]) -> None:

@@ -112,4 +112,4 @@ def test_the_same_title_in_a_track_and_form_is_found(tmp_path: Path) -> None:
         for name, about in cards.items()
     ]
     (finding,) = check_between(entries)
-    assert finding.startswith("c: a has the same title, track and form")
+    assert finding.startswith("c: a has the same title, track, form and condition")

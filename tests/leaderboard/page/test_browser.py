@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smile_bench.leaderboard import rows
+from smile_bench.leaderboard import bootstrap
 from smile_bench.leaderboard.build import build_leaderboard
 from smile_bench.leaderboard.checks.verification import Status, Verifier
 from smile_bench.leaderboard.entries.reading import read_entry
@@ -80,8 +80,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     make_entries(folder / "entries")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "RESAMPLES", 200)
-        patch.setattr(rows, "RESAMPLES_OVERALL", 400)
+        patch.setattr(bootstrap, "RESAMPLES", 200)
+        patch.setattr(bootstrap, "RESAMPLES_OVERALL", 400)
         build_leaderboard(folder / "entries", folder / "site", Verifier(replay=False))
     return folder / "site" / "index.html"
 
