@@ -1,0 +1,77 @@
+"""Archives and leaderboard entries made from a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smile_bench.errors import StudyError
+from smile_bench.leaderboard.entries.reading import read_entry
+from smile_bench.studies.folder import StudyFolder
+from smile_bench.studies.keeping import archive, fill_entry
+from smile_bench.studies.results import read_cells
+from smile_bench.studies.table import run_rows
+from tests.helpers.studies import GRID, finished, opened
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    return finished(tmp_path_factory.mktemp("studies") / "small")
+
+
+def test_an_archive_is_read_as_the_study_is(study: StudyFolder, tmp_path: Path) -> None:
+    assert archive(study, tmp_path / "archive") == 5
+    copy = StudyFolder.open(tmp_path / "archive")
+    assert run_rows(list(read_cells(copy))) == run_rows(list(read_cells(study)))
+    assert all(copy.done(job) for job in copy.jobs)
+    assert not list(copy.path.rglob("*.safetensors"))
+    assert not list(copy.path.rglob("evidence.h5"))
+    assert archive(study, tmp_path / "archive") == 0  # What is there stays.
+
+
+def test_evidence_is_kept_on_demand(study: StudyFolder, tmp_path: Path) -> None:
+    archive(study, tmp_path / "archive", evidence=True)
+    assert len(list((tmp_path / "archive").rglob("evidence.h5"))) == 5
+
+
+def test_an_archive_of_another_study_is_not_mixed(study: StudyFolder, tmp_path: Path) -> None:
+    opened(tmp_path / "other", study.study.text.replace('"small"', '"other"'))
+    with pytest.raises(StudyError, match="is the folder of the study 'other'"):
+        archive(study, tmp_path / "other")
+
+
+def test_an_entry_gets_every_seed_and_the_first_ones_evidence(
+    study: StudyFolder, tmp_path: Path
+) -> None:
+    entry = tmp_path / "tabular-smile"
+    entry.mkdir()
+    card = {
+        "format": "smile-bench-entry-1",
+        "name": "tabular-smile",
+        "title": "Tabular SMILe",
+        "authors": ["A"],
+        "paper": None,
+        "code": None,
+        "track": "offline",
+        "state_only": False,
+        "demonstrations": {GRID: 16},
+    }
+    (entry / "entry.json").write_text(json.dumps(card))
+    cells = list(read_cells(study))
+    fill_entry(cells[:1], entry)
+    read = read_entry(entry)
+    assert [run.seed for run in read.runs] == [0, 1]
+    assert [run.primary.evidence is not None for run in read.runs] == [True, False]
+    with pytest.raises(StudyError, match=f"several cells of the agent on {GRID}"):
+        fill_entry(cells[:2], entry)
+
+
+def test_an_entry_needs_the_evidence(study: StudyFolder, tmp_path: Path) -> None:
+    archive(study, tmp_path / "archive")
+    cells = list(read_cells(StudyFolder.open(tmp_path / "archive")))
+    with pytest.raises(StudyError, match="where the study ran"):
+        fill_entry(cells[:1], tmp_path / "entry")
