@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -12,7 +12,7 @@ import numpy as np
 
 from smile_bench.arrays import FloatArray
 from smile_bench.envs import get_family
-from smile_bench.errors import ProtocolError, SmileError, StudyError, clipped
+from smile_bench.errors import ProtocolError, SmileError, StudyError, clipped, shown
 from smile_bench.leaderboard.entries.training import Curve, read_curve
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
@@ -120,20 +120,18 @@ def read_cells(folder: StudyFolder) -> Iterator[CellResult]:
 
 def _require_of(result: Result, cell: Cell, seed: int) -> None:
     """Refuse a result that lies in the wrong place."""
-    stated: Sequence[Any] = (result.agent, result.family)
-    training = result.training or {}
+    facts: dict[str, tuple[Any, Any]] = {
+        "agent": (result.agent, cell.agent),
+        "family": (result.family, cell.family),
+    }
     if cell.trained:
-        stated = (*stated, training.get("seed"), (training.get("condition") or {}).get("sha256"))
-        wanted: Sequence[Any] = (
-            cell.agent,
-            cell.family,
-            seed,
-            cell.condition.on(cell.family).digest,
-        )
-    else:
-        wanted = (cell.agent, cell.family)
-    if tuple(stated) != tuple(wanted):
-        raise ProtocolError(f"it is of {stated}, and {wanted} belongs here.")
+        training = result.training or {}
+        stated = (training.get("condition") or {}).get("sha256")
+        facts["seed"] = (training.get("seed"), seed)
+        facts["condition"] = (stated, cell.condition.on(cell.family).digest)
+    for name, (here, wanted) in facts.items():
+        if here != wanted:
+            raise ProtocolError(f"its {name} is {shown(here)}, not {shown(wanted)}.")
 
 
 def _costs(training: Mapping[str, Any]) -> dict[str, float | None]:

@@ -87,7 +87,7 @@ def test_a_result_in_the_wrong_place_is_refused(study: StudyFolder, tmp_path: Pa
     assert here is not None
     assert there is not None
     shutil.copytree(here, there, dirs_exist_ok=True)
-    with pytest.raises(StudyError, match="belongs here"):
+    with pytest.raises(StudyError, match="its condition is"):
         read_results(copy, second)
 
 
