@@ -45,7 +45,7 @@ def announced_sizes(access: Access, each: int, beyond: int) -> tuple[int, ...]:
     alone = each <= beyond
     if alone or sizes != tuple(family.context_sizes):
         has = "1 demonstration" if each == 1 else f"{each} demonstrations"
-        hold = f"{_listed(sizes)} of them"
+        hold = f"{_listed(sizes)} of them" if each > 1 else "it alone"
         if beyond:
             hold = "the one that is imitated" if alone else f"{hold} and leave 1 or more to imitate"
         warnings.warn(

@@ -22,7 +22,7 @@ from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
 from smile_bench.baselines.imitation.watched import WatchedAgent
 from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.stacking import diverged
+from smile_bench.learning.stacking import diverged, stopped_before
 from smile_bench.learning.streams import Streams
 
 __all__ = ["ImitatorTrainings"]
@@ -179,16 +179,18 @@ class ImitatorTrainings(ABC):
     def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Continue from what :meth:`state_dict` returned, one state an agent.
 
-        The iteration is the latest one: a training that stopped before it fills its place.
+        A state of an earlier iteration than the latest is of a training that has stopped; it fills
+        the training's place.
         """
+        self.iteration = max(state["iteration"] for state in states)
         for index, state in enumerate(states):
+            self.stopped[index] = stopped_before(self.iteration, state["iteration"])
             self.accesses[index].restore(state["access"])
             mine = range(index * self.members, (index + 1) * self.members)
             for each, own in zip(mine, state["members"], strict=True):
                 self.streams.load_state_dict(each, own["streams"])
                 self.rngs[each].bit_generator.state = own["rng"]
                 self.load_member_state(each, own)
-        self.iteration = max(state["iteration"] for state in states)
 
     def _scores(self) -> list[dict[str, float]]:
         """Losses and metrics on the meta-validation tasks, at the iterations that are scored."""
