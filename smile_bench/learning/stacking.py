@@ -21,6 +21,7 @@ __all__ = [
     "in_step",
     "initial_generators",
     "require_stackable",
+    "stopped_before",
     "to_logs",
 ]
 
@@ -86,6 +87,18 @@ def diverged(names: Sequence[str], iteration: int) -> DivergedError:
         f"{' and '.join(names)} became non-finite in iteration {iteration}. Continue from the last "
         "checkpoint with a lower learning rate."
     )
+
+
+def stopped_before(latest: int, iteration: int) -> DivergedError | None:
+    """Why a training does not continue from a stored state; None if it does.
+
+    Args:
+        latest: the iteration of the trainings that continue.
+        iteration: of the state; an earlier one is of a training that has stopped.
+    """
+    if iteration == latest:
+        return None
+    return DivergedError(f"the training stopped after iteration {iteration}.")
 
 
 def finite_or_zero(actions: NDArray[Any]) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from smile_bench.experts.training.curricula import Curriculum
 from smile_bench.experts.training.episodes import Config, Episodes
 from smile_bench.experts.training.running_normaliser import RunningNormaliser
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.stacking import diverged, require_stackable
+from smile_bench.learning.stacking import diverged, require_stackable, stopped_before
 from smile_bench.learning.streams import Streams
 
 __all__ = ["ExpertTrainings"]
@@ -133,11 +133,7 @@ class ExpertTrainings(Episodes[Config], ABC):
             self.streams.load_state_dict(index, state["streams"])
             self.rngs[index].bit_generator.state = state["rng"]
             self.load_learner_state(index, state)
-            self.stopped[index] = None
-            if state["iteration"] < self.iteration:
-                self.stopped[index] = DivergedError(
-                    f"the training stopped after iteration {state['iteration']}."
-                )
+            self.stopped[index] = stopped_before(self.iteration, state["iteration"])
 
     def expert(self, index: int, recipe: Mapping[str, Any]) -> Expert:
         """A training's policy, without exploration, to store.

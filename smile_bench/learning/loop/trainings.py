@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from smile_bench.errors import DivergedError, InputError
+from smile_bench.learning.stacking import stopped_before
 
 __all__ = ["Alone", "Interleaved", "Training", "Trainings", "not_finite"]
 
@@ -136,12 +137,7 @@ class Interleaved:
         for training, state in zip(self.trainings, states, strict=True):
             training.load_state_dict(state)
         latest = self.iteration
-        self._stopped = [
-            DivergedError(f"the training stopped after iteration {training.iteration}.")
-            if training.iteration != latest
-            else None
-            for training in self.trainings
-        ]
+        self._stopped = [stopped_before(latest, each.iteration) for each in self.trainings]
 
     def agent(self, index: int, recipe: Mapping[str, Any]) -> Any:
         """The agent of training ``index`` as it stands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from smile_bench.baselines.smile.inverse_dynamics import InverseDynamicsConfig
 from smile_bench.baselines.smile.training import SMILe
 from smile_bench.datasets import Dataset
 from smile_bench.errors import DivergedError
+from smile_bench.learning.loop import run_all
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.settings import replaced
 from tests.helpers import synthetic
@@ -294,6 +296,39 @@ def test_a_resumed_run_continues_around_a_training_that_stopped() -> None:
         for index in others:
             first, second = parts(resumed, index), parts(whole, index)
             assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_resumed_run_does_not_score_one_that_stopped(tmp_path: Path) -> None:
+    config = replace(CONFIG, iterations=7, validate_every=1)
+
+    def trained(name: str, stop_after: int | None = None) -> SMILe:
+        training = made(seeds(config, 5, 0, 2))
+        iterate = training.iterate
+
+        def spoilt() -> list[dict[str, float]]:
+            logs = iterate()
+            if training.iteration == 2:
+                with torch.no_grad():
+                    training.sac._policy_adam.rows[1].fill_(math.nan)
+                training.ema.update()
+            return logs
+
+        training.iterate = spoilt  # type: ignore[method-assign]
+        folders = [tmp_path / name / str(index) for index in range(3)]
+        report = run_all(training, folders, checkpoint_seconds=0.0, stop_after=stop_after)
+        assert report.diverged.keys() == {1}
+        return training
+
+    whole, cut = trained("whole"), trained("cut", stop_after=4)
+    resumed = trained("cut")
+    assert (cut.iteration, resumed.iteration) == (4, 7)
+    for index in (0, 2):
+        first, second = parts(resumed, index), parts(whole, index)
+        assert all(torch.equal(value, second[name]) for name, value in first.items())
+        assert resumed.accesses[index].counts == whole.accesses[index].counts
+    steps = [each.accesses[1].counts.validation_env_steps for each in (whole, cut, resumed)]
+    assert len({*steps}) == 1
+    assert steps[0] < whole.accesses[0].counts.validation_env_steps
 
 
 def test_members_act_by_their_mean_and_are_trainings_of_their_own() -> None:
