@@ -4,6 +4,9 @@ A claim is a file ``claim-N``, made by an operation that only one process can wi
 touches it while it lives. If the holder died, claim N + 1 takes its place, so that nobody has to
 remove a claim that another process may just have made. A holder that was only asleep finds the
 newer claim and ends.
+
+On one machine, the system says whether a holder lives. Of a holder elsewhere, only the time of its
+last touch is known. It is compared with the clock of the file server, so that clocks may differ.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import os
 import platform
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +32,7 @@ __all__ = ["HEARTBEAT", "STALE", "Claim", "Holder", "alive_holder", "last_holder
 HEARTBEAT = 15.0
 """Seconds between two touches of a claim."""
 STALE = 120.0
-"""Seconds after which a claim that was not touched is free. Clocks of machines that share a folder
-may differ by less than this, minus a heartbeat."""
+"""Seconds after which a claim is free that a process elsewhere made and has not touched since."""
 LIMIT = 4096
 
 
@@ -57,11 +60,19 @@ class Holder:
             token=secrets.token_hex(8),
         )
 
-    def dead(self) -> bool:
-        """Whether the process is known to be gone; False where this machine cannot tell."""
+    def lives(self) -> bool | None:
+        """Whether the process lives; None where this system cannot tell."""
         if not self.place or self.place != _place():
+            return None
+        if found := _started(self.pid):
+            return found == self.started
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
             return False
-        return _started(self.pid) != self.started
+        except OSError:
+            pass
+        return None  # Of another user, and the system hides when it began.
 
 
 class Claim:
@@ -69,15 +80,15 @@ class Claim:
 
     Args:
         path: of the claim.
-        number: of the claim.
-        on_lost: called in another thread when a newer claim has taken this one's place.
+        holder: who holds it.
+        on_lost: called in another thread when another claim has taken this one's place.
         heartbeat: seconds between two touches.
     """
 
     def __init__(
-        self, path: Path, number: int, on_lost: Callable[[], None], heartbeat: float = HEARTBEAT
+        self, path: Path, holder: Holder, on_lost: Callable[[], None], heartbeat: float = HEARTBEAT
     ) -> None:
-        self.path, self.number = path, number
+        self.path, self.holder = path, holder
         self._on_lost, self._heartbeat = on_lost, heartbeat
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -94,17 +105,23 @@ class Claim:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        # Older ones first: whoever made them then finds that they are gone.
+        _remove_to(self.path.parent, _number(self.path) - 1)
         self.path.unlink(missing_ok=True)
 
     def lost(self) -> bool:
-        """Whether a newer claim has taken this one's place."""
-        return _latest(self.path.parent) != self.number
+        """Whether another claim has taken this one's place."""
+        if _latest(self.path.parent) != _number(self.path):
+            return True
+        found = _holder(self.path)
+        return found is not None and found.token != self.holder.token
 
     def _beat(self) -> None:
         while not self._ended.wait(self._heartbeat):
             with suppress(OSError):  # A server that is away for a moment; the next touch may work.
-                os.utime(self.path)
-                if self.lost():
+                with suppress(FileNotFoundError):  # Claims of others have cleared it away.
+                    os.utime(self.path)
+                if self.lost() and not self._ended.is_set():
                     self._on_lost()
                     return
 
@@ -114,28 +131,37 @@ def try_claim(folder: Path, on_lost: Callable[[], None]) -> Claim | None:
 
     Args:
         folder: it is made if needed.
-        on_lost: called in another thread when another process has taken the claim over, which
-            happens only if this one was suspended for longer than :data:`STALE`.
+        on_lost: called in another thread when a process elsewhere has taken the claim over, which
+            happens only if this one was suspended or cut off for longer than :data:`STALE`.
 
     Returns:
         The claim, or None if a living process holds it.
+
+    Raises:
+        OSError: the claim cannot be written; it is not held then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = _latest(folder)
     if number and not _free(folder / _name(number)):
         return None
-    path = folder / _name(number + 1)
+    path, holder = folder / _name(number + 1), Holder.here()
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(Holder.here())))
-    claim = Claim(path, number + 1, on_lost)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(holder)))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    claim = Claim(path, holder, on_lost)
     if claim.lost():  # Others have claimed in the meantime, and cleared the place of this one.
         path.unlink(missing_ok=True)
         return None
-    _remove_before(folder, number + 1)
+    # The last of the older ones stays until the end: it holds its number against whoever still has
+    # a former list of this folder.
+    _remove_to(folder, number - 1)
     return claim
 
 
@@ -157,35 +183,53 @@ def last_holder(folder: Path) -> Holder | None:
 
 def _free(path: Path) -> bool:
     """Whether the process that made a claim is gone."""
+    holder = _holder(path)
+    lives = None if holder is None else holder.lives()
+    if lives is not None:
+        return not lives
     try:
-        silent = time.time() - path.stat().st_mtime
+        touched = path.stat().st_mtime
+        return time.time() - touched > STALE and _server_time(path.parent) - touched > STALE
     except FileNotFoundError:
         return True
-    if silent > STALE:
-        return True
-    holder = _holder(path)
-    return holder is not None and holder.dead()
+
+
+def _server_time(folder: Path) -> float:
+    """The time by the clock that stamps a folder's files; where none can be made, our own."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def _holder(path: Path) -> Holder | None:
-    """What a claim says; None while it is being written."""
+    """What a claim says; None while it is being written, and of one that is damaged."""
     try:
-        return Holder(**json.loads(read_bounded(path, LIMIT, StudyError)))
-    except (StudyError, ValueError, TypeError):
+        holder = Holder(**json.loads(read_bounded(path, LIMIT, StudyError)))
+    except (StudyError, ValueError, TypeError, RecursionError):
         return None
+    texts = (holder.host, holder.place, holder.started, holder.token)
+    whole = type(holder.pid) is int and holder.pid > 0 and all(isinstance(t, str) for t in texts)
+    return holder if whole else None
 
 
 def _latest(folder: Path) -> int:
     """Number of the newest claim, 0 without one."""
-    numbers = [int(p.name[6:]) for p in folder.glob("claim-*") if p.name[6:].isdigit()]
-    return max(numbers, default=0)
+    return max((_number(path) for path in folder.glob("claim-*")), default=0)
 
 
-def _remove_before(folder: Path, number: int) -> None:
-    """Remove claims that newer ones have replaced, but the last of them."""
+def _remove_to(folder: Path, number: int) -> None:
+    """Remove the claims up to a number, which newer ones have replaced."""
     for path in folder.glob("claim-*"):
-        if path.name[6:].isdigit() and int(path.name[6:]) < number - 1:
+        if 0 < _number(path) <= number:
             path.unlink(missing_ok=True)
+
+
+def _number(path: Path) -> int:
+    """Of a claim; 0 of another file."""
+    digits = path.name.removeprefix("claim-")
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
 def _name(number: int) -> str:
@@ -202,10 +246,10 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks of the system; empty if there is none or it is a zombie."""
+    """When a process began, in ticks of the system; empty if the system does not say."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     fields = text.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]
+    return "zombie" if fields[0] in "ZX" else fields[19]
