@@ -38,8 +38,11 @@ __all__ = ["parse_study", "read_study"]
 
 LIMIT = 1 << 20
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
-TOP = ("name", "description", "seeds", "together", "import", "cells")
-CELL = ("families", "agents", "conditions", "seeds", "settings", "together")
+PRECISIONS = ("float32", "bf16")
+SHARED = ("seeds", "together", "precision")
+"""Keys of a cell that may stand above all cells."""
+TOP = ("name", "description", "import", "cells", *SHARED)
+CELL = ("families", "agents", "conditions", "settings", *SHARED)
 
 
 def read_study(path: str | Path) -> Study:
@@ -85,8 +88,7 @@ def parse_study(text: str, source: str) -> Study:
     entries = document.get("cells")
     if not isinstance(entries, list) or not entries:
         raise reader.wrong("cells", "there are no cells; give at least one [[cells]]")
-    shared = ("seeds", "together")
-    defaults: dict[str, Any] = {key: document[key] for key in shared if key in document}
+    defaults: dict[str, Any] = {key: document[key] for key in SHARED if key in document}
     found = [cell for entry in entries for cell in reader.cells(entry, defaults)]
     return Study(
         name=name,
@@ -157,6 +159,7 @@ class _Reader:
                 changes=self.canonical(agent, family, changes) if trained else (),
                 seeds=seeds if trained else seeds[:1],
                 together=together,
+                precision=self.precision(whole) if trained else "float32",
             )
             found.append(cell)
         return found
@@ -260,6 +263,15 @@ class _Reader:
                 "together", f"together is {shown(value)}; give a whole number, 1 or more"
             )
         return value
+
+    def precision(self, given: Mapping[str, Any]) -> str:
+        """Of products in training."""
+        value = given.get("precision", "float32")
+        if value not in PRECISIONS:
+            raise self.wrong(
+                "precision", f"precision is {shown(value)}; give {' or '.join(PRECISIONS)}"
+            )
+        return str(value)
 
 
 def _dotted(table: Mapping[str, Any], path: str = "") -> Iterable[tuple[str, Any]]:

@@ -19,6 +19,9 @@ from smile_bench.settings import as_text, flatten, replaced
 
 __all__ = ["Cell", "Job", "Study"]
 
+LONGEST = 80
+"""Characters of seeds in the name of a folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -32,6 +35,8 @@ class Cell:
     seeds: tuple[int, ...]
     together: int | None = None
     """Trainings of one computation at most; None for one on a CPU and all on a GPU."""
+    precision: str = "float32"
+    """Of products in training, ``"float32"`` or ``"bf16"``."""
 
     @property
     def trained(self) -> bool:
@@ -60,6 +65,7 @@ class Cell:
             "protocol": meta_test.version,
             "dataset": meta_test.dataset,
             "version": __version__,
+            **({} if self.precision == "float32" else {"precision": self.precision}),
         }
 
     @cached_property
@@ -73,6 +79,7 @@ class Cell:
         """Where its results lie in a study's folder."""
         label = str(self.condition.on(self.family)) if self.trained else "untrained"
         words = [label, *(f"{name}={value}" for name, value in self.changes)]
+        words += [] if self.precision == "float32" else [self.precision]
         slug = re.sub(r"[^a-z0-9.=]+", "-", " ".join(words).lower()).strip("-")[:80]
         return f"{self.agent}/{self.family}/{slug}-{self.id}"
 
@@ -82,7 +89,8 @@ class Cell:
         parts = [self.agent, self.family]
         if self.trained:
             parts.append(str(self.condition.on(self.family)))
-        return " | ".join([*parts, *(f"{name}={value}" for name, value in self.changes)])
+        parts += [f"{name}={value}" for name, value in self.changes]
+        return " | ".join([*parts, *([] if self.precision == "float32" else [self.precision])])
 
     def jobs(self, default_together: int | None) -> list[Job]:
         """The cell's seeds in blocks, each of which is trained as one computation.
@@ -105,7 +113,10 @@ class Job:
     @property
     def folder(self) -> str:
         """Where it works, below a study's folder. It follows from the job alone."""
-        return f"{self.cell.folder}/seeds-{seeds_as_text(self.seeds)}"
+        text = seeds_as_text(self.seeds)
+        if len(text) > LONGEST:  # Of many scattered seeds; file systems hold 255 characters.
+            text = f"{text[:LONGEST].rpartition(',')[0]}-and-more-{self.id}"
+        return f"{self.cell.folder}/seeds-{text}"
 
     @property
     def id(self) -> str:

@@ -142,9 +142,15 @@ def as_json(document: Mapping[str, Any]) -> str:
 
 def _identity(one: CellResult) -> Row:
     condition = one.cell.condition.on(one.cell.family)
-    settings = " ".join(f"{name}={value}" for name, value in one.cell.changes)
+    settings = " ".join(f"{name}={value}" for name, value in _settings(one).items())
     facts = condition.to_dict() if one.cell.trained else dict.fromkeys(CONTEXT)
     return {"agent": one.cell.agent, "family": one.cell.family, **facts, "settings": settings}
+
+
+def _settings(one: CellResult) -> dict[str, str]:
+    """What differs from the preset and from single precision."""
+    changed = dict(one.cell.changes)
+    return changed if one.cell.precision == "float32" else {**changed, "precision": "bf16"}
 
 
 def _worst_gap(one: CellResult) -> float | None:
@@ -171,7 +177,7 @@ def _cell(one: CellResult) -> dict[str, Any]:
             "sha256": condition.digest,
             "label": str(condition),
         },
-        "settings": dict(cell.changes),
+        "settings": _settings(one),
         "seeds": list(one.seeds),
         "scores": _nested(one.scores),
         "metric": get_family(cell.family).metric.name,

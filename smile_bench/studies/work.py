@@ -37,7 +37,6 @@ class WorkerOptions:
     """How a worker computes; the results' cells do not depend on it."""
 
     device: str = "cpu"
-    precision: str = "float32"
     compile: bool | None = None
 
 
@@ -139,7 +138,7 @@ class Worker:
             condition=cell.condition,
         )
         many = training.trainings is not None
-        compute = ComputeOptions(precision=options.precision, compile=options.compile)
+        compute = ComputeOptions(precision=cell.precision, compile=options.compile)
         trained = train(
             cell.agent,
             access,

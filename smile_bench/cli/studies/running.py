@@ -65,15 +65,12 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action=argparse.BooleanOptionalAction, help="as `smile-bench train` has it"
     )
-    parser.add_argument("--precision", default="float32", help="as `smile-bench train` has it")
 
 
 def _options(arguments: argparse.Namespace) -> WorkerOptions:
     from smile_bench.studies.work import WorkerOptions
 
-    return WorkerOptions(
-        device=arguments.device, precision=arguments.precision, compile=arguments.compile
-    )
+    return WorkerOptions(device=arguments.device, compile=arguments.compile)
 
 
 def _run(arguments: argparse.Namespace) -> int:

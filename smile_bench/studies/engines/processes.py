@@ -131,7 +131,7 @@ class _Pool:
         logs.mkdir(exist_ok=True)
         path = logs / f"worker-{os.getpid()}-{self._started}.log"
         command = [sys.executable, "-m", "smile_bench", "study", "work", str(self.folder.path)]
-        command += ["--device", self.options.device, "--precision", self.options.precision]
+        command += ["--device", self.options.device]
         if self.options.compile is not None:
             command.append("--compile" if self.options.compile else "--no-compile")
         with path.open("wb") as log:
