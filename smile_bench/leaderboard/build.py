@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from smile_bench.leaderboard.checks.consistency import (
-    ShippedWeights,
-)
+from smile_bench.leaderboard.checks.consistency import ShippedWeights
 from smile_bench.leaderboard.checks.further import Further
+from smile_bench.leaderboard.checks.study import StudyCell
 from smile_bench.leaderboard.checks.verification import Verifier, status_label
 from smile_bench.leaderboard.checks.whole import Checked, check_entries, check_folder
+from smile_bench.leaderboard.entries.conditions import CANONICAL
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.markdown import leaderboard_markdown
@@ -66,7 +66,7 @@ def build_leaderboard(
             from ``output``.
         agent_source: returns the path of an agent's code below the folder that holds the package,
             or None; the page links it where a card names no code.
-        further: what was measured apart from the build: new trainings and fresh sets.
+        further: what was measured apart from the build: new trainings, fresh sets and studies.
 
     Returns:
         The ranked rows.
@@ -85,7 +85,8 @@ def build_leaderboard(
     )
     base = evidence_base or Path(os.path.relpath(root, output)).as_posix()
     code = _code_base(output, evidence_base)
-    document = _document(rows, verify, base.rstrip("/") + "/", code, agent_source)
+    studies = () if further is None else further.studies
+    document = _document(rows, verify, base.rstrip("/") + "/", code, agent_source, studies)
     contents = {
         "index.html": leaderboard_page(document),
         "leaderboard.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
@@ -140,6 +141,7 @@ def _document(
     evidence_base: str,
     code_base: str = "",
     agent_source: AgentSource | None = None,
+    studies: Sequence[StudyCell] = (),
 ) -> dict[str, Any]:
     agents = {row.card.agent for row in rows if row.card.agent is not None}
     sources = {agent: agent_source(agent) for agent in agents} if agent_source else {}
@@ -150,6 +152,7 @@ def _document(
         evidence_base=evidence_base,
         replayed=verify.replay,
         code={agent: f"{code_base}{path}" for agent, path in sources.items() if path},
+        studies=studies,
     )
 
 
@@ -176,5 +179,7 @@ def summary_lines(rows: Sequence[Row]) -> list[str]:
             estimate = row.overall.interquartile_mean
             score = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
         label = status_label(row.statuses)
+        if row.condition != CANONICAL:
+            label = f"{row.condition}; {label}"
         lines.append(f"{row.card.title:32} {form:28} {place:10} {score:24} {label}")
     return lines

@@ -26,14 +26,19 @@ def add_checking_commands(commands: Any) -> None:
     build.add_argument("--entries", default=ENTRIES, help=f"folder of entries ({ENTRIES})")
     build.add_argument("--output", default="site", help="folder to write; all of it is replaced")
     build.add_argument("--evidence-url", help="address of the entries' folder, for links")
-    for option, command in (("--season", "season"), ("--retrained", "retrain")):
+    for option, command in (
+        ("--season", "leaderboard season"),
+        ("--retrained", "leaderboard retrain"),
+        ("--study", "study table"),
+    ):
         build.add_argument(
             option,
             type=Path,
             nargs="+",
+            action="extend",
             default=[],
             metavar="FILE",
-            help=f"what `leaderboard {command}` wrote, to show beside the entries",
+            help=f"what `{command}` wrote, to show beside the entries; may be given several times",
         )
     _add_checking(build)
     build.set_defaults(run=partial(_line_by_line, _build))
@@ -144,7 +149,9 @@ def _build(arguments: argparse.Namespace) -> int:
     from smile_bench.leaderboard.build import build_leaderboard, summary_lines
     from smile_bench.leaderboard.checks.further import read_further
 
-    further = read_further(seasons=arguments.season, retrained=arguments.retrained)
+    further = read_further(
+        seasons=arguments.season, retrained=arguments.retrained, studies=arguments.study
+    )
     rows = build_leaderboard(
         Path(arguments.entries),
         Path(arguments.output),

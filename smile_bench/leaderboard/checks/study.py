@@ -211,10 +211,16 @@ def _cell(study: str, part: Mapping[str, Any]) -> StudyCell:
     _check_shapes(part, len(family.table("test")))
     stated = part["condition"]
     names = ("demonstrations", "tasks", "subsample", "variant")
+    condition = Condition(**{name: stated[name] for name in names}).on(family)
+    if stated["sha256"] != condition.digest:
+        raise LeaderboardError(
+            f"its condition, {condition}, has the digest {stated['sha256'][:16]}…; in this version "
+            f"of smile-bench it is {condition.digest[:16]}…."
+        )
     return StudyCell(
         study=study,
         **{name: part[name] for name in ("agent", "family", "track", "state_only")},
-        condition=Condition(**{name: stated[name] for name in names}).on(family),
+        condition=condition,
         settings=tuple((name, _as_text(value)) for name, value in sorted(part["settings"].items())),
         seeds=tuple(part["seeds"]),
         scores=tuple(map(tuple, part["scores"])),

@@ -8,6 +8,8 @@ import numpy as np
 
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
+from smile_bench.leaderboard.checks.study import StudyCell
+from smile_bench.leaderboard.page.comparison_data import comparison_data
 from smile_bench.leaderboard.page.published import Published
 from smile_bench.leaderboard.page.row_data import (
     Json,
@@ -16,6 +18,7 @@ from smile_bench.leaderboard.page.row_data import (
     row_data,
     shown_number,
 )
+from smile_bench.leaderboard.page.surface_data import surfaces_data
 from smile_bench.leaderboard.rows import Partition, Row
 from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.tracks import TRACKS
@@ -33,6 +36,7 @@ def leaderboard_document(
     evidence_base: str,
     replayed: bool = True,
     code: Mapping[str, str] | None = None,
+    studies: Sequence[StudyCell] = (),
 ) -> Json:
     """The whole leaderboard.
 
@@ -44,10 +48,12 @@ def leaderboard_document(
             with it.
         replayed: whether results were replayed, rather than trusted.
         code: address of the code of agents that ship, for cards that name none.
+        studies: cells of studies, which become budget surfaces.
     """
     partitions = {row.partition: "" for row in rows}
     used = {family for row in rows for family in row.families}
     used |= {family for row in published.rows for family in row.families}
+    used |= {cell.family for cell in studies}
     return {
         "format": FORMAT,
         "evidence": evidence_base,
@@ -62,6 +68,8 @@ def leaderboard_document(
             if family.id in used or family.id in ranked
         ],
         "rows": [row_data(row, code or {}) for row in rows],
+        "comparison": comparison_data(rows, ranked),
+        "surfaces": surfaces_data(studies),
         "published": {
             "title": published.title,
             "authors": list(published.authors),

@@ -23,10 +23,13 @@ SCRIPTS = (
     "state.js",
     "filters.js",
     "details.js",
+    "cells.js",
     "table.js",
     "chart.js",
     "polar.js",
     "plots.js",
+    "comparison.js",
+    "surfaces.js",
     "main.js",
 )
 """The parts of the program, in order."""

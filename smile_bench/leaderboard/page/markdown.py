@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from smile_bench.leaderboard.entries.conditions import CANONICAL
+
 __all__ = ["leaderboard_markdown"]
 
 Json = Mapping[str, Any]
 
 
 def leaderboard_markdown(document: Json) -> str:
-    """The tables of a leaderboard document, one for each partition, track and form."""
+    """The tables of a leaderboard document, one for each partition, condition, track and form."""
     return "\n".join(_lines(document)) + "\n"
 
 
@@ -26,28 +28,49 @@ def _lines(document: Json) -> Iterator[str]:
         "Score: interquartile mean of normalised scores over "
         f"{', '.join(_escape(family['title']) for family in ranked)}, with its 95 % bootstrap "
         "interval over training seeds and tasks. 1 is the task's expert, 0 the same expert acting "
-        "for another task. A family's cell has the score and, in brackets, the primary metric."
+        "for another task. A family's cell has the score and, in brackets, the primary metric. "
+        "Agents were trained on the canonical demonstrations unless a heading names another "
+        "condition. A row with one seed is not ranked above a row whose interval overlaps its own."
     )
-    titles = {partition["id"]: partition for partition in document["partitions"]}
     for partition in document["partitions"]:
         placed = [
             row
             for row in document["rows"]
             if row["partition"] == partition["id"] and row["place"] is not None
         ]
-        if placed:
-            yield ""
-            yield (f"## Overall (protocol {partition['protocol']}, MuJoCo {partition['mujoco']})")
-            yield ""
-            yield from _overall(sorted(placed, key=lambda row: row["place"]))
-    for key, group in groupby(document["rows"], _group):
-        partition = titles[key[0]]
-        yield ""
-        yield (f"## {key[1]} (protocol {partition['protocol']}, MuJoCo {partition['mujoco']})")
-        yield ""
+        for condition, group in groupby(sorted(placed, key=_condition), _condition):
+            yield from _section(f"Overall{_words(condition)}", partition)
+            yield from _overall(sorted(group, key=lambda row: (row["place"], -_score(row))))
+    titles = {partition["id"]: partition for partition in document["partitions"]}
+    for (partition, title), group in groupby(document["rows"], _group):
+        yield from _section(title, titles[partition])
         yield from _table(list(group), families)
+    if document["surfaces"]:
+        yield ""
+        yield from _surfaces(document["surfaces"], families)
     yield ""
     yield from _published(document["published"], families)
+
+
+def _section(title: str, partition: Json) -> Iterator[str]:
+    yield ""
+    yield f"## {title} (protocol {partition['protocol']}, MuJoCo {partition['mujoco']})"
+    yield ""
+
+
+def _condition(row: Json) -> tuple[bool, str]:
+    """Sorts rows by condition, the canonical one first."""
+    return row["condition"] != CANONICAL, row["condition"]
+
+
+def _words(condition: tuple[bool, str]) -> str:
+    """A condition in a heading; nothing for the canonical one."""
+    return f", {condition[1]}" if condition[0] else ""
+
+
+def _score(row: Json) -> float:
+    score: float = row["overall"]["iqm"][0]
+    return score
 
 
 def _overall(rows: Sequence[Json]) -> Iterator[str]:
@@ -73,7 +96,8 @@ def _group(row: Json) -> tuple[str, str]:
         return row["partition"], "not replayed exactly, unranked"
     if row["kind"] == "reference":
         return row["partition"], "references, which see the task"
-    return row["partition"], row["track"] + (", state-only" if row["state_only"] else "")
+    form = row["track"] + (", state-only" if row["state_only"] else "")
+    return row["partition"], form + _words(_condition(row))
 
 
 def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
@@ -94,6 +118,24 @@ def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
             _checked(row),
         ]
         yield _line(cells)
+
+
+def _surfaces(surfaces: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
+    titles = {family["id"]: family["title"] for family in families}
+    yield "## Budget surfaces, measured apart and not replayed"
+    yield ""
+    yield (
+        "Mean score over demonstrations and tasks in log budget, and the score with 4 "
+        "demonstrations of each of 8 tasks."
+    )
+    yield ""
+    yield _line(["agent", "family", "study", "surface", "4 demonstrations, 8 tasks"])
+    yield _line(["---"] * 5)
+    for one in surfaces:
+        mean = f"{one['missing']} cells missing" if one["mean"] is None else f"{one['mean']:.3f}"
+        corner = "–" if one["corner"] is None else _interval(one["corner"])
+        names = [one["label"], titles[one["family"]], one["study"]]
+        yield _line([*map(_escape, names), mean, corner])
 
 
 def _published(published: Json, families: Sequence[Json]) -> Iterator[str]:

@@ -14,7 +14,15 @@ from smile_bench.leaderboard.page.published import PublishedRow
 from smile_bench.leaderboard.rows import FamilyRow, Partition, Row
 from smile_bench.protocol.statistics import Estimate, Summary
 
-__all__ = ["Json", "partition_id", "published_data", "row_data", "shown_number"]
+__all__ = [
+    "Json",
+    "estimate_data",
+    "partition_id",
+    "published_data",
+    "row_data",
+    "row_id",
+    "shown_number",
+]
 
 DIGITS = 6
 """Significant digits of the numbers in the document."""
@@ -31,7 +39,7 @@ def row_data(row: Row, code: Mapping[str, str]) -> Json:
     """
     card = row.card
     return {
-        "id": _row_id(row),
+        "id": row_id(row),
         "name": card.name,
         "title": card.title,
         "authors": list(card.authors),
@@ -43,6 +51,8 @@ def row_data(row: Row, code: Mapping[str, str]) -> Json:
         "state_only": card.state_only,
         "kind": "reference" if card.reference else "entry",
         "partition": partition_id(row.partition),
+        "condition": row.condition,
+        "one_seed": row.one_seed,
         "apart": row.apart,
         "rank": row.rank,
         "place": row.place,
@@ -94,24 +104,29 @@ def shown_number(value: float | None) -> float | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
 
 
-def _row_id(row: Row) -> str:
+def row_id(row: Row) -> str:
+    """What the page calls a row."""
     return f"{row.card.name}@{partition_id(row.partition)}{'/apart' if row.apart else ''}"
 
 
 def _family_row(part: FamilyRow) -> Json:
     return {
         "rank": part.rank,
+        "place": part.place,
+        "condition": part.condition,
+        "one_seed": part.one_seed,
+        "trained": part.trained,
         "protocol_version": part.protocol_version,
         "seeds": list(part.seeds),
         "score": _summary(part.summary),
-        "metrics": {name: _estimate(estimate) for name, estimate in part.metrics.items()},
+        "metrics": {name: estimate_data(estimate) for name, estimate in part.metrics.items()},
         "worst": shown_number(part.worst),
         "per_task": [shown_number(x) for x in part.per_task],
         "scores": [shown_number(x) for x in part.scores],
         "shots": [
             {
                 "shots": point.shots,
-                "metric": _estimate(point.metric),
+                "metric": estimate_data(point.metric),
                 "score": shown_number(point.score),
             }
             for point in part.shots
@@ -167,14 +182,15 @@ def _fresh(found: Fresh) -> Json:
 
 def _summary(summary: Summary) -> Json:
     return {
-        "iqm": _estimate(summary.interquartile_mean),
-        "mean": _estimate(summary.mean),
-        "gap": _estimate(summary.optimality_gap),
+        "iqm": estimate_data(summary.interquartile_mean),
+        "mean": estimate_data(summary.mean),
+        "gap": estimate_data(summary.optimality_gap),
         "tasks": summary.tasks,
     }
 
 
-def _estimate(estimate: Estimate) -> list[float | None]:
+def estimate_data(estimate: Estimate) -> list[float | None]:
+    """A statistic and the ends of its interval."""
     return [shown_number(estimate.value), shown_number(estimate.low), shown_number(estimate.high)]
 
 

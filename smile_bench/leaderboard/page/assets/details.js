@@ -90,6 +90,7 @@ function resultDetail(row) {
         plain(part.score.gap[0]),
         `${part.seeds.length} (${part.seeds.join(', ')})`,
         [
+          part.trained ? `condition: ${part.condition}` : 'not trained',
           `${part.demonstrations} demonstrations a task`,
           `${amount(part.cost.env_steps)} steps`,
           `${amount(part.cost.expert_queries)} queries`,

@@ -37,6 +37,9 @@ function drawFilters() {
         [['', 'Any'], ...budgets.sort((a, b) => a - b).map((n) => [String(n), String(n)])],
         state.demonstrations, set('demonstrations'),
       ),
+      ...(CONDITIONS.length > 1
+        ? [select('condition', 'Condition', [['', 'Any'], ...CONDITIONS.map((one) => [one, one])], state.condition, set('condition'))]
+        : []),
       ...(data.partitions.length > 1
         ? [select(
             'partition', 'Protocol and MuJoCo',

@@ -25,8 +25,9 @@ function drawFacts() {
 function drawAnswer() {
   const family = state.family;
   const found = data.rows
-    .filter((row) => competes(row) && row.partition === state.partition && score(row, family))
-    .sort((a, b) => score(b, family)[0] - score(a, family)[0]);
+    .filter((row) => placeOf(row, family) && row.partition === state.partition)
+    .filter((row) => conditionOf(row, family) === (state.condition || CONDITIONS[0]))
+    .sort((a, b) => placeOf(a, family) - placeOf(b, family) || score(b, family)[0] - score(a, family)[0]);
   const ranked = families.filter((one) => one.ranked).map((one) => one.title);
   byId('ranking-note').textContent = family
     ? `The score is over the tasks of ${familyById.get(family).title} alone.`
@@ -42,10 +43,14 @@ function drawAnswer() {
 
 function answerLine(title, row, all) {
   const own = score(row, state.family);
-  const seeds = fewestSeeds(row, state.family);
-  const facts = [`${plain(own[0])} (${interval(own)})`, `${seeds} seed${seeds > 1 ? 's' : ''}`, statusOf(row).label];
-  const near = all ? all.filter((one) => one !== row && score(one, state.family)[2] >= own[1]) : [];
-  if (near.length) facts.push(`its interval overlaps that of ${near.map((one) => one.title).join(', ')}`);
+  const seeds = trained(row, state.family) ? seedsText(fewestSeeds(row, state.family)) : 'not trained';
+  const facts = [`${plain(own[0])} (${interval(own)})`, seeds, statusOf(row).label];
+  const others = (all || []).filter((one) => one !== row);
+  const titles = (some) => some.map((one) => one.title).join(', ');
+  const near = others.filter((one) => score(one, state.family)[2] >= own[1]);
+  if (near.length) facts.push(`its interval overlaps that of ${titles(near)}`);
+  const equal = others.filter((one) => placeOf(one, state.family) === placeOf(row, state.family));
+  if (equal.length) facts.push(`it shares its rank with ${titles(equal)}`);
   return el('div', {}, el('dt', {}, title), el('dd', {}, el('strong', {}, row.title), ` ${facts.join('; ')}`));
 }
 
@@ -53,6 +58,8 @@ function drawAll(message) {
   drawFilters();
   drawTable();
   drawPlots();
+  drawComparison();
+  drawSurfaces();
   if (message) byId('count').textContent = message;
 }
 
@@ -65,5 +72,8 @@ let width = document.documentElement.clientWidth;
 new ResizeObserver(() => {
   if (document.documentElement.clientWidth === width) return;
   width = document.documentElement.clientWidth;
-  requestAnimationFrame(drawPlots);
+  requestAnimationFrame(() => {
+    drawPlots();
+    drawProfile();
+  });
 }).observe(document.documentElement);

@@ -78,11 +78,28 @@ function rankOf(row, family) {
 
 // The rank across tracks and forms.
 function placeOf(row, family) {
-  const own = competes(row) ? score(row, family) : null;
-  if (!own) return null;
-  const others = data.rows.filter((one) => competes(one) && one.partition === row.partition);
-  return 1 + others.filter((one) => (score(one, family) || [-Infinity])[0] > own[0]).length;
+  if (!competes(row)) return null;
+  const part = family ? row.families[family] : row;
+  return part ? part.place : null;
 }
+
+// The condition of a row's trainings; the paper's rows have other demonstrations, so none of these.
+function conditionOf(row, family) {
+  const part = family ? row.families[family] : row;
+  return (part && part.condition) || null;
+}
+
+// The canonical condition first.
+const CANONICAL = 'canonical';
+const CONDITIONS = [...new Set(data.rows.flatMap((row) => [row, ...Object.values(row.families)]).map((part) => part.condition))]
+  .sort((a, b) => (b === CANONICAL) - (a === CANONICAL) || a.localeCompare(b));
+
+const trained = (row, family) => (family ? [row.families[family]] : Object.values(row.families)).some((part) => part.trained);
+const restsOnOneSeed = (row, family) => (family ? row.families[family] : row).one_seed;
+
+// How far the last checkpoint of a training was from the best along the way, relative to the best.
+const gapToBest = (best, last) => Math.abs(last - best) / Math.max(Math.abs(best), 1e-12);
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
 // Training seeds on the family with the fewest, or on one family.
 function fewestSeeds(row, family) {
@@ -118,20 +135,24 @@ function groupOf(row) {
   if (row.kind === 'reference') {
     return { key: 'reference', title: 'References', note: 'Privileged: they see the task. Not ranked.' };
   }
+  const condition = conditionOf(row, state.family);
+  const [suffix, words] = condition === CANONICAL ? ['', ''] : [`/${condition}`, ` · ${condition}`];
   if (state.grouping === 'all') {
-    return { key: 'all', title: 'All tracks', note: 'Ranked by score, whatever training used.' };
+    return { key: `all${suffix}`, title: `All tracks${words}`, note: 'Ranked by score, whatever training used.' };
   }
   const track = data.tracks.find((one) => one.id === row.track);
   return {
-    key: `${row.track}/${row.state_only}`,
-    title: trackTitle(row.track) + (row.state_only ? ' · state-only' : ''),
+    key: `${row.track}/${row.state_only}${suffix}`,
+    title: trackTitle(row.track) + (row.state_only ? ' · state-only' : '') + words,
     note: track ? track.rule : '',
   };
 }
 
 const GROUP_ORDER = [
-  'all',
-  ...data.tracks.flatMap((track) => [`${track.id}/false`, `${track.id}/true`]),
+  ...CONDITIONS.map((condition) => (condition === CANONICAL ? '' : `/${condition}`)).flatMap((suffix) => [
+    `all${suffix}`,
+    ...data.tracks.flatMap((track) => [`${track.id}/false${suffix}`, `${track.id}/true${suffix}`]),
+  ]),
   'apart',
   'reference',
   'published',

@@ -210,11 +210,15 @@ function drawLearning(family, rows) {
       slot: slotOf(row.id), label: `${byline(row)}, seed ${curve.seed}`, line: true, size: 3.4, sparse: Math.max(1, Math.ceil(curve.values.length / 14)),
       points: curve.values.map((y, i) => ({ x: xs(curve)[i], y, text: [`${amount(xs(curve)[i])} ${unit}`, `${metric.label} ${withUnit(short(y), metric)}`] })),
     })),
-    headers: ['Entry and seed', `first at`, 'first', 'best', 'last', `last at (${unit})`],
-    lines: curves.map(({ row, curve }) => [
-      `${byline(row)}, seed ${curve.seed}`, amount(xs(curve)[0]), short(curve.values[0]),
-      short((metric.higher ? Math.max : Math.min)(...curve.values)), short(curve.values[curve.values.length - 1]), amount(xs(curve)[xs(curve).length - 1]),
-    ]),
+    headers: ['Entry and seed', `first at`, 'first', 'best', 'last', 'last, off the best by', `last at (${unit})`],
+    lines: curves.map(({ row, curve }) => {
+      const best = (metric.higher ? Math.max : Math.min)(...curve.values);
+      const last = curve.values[curve.values.length - 1];
+      return [
+        `${byline(row)}, seed ${curve.seed}`, amount(xs(curve)[0]), short(curve.values[0]), short(best), short(last),
+        percent(gapToBest(best, last)), amount(xs(curve)[xs(curve).length - 1]),
+      ];
+    }),
   });
 }
 

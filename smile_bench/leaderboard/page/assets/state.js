@@ -4,6 +4,7 @@ const state = {
   partition: data.partitions.length ? data.partitions[0].id : '',
   track: '',
   form: '',
+  condition: '',
   family: '',
   demonstrations: '',
   find: '',
@@ -12,11 +13,13 @@ const state = {
   descending: false,
   plotFamily: (families.find((family) => family.ranked) || families[0] || { id: '' }).id,
   costMeasure: 'env_steps',
+  surfaceFamily: '',
+  cell: '',
   selected: [],
   open: new Set(),
 };
 
-const SHARED = ['grouping', 'partition', 'track', 'form', 'family', 'demonstrations', 'find', 'sort'];
+const SHARED = ['grouping', 'partition', 'track', 'form', 'condition', 'family', 'demonstrations', 'find', 'sort'];
 
 function inPartition(row) {
   return row.kind === 'published' || row.partition === state.partition;
@@ -30,6 +33,7 @@ function visible(row) {
   if (state.track && row.kind !== 'reference' && row.track !== state.track) return false;
   if (state.form && row.kind !== 'reference' && row.state_only !== (state.form === 'state-only')) return false;
   if (state.family && !row.families[state.family]) return false;
+  if (state.condition && row.kind !== 'reference' && conditionOf(row, state.family) !== state.condition) return false;
   if (state.demonstrations && row.kind !== 'reference') {
     if (!demonstrationsOf(row, state.family).includes(Number(state.demonstrations))) return false;
   }
@@ -85,6 +89,7 @@ function readAddress() {
   }
   if (!['all', 'track'].includes(state.grouping)) state.grouping = 'all';
   if (state.family && !familyById.has(state.family)) state.family = '';
+  if (!CONDITIONS.includes(state.condition)) state.condition = '';
   if (state.family) state.plotFamily = state.family;
 }
 
