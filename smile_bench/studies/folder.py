@@ -20,6 +20,7 @@ from smile_bench.studies.study import Cell, Job, Study
 __all__ = ["DONE", "FAILED", "PENDING", "RUNNING", "STATES", "StudyFolder"]
 
 FORMAT = "smile-bench-study-1"
+NOTE = "study.json"
 LIMIT = 4 << 20
 STATES = DONE, RUNNING, PENDING, FAILED = "done", "running", "pending", "failed"
 
@@ -40,9 +41,9 @@ class StudyFolder:
         A study may have gained or lost cells and seeds since; what is done stays done.
 
         Raises:
-            StudyError: the folder is of another study, or holds something else.
+            StudyError: the folder is of another study, holds something else, or is damaged.
         """
-        note = path / "study.json"
+        note = path / NOTE
         if note.exists():
             named = _document(note)["name"]
             if named != study.name:
@@ -50,7 +51,7 @@ class StudyFolder:
                     f"{path} is the folder of the study {shown(named)}, not of {study.name!r}. "
                     "Give another folder."
                 )
-        elif path.exists() and any(path.iterdir()):
+        elif path.exists() and _foreign(path):
             raise StudyError(
                 f"{path} is not empty and not the folder of a study. Give another one."
             )
@@ -62,7 +63,7 @@ class StudyFolder:
             "text": study.text,
         }
         text = json.dumps(document, indent=1) + "\n"
-        if not note.exists() or note.read_text(encoding="utf-8") != text:
+        if not note.exists() or note.read_bytes() != text.encode():
             write_atomically(note, text)
         return cls(path, study, together)
 
@@ -74,9 +75,19 @@ class StudyFolder:
             StudyError: there is none, or it is damaged.
         """
         path = Path(path)
-        document = _document(path / "study.json")
-        study = parse_study(document["text"], str(path / "study.json"))
+        document = _document(path / NOTE)
+        study = parse_study(document["text"], str(path / NOTE))
         return cls(path, study, document["together"])
+
+    def current(self) -> StudyFolder:
+        """The folder with the study as it stands there now.
+
+        Another ``study run`` may have changed it: this folder itself if none has.
+        """
+        document = _document(self.path / NOTE)
+        if (document["text"], document["together"]) == (self.study.text, self.together):
+            return self
+        return StudyFolder.open(self.path)
 
     @property
     def jobs(self) -> list[Job]:
@@ -97,6 +108,21 @@ class StudyFolder:
         """Whether the training of a seed has stopped at numbers that are not finite."""
         pattern = f"seeds-*/seed-{seed}/diverged.json"
         return any((self.path / cell.folder).glob(pattern))
+
+    def seeds_left(self, job: Job) -> tuple[int, ...]:
+        """The seeds that a job trains: those that no other block of the cell has finished.
+
+        A seed that the job itself has begun stays one of them, so that its block can continue.
+        """
+        own = self.of(job)
+
+        def elsewhere(seed: int) -> bool:
+            found = self.result(job.cell, seed)
+            return found is not None and own not in found.parents
+
+        return tuple(
+            seed for seed in job.seeds if (own / f"seed-{seed}").exists() or not elsewhere(seed)
+        )
 
     def done(self, job: Job) -> bool:
         """Whether every seed of a job has a result, or a training that will never have one."""
@@ -120,8 +146,8 @@ class StudyFolder:
             return None
         try:
             return clipped(str(json.loads(read_bounded(path, LIMIT, StudyError))["message"]))
-        except (StudyError, ValueError, KeyError, TypeError):
-            return f"{path} cannot be read"
+        except (StudyError, ValueError, KeyError, TypeError, RecursionError):
+            return f"{path} is damaged; run the study with --retry"
 
     def fail(self, job: Job, message: str) -> None:
         """Note that a job has failed; it is tried again only on demand."""
@@ -144,6 +170,14 @@ class StudyFolder:
             write_atomically(path, json.dumps(facts, indent=1) + "\n")
 
 
+def _foreign(path: Path) -> bool:
+    """Whether a folder without a note holds something else than the results of a study."""
+    if any(path.glob("*/*/*/cell.json")):  # The note was damaged, and its reader removed it.
+        return False
+    # Hidden files: another run is about to write the note.
+    return any(not one.name.startswith(".") for one in path.iterdir())
+
+
 def _document(note: Path) -> Mapping[str, Any]:
     """The note of a study's folder.
 
@@ -152,7 +186,7 @@ def _document(note: Path) -> Mapping[str, Any]:
     """
     if not note.exists():
         raise StudyError(
-            f"{note.parent} is not the folder of a study: study.json is missing. Give the folder "
+            f"{note.parent} is not the folder of a study: {NOTE} is missing. Give the folder "
             "that `smile-bench study run` named."
         )
     try:
