@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import use_one_thread
 from smile_bench.cli.studies.places import usual_folder
 from smile_bench.errors import InputError
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["add_run_command", "add_work_command"]
 
 ENGINES = ("processes",)
+PATIENCE = 10.0
+"""Seconds that a worker has to end by itself."""
+INTERRUPTED = 130
 
 
 def add_run_command(commands: Any) -> None:
@@ -55,6 +61,11 @@ def add_work_command(commands: Any) -> None:
         "`study run` starts such workers; start more wherever the folder can be reached.",
     )
     work.add_argument("folder", help="the folder that `study run` has made")
+    work.add_argument(
+        "--attached",
+        action="store_true",
+        help="end when standard input does, as the workers of `study run` do when the run ends",
+    )
     work.add_argument("--job", action="append", metavar="ID", help="only this job; may be repeated")
     _add_compute(work)
     work.set_defaults(run=_work)
@@ -133,7 +144,16 @@ def _work(arguments: argparse.Namespace) -> int:
                 "status --jobs` lists them."
             )
         jobs = [known[job] for job in arguments.job]
-    if arguments.device == "cpu":
-        use_one_thread()
+    if arguments.attached:
+        threading.Thread(target=_end_with_input, name="attached", daemon=True).start()
     work(folder, _options(arguments), jobs)
     return 0
+
+
+def _end_with_input() -> None:
+    """Interrupt this process when its standard input ends, and end it if that does not help."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(PATIENCE)
+    os._exit(INTERRUPTED)
