@@ -96,6 +96,9 @@ class PerTaskTraining:
         """Policy so far of each task that has had a turn."""
         self.falls: dict[int, int] = {}
         """Falls in the last iteration of each task's last turn."""
+        self.diverged: dict[int, str] = {}
+        """Why the turn of a task stopped. The task keeps the policy of its former turn, if it has
+        had one, and gets no further turn."""
         self.shared = read_shared(weights_path(self.family, config.shared))
 
     @property
@@ -117,9 +120,10 @@ class PerTaskTraining:
         Returns:
             What to log: the number of the first of these tasks, how many were trained and, if any,
             means over them of metric, reward and falls of the last iteration, exploration included.
+            If turns have diverged so far, also how many.
 
         Raises:
-            DivergedError: a task's training met a number that is not finite.
+            DivergedError: the turns of all tasks have diverged.
         """
         done, part = divmod(self.iteration, self._parts)
         first = part * self.config.together
@@ -127,39 +131,60 @@ class PerTaskTraining:
         due = [
             Turn(number, done * len(self.tasks) + number)
             for number in numbers
-            if number not in self.falls or self.falls[number] > self.config.steady
+            if number not in self.diverged
+            and (number not in self.falls or self.falls[number] > self.config.steady)
         ]
-        log = {"charts/task": float(first), "charts/trained": float(len(due))}
-        if due:
-            logs = self.turn(due)
-            log |= {name: float(np.mean([own[name] for own in logs])) for name in logs[0]}
+        logs = self.turn(due) if due else {}
+        log = {"charts/task": float(first), "charts/trained": float(len(logs))}
+        if self.diverged:
+            log["charts/diverged"] = float(len(self.diverged))
+        if logs:
+            rows = list(logs.values())
+            log |= {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        if len(self.diverged) == len(self.tasks):
+            raise DivergedError(f"the turns of all tasks have diverged. {self.report()}")
         self.iteration += 1
         return log
 
-    def turn(self, turns: Sequence[Turn]) -> list[dict[str, float]]:
+    def turn(self, turns: Sequence[Turn]) -> dict[int, dict[str, float]]:
         """Train the policies of some tasks, all in their first turn or all in a later one.
 
         Returns:
-            What to log of each.
+            What to log, by number of the task, of those whose training has not diverged.
         """
-        ppo = self.begin(turns)
-        if turns[0].task not in self.networks:
-            for _ in range(ppo.iterations):
-                logs = _step(ppo)
-            for index, (number, _) in enumerate(turns):
-                self.networks[number] = self.network(number, ppo, index)
-        else:
+        ppo, later = self.begin(turns), turns[0].task in self.networks
+        if later:
             ppo.fit_value(self.config.value_rollouts)
-            kept: list[list[Network]] = []
-            for _ in range(ppo.iterations):
-                logs = _step(ppo)
-                latest = [self.network(turn.task, ppo, n) for n, turn in enumerate(turns)]
-                kept = [*kept, latest][-self.config.averaged :]
-            for turn, log, own in zip(turns, logs, zip(*kept, strict=True), strict=True):
-                log |= self._keep_better(turn, own)
-        for (number, _), log in zip(turns, logs, strict=True):
-            self.falls[number] = int(log["charts/terminations"])
+        averaged = self.config.averaged if later else 1
+        last: dict[int, list[Network]] = {turn.task: [] for turn in turns}
+        logs: dict[int, dict[str, float]] = {}
+        for _ in range(ppo.iterations):
+            stepped = ppo.step()
+            logs = {
+                turn.task: dict(log)
+                for turn, log in zip(turns, stepped, strict=True)
+                if not isinstance(log, DivergedError)
+            }
+            if not logs:
+                break
+            for index, (task, _) in enumerate(turns):
+                if task in logs:
+                    last[task] = [*last[task], self.network(task, ppo, index)][-averaged:]
+        for turn, log in zip(turns, stepped, strict=True):
+            if isinstance(log, DivergedError):
+                self.diverged[turn.task] = str(log)
+            elif later:
+                logs[turn.task] |= self._keep_better(turn, last[turn.task])
+            else:
+                (self.networks[turn.task],) = last[turn.task]
+        for task, log in logs.items():
+            self.falls[task] = int(log["charts/terminations"])
         return logs
+
+    def report(self) -> str:
+        """Which tasks' turns have diverged, and why."""
+        named = [(*self.tasks[task], why) for task, why in sorted(self.diverged.items())]
+        return " ".join(f"{split} task {index}: {why}" for split, index, why in named)
 
     def begin(self, turns: Sequence[Turn]) -> PPO:
         """The trainings of some tasks' policies, before their first iteration."""
@@ -209,13 +234,16 @@ class PerTaskTraining:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that continues the training exactly."""
-        return {"iteration": self.iteration, "networks": self.networks, "falls": self.falls}
+        held = {"networks": self.networks, "falls": self.falls, "diverged": self.diverged}
+        return {"iteration": self.iteration, **held}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
         self.iteration = state["iteration"]
         self.networks = {number: dict(network) for number, network in state["networks"].items()}
         self.falls = dict(state["falls"])
+        # Checkpoints of former versions lack it: then, nothing had diverged.
+        self.diverged = dict(state.get("diverged", {}))
 
     @property
     def _parts(self) -> int:
@@ -276,20 +304,6 @@ class PerTaskTraining:
                 **recipe,
             },
         )
-
-
-def _step(ppo: PPO) -> list[dict[str, float]]:
-    """An iteration of some tasks' trainings; what to log of each.
-
-    Raises:
-        DivergedError: one of them has met a number that is not finite.
-    """
-    logs: list[dict[str, float]] = []
-    for log in ppo.step():
-        if isinstance(log, DivergedError):
-            raise log
-        logs.append(dict(log))
-    return logs
 
 
 def _linear(layers: Iterable[nn.Module]) -> list[nn.Linear]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smile_bench.envs import get_mujoco_family
-from smile_bench.errors import ExpertError, require_known
+from smile_bench.errors import DivergedError, ExpertError, require_known
 from smile_bench.experts.per_task import PerTaskExperts, write_per_task
 from smile_bench.experts.policy import Expert, write_expert
 from smile_bench.experts.training.per_task import PerTaskConfig, PerTaskTraining
@@ -94,6 +94,8 @@ def train_expert(
     Raises:
         UnknownNameError: no such family or kind.
         ExpertError: the family has no training of this kind.
+        DivergedError: the training met a number that is not finite. Where each task has a policy of
+            its own, the others are trained to their end and stored before.
     """
     training = make_training(family, seed=seed, kind=kind)
     seconds = run(training, directory, stop_after=stop_after)
@@ -111,6 +113,13 @@ def train_expert(
     expert = replace(training.expert(recipe), family=declared.id)
     if isinstance(expert, PerTaskExperts):
         write_per_task(path, expert)
+        assert isinstance(training, PerTaskTraining)
+        if training.diverged:
+            raise DivergedError(
+                f"the turns of {len(training.diverged)} of {len(training.tasks)} tasks diverged. "
+                f"{path} has the policy of each one's former turn, if there was one, and those of "
+                f"all other tasks. {training.report()}"
+            )
     else:
         write_expert(path, _without_task(expert) if kind == "base" else expert)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_a_later_turn_is_kept_where_it_is_better(
         return float(network is not before) if better else float(network is before)
 
     monkeypatch.setattr(made, "score", score)
-    (log,) = made.turn([Turn(0, TASKS)])
+    log = made.turn([Turn(0, TASKS)])[0]
     assert seen[0] is before
     assert (log["charts/return_after"] > log["charts/return_before"]) is better
     assert made.networks[0] is seen[int(better)]
@@ -201,15 +202,70 @@ def test_turns_together_learn_what_they_learn_one_after_another(
             torch.testing.assert_close(beside.networks[number][name], tensor, rtol=1e-4, atol=1e-4)
 
 
-def test_a_turn_that_diverges_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = training(replace(CONFIG, together=2))
-    ppo = made.begin([Turn(0, 0), Turn(1, 1)])
-    with torch.no_grad():
-        ppo.model.log_std[1] = float("nan")
-    monkeypatch.setattr(made, "begin", lambda turns: ppo)
-    with pytest.raises(DivergedError, match="policy"):
+def diverging(made: PerTaskTraining, monkeypatch: pytest.MonkeyPatch, *turns: Turn) -> None:
+    """Let the policies of some turns begin with NaN."""
+    begin = made.begin
+
+    def spoilt(given: Sequence[Turn]) -> PPO:
+        ppo = begin(given)
+        with torch.no_grad():
+            for index, turn in enumerate(given):
+                if turn in turns:
+                    ppo.model.log_std[index] = float("nan")
+        return ppo
+
+    monkeypatch.setattr(made, "begin", spoilt)
+
+
+@pytest.mark.parametrize("sick", [Turn(1, 1), Turn(1, 1 + TASKS)])
+def test_a_turn_that_diverges_stops_alone(sick: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, together=2)
+    made, healthy = training(config), training(config)
+    for each in (made, healthy):
+        monkeypatch.setattr(each, "score", lambda number, network, seed: float(seed >= TASKS))
+    diverging(made, monkeypatch, sick)
+    logs = [made.step() for _ in range(2)]
+    before = healthy.step()
+    former = dict(healthy.networks)
+    expected = [before, healthy.step()]
+    first = sick.seed == 1
+    assert [log["charts/trained"] for log in logs] == ([1.0, 1.0] if first else [2.0, 1.0])
+    assert [log.get("charts/diverged") for log in logs] == ([1.0, 1.0] if first else [None, 1.0])
+    assert all(np.isfinite(list(log.values())).all() for log in logs)
+    assert first or logs[0] == expected[0]
+    assert made.diverged[1].startswith("policy and value and weights became non-finite in iter")
+    assert made.report().startswith("test task 1: ")
+    assert made.networks.keys() == made.falls.keys() == ({0} if first else {0, 1})
+    kept = {0: healthy.networks[0]} if first else {0: healthy.networks[0], 1: former[1]}
+    for number, network in kept.items():
+        for name, tensor in network.items():
+            torch.testing.assert_close(made.networks[number][name], tensor, rtol=1e-4, atol=1e-4)
+
+
+def test_turns_that_all_diverge_end_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = training()
+    diverging(made, monkeypatch, Turn(0, 0), Turn(1, 1))
+    assert made.step()["charts/diverged"] == 1.0
+    with pytest.raises(DivergedError, match=r"all tasks have diverged\. test task 0: .* task 1: "):
         made.step()
     assert not made.networks
+
+
+def test_what_has_diverged_stays_so_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, resumed, former = training(), training(), training()
+    diverging(made, monkeypatch, Turn(0, 0))
+    made.step()
+    made.step()
+    save_checkpoint(tmp_path / "checkpoint", made.state_dict())
+    stored = dict(load_checkpoint(tmp_path / "checkpoint"))
+    resumed.load_state_dict(stored)
+    assert resumed.diverged == made.diverged
+    assert resumed.step() == {"charts/task": 0.0, "charts/trained": 0.0, "charts/diverged": 1.0}
+    del stored["diverged"]
+    former.load_state_dict(stored)
+    assert former.diverged == {}
 
 
 def test_steady_tasks_have_no_further_turn() -> None:

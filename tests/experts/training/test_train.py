@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ import torch
 
 from smile_bench.cli.main import main
 from smile_bench.envs import get_family
-from smile_bench.errors import ExpertError, UnknownNameError
+from smile_bench.errors import DivergedError, ExpertError, UnknownNameError
 from smile_bench.experts.policy import expert_metrics, read_expert
-from smile_bench.experts.training.per_task import PerTaskTraining, Turn
-from smile_bench.experts.training.ppo import PPOConfig
+from smile_bench.experts.training.per_task import PerTaskConfig, PerTaskTraining, Turn
+from smile_bench.experts.training.ppo import PPO, PPOConfig
 from smile_bench.experts.training.presets import KINDS, Config, Kind
 from smile_bench.experts.training.sac import SACExpertConfig
 from smile_bench.experts.training.shared import read_shared
@@ -111,6 +112,37 @@ def test_a_shared_policy_is_what_per_task_experts_begin_with(
     assert training.shared.recipe == shared.recipe
     weights = training.begin([Turn(0, 0)]).model.member(0).policy.get_parameter("0.weight")
     assert torch.equal(weights, shared.file.tensors["model.policy.0.weight"])
+
+
+def test_a_task_that_diverges_is_reported_and_the_others_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, "shared", WALKER, replace(tiny_walker("shared"), iterations=1))
+    train_expert(WALKER, tmp_path, kind="shared")
+    monkeypatch.setattr(
+        "smile_bench.experts.training.per_task.weights_path",
+        lambda family, name: tmp_path / f"{name}.safetensors",
+    )
+    ppo = replace(tiny_walker("shared"), curriculum="walk-one-dynamics", iterations=1)
+    shared = "walker-dynamics-shared"
+    config = PerTaskConfig(shared=shared, ppo=ppo, later=ppo, rounds=1, together=100)
+    use(monkeypatch, "expert", WALKER, config)
+    step = PPO.step
+
+    def spoilt(ppo: PPO) -> list[Any]:
+        return [DivergedError("a loss is NaN.") if n == 3 else s for n, s in enumerate(step(ppo))]
+
+    monkeypatch.setattr(PPO, "step", spoilt)
+    for _ in range(2):  # The second time continues a run that has ended.
+        assert main(["experts", "train", WALKER, "--directory", str(tmp_path / "run")]) == 2
+        said = capsys.readouterr().err
+        assert "the turns of 1 of 85 tasks diverged." in said
+        assert "all other tasks. test task 3: a loss is NaN." in said
+    expert = read_expert(tmp_path / "run" / "walker-dynamics.safetensors", WALKER)
+    tasks = get_family(WALKER).table("test")
+    assert expert.act(np.zeros((2, 17)), tasks[[2, 4]]).shape == (2, 6)
+    with pytest.raises(ExpertError, match=r"none is for the parameters in slots \[0\]"):
+        expert.act(np.zeros((1, 17)), tasks[[3]])
 
 
 def test_base_and_shared_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
