@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from smile_bench.cli.studies.reporting import add_report_command
 from smile_bench.cli.studies.running import add_run_command, add_work_command
 from smile_bench.cli.studies.showing import (
     add_archive_command,
@@ -27,6 +28,7 @@ def add_study_commands(commands: Any) -> None:
     add_run_command(subcommands)
     add_status_command(subcommands)
     add_table_command(subcommands)
+    add_report_command(subcommands)
     add_archive_command(subcommands)
     add_entry_command(subcommands)
     add_work_command(subcommands)
