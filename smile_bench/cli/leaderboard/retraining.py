@@ -11,6 +11,7 @@ from smile_bench.cli.options import use_one_thread
 from smile_bench.errors import LeaderboardError, require_known
 
 if TYPE_CHECKING:
+    from smile_bench.datasets import Condition
     from smile_bench.leaderboard.checks.retraining import Retrained
     from smile_bench.leaderboard.entries.reading import Entry
 
@@ -69,7 +70,6 @@ def _retrain(arguments: argparse.Namespace) -> int:
 
 def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retrained:
     from smile_bench.baselines import ComputeOptions, get_agent, train_agent
-    from smile_bench.datasets.conditions.condition import condition_of
     from smile_bench.leaderboard.checks.retraining import judge, new_seeds, runs_of
     from smile_bench.protocol import evaluate
     from smile_bench.settings import as_text, flatten, replaced
@@ -84,6 +84,7 @@ def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retr
         )
     seeds = new_seeds(runs, arguments.seeds)
     changes = _changes(recipe, flatten(spec.training.make_preset(family, seeds[0])))
+    condition = _condition(recipe, family)
     scores = []
     for seed in seeds:
         directory = Path(arguments.directory) / f"{entry.card.name}-{family}-{seed}"
@@ -96,13 +97,33 @@ def _retrained(entry: Entry, family: str, arguments: argparse.Namespace) -> Retr
             compute=ComputeOptions(precision=recipe.get("precision", "float32")),
             configure=lambda config: replaced(config, changes),
             settings={name: as_text(value) for name, value in changes.items()},
-            condition=condition_of(recipe),
+            condition=condition,
         )
         assert path is not None
         result = evaluate(spec.read_weights(path, family), family, name=agent)
         print(f"     {family}, seed {seed}: score {result.score:.3f}", flush=True)
         scores.append(result.score)
     return judge(runs, seeds, scores)
+
+
+def _condition(recipe: Mapping[str, Any], family: str) -> Condition:
+    """The condition that a recipe states.
+
+    Raises:
+        InputError, UnknownNameError: it cannot be read, or the family does not have it.
+        LeaderboardError: the demonstrations were others than the condition stands for.
+    """
+    from smile_bench.datasets.conditions.condition import condition_of
+
+    condition = condition_of(recipe)
+    stated = recipe.get("condition")
+    if stated and stated.get("sha256") != condition.on(family).digest:
+        raise LeaderboardError(
+            f"the recipe's condition, {condition}, does not have the digest of these "
+            f"demonstrations of {family}. A training on a dataset of its own cannot be trained "
+            "again here."
+        )
+    return condition
 
 
 def _changes(recipe: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
