@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smile_bench.leaderboard.checks.verification import Status
 from smile_bench.leaderboard.entries.reading import Evaluated, read_entry
 from smile_bench.leaderboard.ranking import rank, ranked_families
 from smile_bench.leaderboard.rows import Row, entry_rows
-from tests.helpers.made_entries import ANT, FAMILIES, VERSIONS, write_entry
+from smile_bench.protocol.statistics import Estimate
+from tests.helpers.made_entries import ANT, CHEETAH, FAMILIES, VERSIONS, training, write_entry
 
 
 def rows_of(folder: Path) -> list[Row]:
@@ -129,3 +133,155 @@ def test_places_are_across_tracks_and_forms(tmp_path: Path) -> None:
         "reference": (None, None),
         "partial": (None, None),
     }
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Row:
+    folder = write_entry(tmp_path_factory.mktemp("template"), "template")
+    (row,) = trusted(folder)
+    return row
+
+
+Drawn = tuple[float, float, float, bool]
+"""Lower end, score and upper end, and whether the row has one seed."""
+
+
+def made_rows(template: Row, drawn: dict[str, Drawn]) -> list[Row]:
+    assert template.overall is not None
+    rows = []
+    for name, (low, value, high, one_seed) in drawn.items():
+        overall = replace(template.overall, interquartile_mean=Estimate(value, low, high))
+        card = replace(template.card, name=name)
+        rows.append(replace(template, card=card, overall=overall, one_seed=one_seed))
+    return rows
+
+
+def places_of(template: Row, drawn: dict[str, Drawn]) -> dict[str, int | None]:
+    return {row.card.name: row.place for row in rank(made_rows(template, drawn))}
+
+
+def test_one_seed_is_not_ranked_above_a_row_whose_interval_overlaps(template: Row) -> None:
+    drawn = {
+        "lucky": (0.80, 0.95, 0.99, True),
+        "steady": (0.85, 0.88, 0.90, False),
+        "lower": (0.70, 0.75, 0.79, False),
+    }
+    assert places_of(template, drawn) == {"lucky": 1, "steady": 1, "lower": 3}
+    # With more seeds the same numbers rank by themselves, whatever overlaps.
+    drawn["lucky"] = (0.80, 0.95, 0.99, False)
+    assert places_of(template, drawn) == {"lucky": 1, "steady": 2, "lower": 3}
+
+
+def test_one_seed_that_clearly_leads_is_first(template: Row) -> None:
+    drawn = {"clear": (0.93, 0.95, 0.99, True), "steady": (0.85, 0.88, 0.90, False)}
+    assert places_of(template, drawn) == {"clear": 1, "steady": 2}
+
+
+def test_a_chain_of_rows_with_one_seed_shares_a_rank(template: Row) -> None:
+    drawn = {
+        "top": (0.85, 0.90, 0.95, True),
+        "between": (0.75, 0.80, 0.86, True),
+        "bottom": (0.65, 0.70, 0.76, True),
+        "apart": (0.10, 0.20, 0.30, True),
+    }
+    assert places_of(template, drawn) == {"top": 1, "between": 1, "bottom": 1, "apart": 4}
+
+
+ROW = st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 0.2), st.floats(0.0, 0.2), st.booleans()).map(
+    lambda t: (t[0] - t[1], t[0], t[0] + t[2], t[3])
+)
+
+
+@given(st.lists(ROW, min_size=1, max_size=8))
+def test_ranks_keep_the_rule_for_every_pair(template: Row, drawn: list[Drawn]) -> None:
+    named = {f"row-{i}": one for i, one in enumerate(drawn)}
+    places = places_of(template, named)
+    for x, (x_low, x_value, x_high, x_single) in named.items():
+        for y, (y_low, y_value, y_high, y_single) in named.items():
+            own, other = places[x], places[y]
+            assert own is not None
+            assert other is not None
+            overlap = x_low <= y_high and y_low <= x_high
+            if x_single and overlap:
+                assert own >= other
+            if not x_single and not y_single and x_value > y_value:
+                assert own < other
+            # A row with more seeds never loses a rank to one that scores lower.
+            if not x_single and x_value >= y_value:
+                assert own <= other
+
+
+@given(st.lists(ROW, min_size=1, max_size=6))
+def test_a_row_far_above_or_below_moves_no_two_rows(template: Row, drawn: list[Drawn]) -> None:
+    named = {f"row-{i}": one for i, one in enumerate(drawn)}
+    before = places_of(template, named)
+    far = {"above": (8.0, 9.0, 10.0, True), "below": (-10.0, -9.0, -8.0, True)}
+    after = places_of(template, {**named, **far})
+    assert {name: after[name] for name in named} == {
+        name: place + 1 for name, place in before.items() if place is not None
+    }
+
+
+def test_seeds_count_overall_and_on_each_family(tmp_path: Path) -> None:
+    rows = rows_of(write_entry(tmp_path, "one", level=0.52, spread=0.3))
+    rows += rows_of(write_entry(tmp_path, "three", level=0.5, spread=0.3, seeds=(1, 2, 3)))
+    one, three = sorted(rank(rows), key=lambda row: row.card.name)
+    assert (one.one_seed, three.one_seed) == (True, False)
+    assert one.place == three.place == 1
+    for family in FAMILIES:
+        parts = one.families[family], three.families[family]
+        assert [part.one_seed for part in parts] == [True, False]
+        assert parts[0].place is not None
+        assert parts[1].place is not None
+        assert parts[0].place >= parts[1].place
+
+
+def test_what_is_not_trained_is_exempt(tmp_path: Path) -> None:
+    rows = rows_of(
+        write_entry(tmp_path, "player", level=0.52, spread=0.3, facts={"training": None})
+    )
+    rows += rows_of(write_entry(tmp_path, "three", level=0.5, spread=0.3, seeds=(1, 2, 3)))
+    ranked = {row.card.name: row for row in rank(rows)}
+    assert not ranked["player"].one_seed
+    scores = {name: row.overall for name, row in ranked.items()}
+    best = max(scores, key=lambda name: scores[name].interquartile_mean.value)  # type: ignore[union-attr]
+    assert [ranked[best].place, *(r.place for n, r in ranked.items() if n != best)] == [1, 2]
+
+
+def test_weights_without_a_recipe_are_a_training(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {"training": None, "weights": "a" * 64}
+    (row,) = rows_of(write_entry(tmp_path, "silent", facts=facts))
+    assert row.one_seed
+
+
+def test_conditions_are_not_compared(tmp_path: Path) -> None:
+    few = {"training": training(0, condition={"demonstrations": 4})}
+    rows = rows_of(write_entry(tmp_path, "all", level=0.9))
+    rows += rows_of(write_entry(tmp_path, "few", level=0.6, facts=few))
+    rows += rows_of(write_entry(tmp_path, "fewer", level=0.5, facts=few))
+    rows += rows_of(write_entry(tmp_path, "player", level=0.4, facts={"training": None}))
+    ranked = rank(rows)
+    assert [(row.card.name, row.condition, row.rank, row.place) for row in ranked] == [
+        ("all", "canonical", 1, 1),
+        ("player", "canonical", 2, 2),
+        ("few", "4 demonstrations, all tasks", 1, 1),
+        ("fewer", "4 demonstrations, all tasks", 2, 2),
+    ]
+    assert [row.families[ANT].rank for row in ranked] == [1, 2, 1, 2]
+
+
+def test_on_a_family_its_own_condition_counts(tmp_path: Path) -> None:
+    rows = rows_of(write_entry(tmp_path, "all", level=0.9))
+    mixed = write_entry(tmp_path, "mixed", families=(ANT,), level=0.5)
+    few = {"training": training(0, condition={"demonstrations": 4})}
+    part = write_entry(tmp_path / "away", "mixed", families=(CHEETAH,), level=0.5, facts=few)
+    (part / CHEETAH).rename(mixed / CHEETAH)
+    about = (mixed / "entry.json").read_text()
+    number = about[about.index('"demonstrations"') :]
+    changed = number.replace(f'"{ANT}": 16', f'"{ANT}": 16, "{CHEETAH}": 4')
+    (mixed / "entry.json").write_text(about.replace(number, changed))
+    found = {row.card.name: row for row in rank(rows + rows_of(mixed))}["mixed"]
+    assert found.condition == (
+        "Ant goal: canonical; Half-cheetah velocity: 4 demonstrations, all tasks"
+    )
+    assert (found.families[ANT].place, found.families[CHEETAH].place) == (2, 1)

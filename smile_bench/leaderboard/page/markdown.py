@@ -132,7 +132,7 @@ def _surfaces(surfaces: Sequence[Json], families: Sequence[Json]) -> Iterator[st
     yield _line(["agent", "family", "study", "surface", "4 demonstrations, 8 tasks"])
     yield _line(["---"] * 5)
     for one in surfaces:
-        mean = f"{one['missing']} cells missing" if one["mean"] is None else f"{one['mean']:.3f}"
+        mean = f"cells missing: {one['missing']}" if one["mean"] is None else f"{one['mean']:.3f}"
         corner = "–" if one["corner"] is None else _interval(one["corner"])
         names = [one["label"], titles[one["family"]], one["study"]]
         yield _line([*map(_escape, names), mean, corner])

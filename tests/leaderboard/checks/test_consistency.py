@@ -87,6 +87,43 @@ def test_a_result_in_the_wrong_folder_is_found(tmp_path: Path) -> None:
         check_entry(read_entry(folder))
 
 
+FEW = {"demonstrations": 4, "tasks": 8}
+
+
+def test_a_conditioned_entry_passes_with_the_card_that_fits(tmp_path: Path) -> None:
+    access = {"demonstrations": 32}
+    facts = {"training": training(0, condition=FEW, access=access)}
+    about: dict[str, Any] = {"families": (ANT,), "facts": facts}
+    check_entry(read_entry(write_entry(tmp_path, "mine", demonstrations={ANT: 4}, **about)))
+    with pytest.raises(SmileError, match=r"trained with 4 demonstrations, 8 tasks, but entry"):
+        check_entry(read_entry(write_entry(tmp_path, "more", demonstrations={ANT: 16}, **about)))
+    facts = {"training": training(0, condition=FEW, access={"demonstrations": 33})}
+    about["facts"] = facts
+    with pytest.raises(SmileError, match=r"given 33 demonstrations, but its condition, .* has 32"):
+        check_entry(read_entry(write_entry(tmp_path, "beyond", demonstrations={ANT: 4}, **about)))
+
+
+def test_the_trainings_of_a_family_have_one_condition(tmp_path: Path) -> None:
+    folder = write_entry(
+        tmp_path,
+        "mine",
+        families=(ANT,),
+        demonstrations={ANT: 4},
+        facts={"training": training(0, condition=FEW, access={"demonstrations": 32})},
+    )
+    other = training(1, access={"demonstrations": 64})
+    write_result(
+        folder / ANT / "seed-1" / "primary", result(ANT, agent="mine", seed=1, training=other)
+    )
+    with pytest.raises(SmileError) as caught:
+        check_entry(read_entry(folder))
+    assert str(caught.value) == (
+        f"{ANT}/seed-1/primary: trained with 16 demonstrations, all tasks, but "
+        f"{ANT}/seed-0/primary with 4 demonstrations, 8 tasks. An entry has one condition on each "
+        "family; make an entry for each."
+    )
+
+
 def test_an_entry_is_one_agent(tmp_path: Path) -> None:
     folder = write_entry(tmp_path, "mine", families=(ANT,))
     write_result(folder / ANT / "seed-1" / "primary", result(ANT, agent="yours", seed=1))
@@ -101,11 +138,12 @@ def test_shot_curves_are_of_the_size_that_their_folder_says(tmp_path: Path) -> N
         check_entry(read_entry(folder))
 
 
-def test_the_same_title_in_a_track_and_form_is_found(tmp_path: Path) -> None:
+def test_the_same_title_in_a_track_form_and_condition_is_found(tmp_path: Path) -> None:
     cards: dict[str, dict[str, Any]] = {
         "a": {"title": "One"},
         "b": {"title": "One", "track": "interactive"},
         "c": {"title": "one"},
+        "d": {"title": "One", "facts": {"training": training(0, condition=FEW)}},
     }
     entries = [
         read_entry(write_entry(tmp_path, name, families=(ANT,), **about))

@@ -1,7 +1,8 @@
-"""A document of made-up entries."""
+"""A document of made-up entries, and a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank
 from smile_bench.leaderboard.rows import entry_rows
+from tests.helpers.browser import ARGUMENTS, chromium
 from tests.helpers.made_entries import ANT, FAMILIES, write_entry
 
 
@@ -32,3 +34,13 @@ def document(tmp_path: Path) -> dict[str, Any]:
         for row in entry_rows(read_entry(folder), lambda one: Status.EXACT, FAMILIES)
     ]
     return leaderboard_document(rank(rows), load_published(), FAMILIES, evidence_base="../entries/")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = chromium()
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield launched
+        launched.close()

@@ -19,7 +19,7 @@ from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.published import load_published
 from smile_bench.leaderboard.ranking import rank
 from smile_bench.leaderboard.rows import entry_rows
-from tests.helpers.browser import ARGUMENTS, chromium
+from tests.helpers.browser import Opened, opened
 from tests.helpers.made_entries import (
     ANT,
     CHEETAH,
@@ -32,7 +32,7 @@ from tests.helpers.made_entries import (
     write_result,
 )
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror=document.title='owned'></script><b>&amp;"
@@ -84,53 +84,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(bootstrap, "RESAMPLES_OVERALL", 400)
         build_leaderboard(folder / "entries", folder / "site", Verifier(replay=False))
     return folder / "site" / "index.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = chromium()
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield launched
-        launched.close()
-
-
-class Opened:
-    """A page, what it complained of and what it requested."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-
-    def names(self, group: str = "") -> list[str]:
-        """Titles of the rows that are shown, in one group or in all."""
-        scope = f"tbody[data-group='{group}'] " if group else ""
-        found: list[str] = self.page.locator(f"#board {scope}tr.row .title").all_inner_texts()
-        return found
-
-    def ranks(self, group: str) -> list[str]:
-        scope = f"#board tbody[data-group='{group}'] tr.row .rank"
-        found: list[str] = self.page.locator(scope).all_inner_texts()
-        return found
-
-
-def opened(
-    browser: Any, site: Path, view: str = "#?grouping=track", **options: Any
-) -> Iterator[Opened]:
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-    found = Opened(context.new_page())
-    found.page.set_default_timeout(300_000)
-    found.page.goto(site.as_uri() + view)
-    yield found
-    complaints, requests = list(found.complaints), list(found.requests)
-    context.close()
-    assert complaints == []
-    # The page requests itself and its own data, nothing else.
-    assert {url.split("?")[0].split("#")[0] for url in requests} <= {site.as_uri(), "data:,"}
 
 
 @pytest.fixture

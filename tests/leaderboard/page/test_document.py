@@ -57,3 +57,28 @@ def test_the_paper_s_rows_are_published_and_have_no_rank(document: dict[str, Any
     rows = document["published"]["rows"]
     assert len(rows) == 13
     assert all(row["kind"] == "published" and "rank" not in row for row in rows)
+
+
+def test_rows_are_compared_with_each_other(document: dict[str, Any]) -> None:
+    found = document["comparison"]
+    (pair,) = found["improvements"]
+    assert (pair["x"], pair["y"]) == ("first@v0/4.0", "second@v0/4.0")
+    assert pair["probability"] == [1, 1, 1]
+    profiles = found["profiles"]
+    assert set(profiles["partial@v0/4.0"]) == {ANT}
+    assert set(profiles["first@v0/4.0"]) == {"", *document["rows"][0]["families"]}
+    for name in ("values", "low", "high"):
+        assert len(profiles["second@v0/4.0"][""][name]) == len(found["thresholds"]) == 36
+    # All runs of the second entry score one half.
+    above = dict(zip(found["thresholds"], profiles["second@v0/4.0"][""]["values"], strict=True))
+    assert {share for score, share in above.items() if score < 0.49} == {1}
+    assert {share for score, share in above.items() if score > 0.51} == {0}
+
+
+def test_rows_say_their_condition_and_seeds(document: dict[str, Any]) -> None:
+    assert {row["condition"] for row in document["rows"]} == {"canonical"}
+    assert document["rows"][0]["one_seed"]
+    assert document["rows"][0]["families"][ANT]["trained"]
+    assert not document["rows"][-1]["one_seed"]
+    assert not document["rows"][-1]["families"][ANT]["trained"]
+    assert document["surfaces"] == []

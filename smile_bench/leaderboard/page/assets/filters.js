@@ -53,6 +53,7 @@ function drawFilters() {
           oninput: (event) => {
             state.find = event.target.value.trim();
             drawTable();
+            drawImprovement();
           },
         }),
       ),
