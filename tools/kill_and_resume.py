@@ -32,7 +32,7 @@ ANT, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 MOST_KILLS = 3
 LIMIT = 600.0
 """Seconds after which work that does not end counts as hung."""
-STATED_TIME = ("seconds", "seal")
+STATED_TIME = ("seconds", "cpu_seconds", "seal")
 """Fields of JSON that depend on how long the work took."""
 IMITATOR = {
     "context_timesteps": "3",

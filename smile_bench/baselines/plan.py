@@ -144,7 +144,7 @@ class Plan:
             **({} if compute.precision == "float32" else {"precision": compute.precision}),
             **({"compiled": True} if compute.compile else {}),
             **({"trained_together": together} if together > 1 else {}),
-            "seconds": round(report.seconds),
+            **report.costs(),
         }
 
     def _command(self) -> str:

@@ -36,6 +36,7 @@ TRAINING = Anything(
         "seed": Integer(),
         "command": Text(longest=2000),
         "seconds": Amount(),
+        "cpu_seconds": Amount(),
         "track": Text("|".join(map(re.escape, TRACKS))),
         "access": Each(Integer()),
     }

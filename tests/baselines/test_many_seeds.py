@@ -150,7 +150,7 @@ def test_each_seed_has_the_folder_and_the_numbers_of_a_training_alone(
         )
         assert (recipe["seed"], recipe["trained_together"]) == (seed, 3)
         assert "trained_together" not in other
-        own = {"command", "seconds", "trained_together"}
+        own = {"command", "seconds", "cpu_seconds", "trained_together"}
         assert {k: v for k, v in recipe.items() if k not in own} == {
             k: v for k, v in other.items() if k not in own
         }

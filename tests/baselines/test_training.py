@@ -58,7 +58,7 @@ def test_every_agent_is_trained_by_name(name: str, tmp_path: Path) -> None:
     assert recipe["command"] == f"smile-bench train --agent {name} --family {FAMILY} --seed 3"
     assert (recipe["seed"], recipe["settings"]["seed"]) == (3, 3)
     assert (recipe["track"], recipe["device"]) == (training.track, "cpu")
-    assert {"seconds", "machine", "processor"} <= set(recipe)
+    assert {"seconds", "cpu_seconds", "machine", "processor"} <= set(recipe)
     assert {"torch", "numpy", "mujoco"} <= set(recipe["versions"])
     used = recipe["access"]
     assert used["demonstrations"] == 32 * 16

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from smile_bench.errors import CheckpointError, DivergedError
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
-from smile_bench.learning.loop import run
+from smile_bench.learning.loop import Interleaved, RunReport, run, run_all
 
 
 class Sparse:
@@ -152,30 +154,44 @@ def test_without_its_log_a_training_continues(tmp_path: Path, log: bytes | None)
 def test_the_time_of_interrupted_runs_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    clock = SimpleNamespace(perf_counter=lambda: now)
-    monkeypatch.setattr("smile_bench.learning.loop.running.time", clock)
+    now = np.array([100.0, 3.0])
+    """On the clock and of the processor."""
+    clock = SimpleNamespace(perf_counter=lambda: now[0], process_time=lambda: now[1])
+    monkeypatch.setattr("smile_bench.learning.loop.clock.time", clock)
 
     class Slow(Sparse):
-        """An iteration takes 2.5 s."""
+        """An iteration takes 2.5 s, and 4 s of the processor's threads."""
 
         def step(self) -> dict[str, float]:
-            nonlocal now
-            now += 2.5
+            now[:] += 2.5, 4.0
             return super().step()
 
-    def stored() -> float:
-        seconds: float = load_checkpoint(tmp_path / "checkpoint.safetensors")["seconds"]
-        return seconds
+    def took(stop_after: int) -> tuple[float, float | None]:
+        report = run_all(Interleaved([Slow()]), [tmp_path], stop_after=stop_after)
+        stored = load_checkpoint(tmp_path / "checkpoint.safetensors")
+        assert stored["seconds"] == report.seconds
+        assert stored.get("cpu_seconds") == report.cpu_seconds
+        return report.seconds, report.cpu_seconds
 
-    assert run(Slow(), tmp_path, stop_after=3) == stored() == 7.5
-    now = 5000.0  # Time between two runs does not count.
-    assert run(Slow(), tmp_path, stop_after=4) == stored() == 10.0
-    now = 20.0  # Another process has another clock.
-    assert run(Slow(), tmp_path, stop_after=4) == stored() == 10.0
+    assert took(3) == (7.5, 12.0)
+    now[:] = 5000.0, 700.0  # Time between two runs does not count.
+    assert took(4) == (10.0, 16.0)
+    now[:] = 20.0, 0.5  # Another process has other clocks.
+    assert took(4) == (10.0, 16.0)
     rows = list(csv.DictReader((tmp_path / "progress.csv").read_text().splitlines()))
     assert [row["iteration"] for row in rows] == [*"1234"]
     assert [row["seconds"] for row in rows] == ["2.5", "5.0", "7.5", "10.0"]
+    # Where a part was not counted, the whole is not known.
+    stored = dict(load_checkpoint(tmp_path / "checkpoint.safetensors"))
+    del stored["cpu_seconds"]
+    save_checkpoint(tmp_path / "checkpoint.safetensors", stored)
+    assert took(5) == (12.5, None)
+
+
+def test_a_recipe_states_whole_seconds_and_nothing_that_is_not_known() -> None:
+    report = RunReport(seconds=7.6, cpu_seconds=12.2, diverged={})
+    assert report.costs() == {"seconds": 8, "cpu_seconds": 12}
+    assert replace(report, cpu_seconds=None).costs() == {"seconds": 8}
 
 
 def test_a_training_that_had_ended_keeps_its_checkpoint(tmp_path: Path) -> None:

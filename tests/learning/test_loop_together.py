@@ -396,7 +396,7 @@ def test_writing_checkpoints_takes_a_small_share_of_the_time(
             clock[0] += 0.25
             return super().step()
 
-    def saved(_: object, trainings: Interleaved, __: float) -> None:
+    def saved(_: object, trainings: Interleaved, __: object) -> None:
         clock[0] += 2.0
         rounds.append((trainings.iteration, clock[0]))
 

@@ -81,6 +81,7 @@ SCHEMA_BREAKS = {
     "track": (setting("training", "track", value="privileged"), "training.track"),
     "access": (setting("training", "access", "env_steps", value=-5), "env_steps"),
     "training cost": (setting("training", "seconds", value=-5), "not negative"),
+    "processor's time": (setting("training", "cpu_seconds", value="3 h"), "not negative"),
     "deep": (setting("training", "versions", value=nested(12)), "nested deeper"),
     "many": (setting("training", "log", value=[0] * 2000), "more than 1000"),
 }

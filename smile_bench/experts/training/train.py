@@ -17,7 +17,7 @@ from smile_bench.experts.training.presets import KINDS, Config
 from smile_bench.experts.training.sac import SACExpert
 from smile_bench.experts.training.shared import write_shared
 from smile_bench.learning.compute import Compute
-from smile_bench.learning.loop import Alone, Training, run
+from smile_bench.learning.loop import Alone, Interleaved, Training, run_all
 from smile_bench.provenance import training_recipe
 
 __all__ = ["ExpertTraining", "make_training", "train_expert"]
@@ -98,12 +98,12 @@ def train_expert(
             its own, the others are trained to their end and stored before.
     """
     training = make_training(family, seed=seed, kind=kind)
-    seconds = run(training, directory, stop_after=stop_after)
+    report = run_all(Interleaved([training]), [directory], stop_after=stop_after)
     if training.iteration < training.iterations:
         return None
     option, suffix = ("", "") if kind == "expert" else (f" --{kind}", f"-{kind}")
     command = f"smile-bench experts train {family}{option} --seed {seed}"
-    recipe = {**training_recipe(command, seed), "seconds": round(seconds)}
+    recipe = {**training_recipe(command, seed), **report.costs()}
     declared = get_mujoco_family(family)
     path = directory / f"{declared.dataset_recipe.expert}{suffix}.safetensors"
     if kind == "shared" and isinstance(training, _SingleExpert):

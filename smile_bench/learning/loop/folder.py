@@ -14,6 +14,7 @@ from smile_bench.errors import CheckpointError, DivergedError, clipped
 from smile_bench.io.files import read_bounded, write_atomically
 from smile_bench.io.tensors import CONTENT_ERRORS
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
+from smile_bench.learning.loop.clock import Spent
 from smile_bench.seeds import seeds_as_text
 
 __all__ = ["Folder", "Place", "Stored", "shortly"]
@@ -58,8 +59,8 @@ class Stored:
     path: Path
     iteration: int
     """Of the round that it belongs to; 0 for a run of one, which has no rounds."""
-    seconds: float
-    """Of training until then."""
+    spent: Spent
+    """By the run until then."""
     state: Mapping[str, Any]
     """Of the training."""
 
@@ -111,10 +112,10 @@ class Folder:
                 f"{path} belongs to a training with other settings ({differences}). {REMEDY}"
             )
         try:
-            seconds, state = float(stored["seconds"]), stored["training"]
+            spent, state = _spent_of(stored), stored["training"]
         except CONTENT_ERRORS as error:
             raise self.foreign(path, error) from error
-        return Stored(path=path, iteration=iteration, seconds=seconds, state=state)
+        return Stored(path=path, iteration=iteration, spent=spent, state=state)
 
     def foreign(self, path: Path, error: Exception) -> CheckpointError:
         """The error for a checkpoint whose state the training cannot take."""
@@ -124,9 +125,11 @@ class Folder:
             f"version of smile-bench or another agent has it ({shortly(error)}). {REMEDY}"
         )
 
-    def write(self, path: Path, state: Mapping[str, Any], iteration: int, seconds: float) -> None:
+    def write(self, path: Path, state: Mapping[str, Any], iteration: int, spent: Spent) -> None:
         """Write a checkpoint."""
-        content = {"settings": self.settings, "seconds": seconds, "training": state}
+        content = {"settings": self.settings, "seconds": spent.seconds, "training": state}
+        if spent.cpu_seconds is not None:
+            content["cpu_seconds"] = spent.cpu_seconds
         if self.place.of > 1:
             place = {"position": self.place.position, "of": self.place.of}
             content["run"] = {**place, "seeds": list(self.place.seeds), "iteration": iteration}
@@ -223,6 +226,15 @@ def _place_of(stored: Mapping[str, Any]) -> tuple[Place, int]:
     return (
         Place(position=run["position"], of=run["of"], seeds=tuple(run["seeds"])),
         run["iteration"],
+    )
+
+
+def _spent_of(stored: Mapping[str, Any]) -> Spent:
+    """What a run had taken; former versions did not count seconds of the processor."""
+    cpu_seconds = stored.get("cpu_seconds")
+    return Spent(
+        seconds=float(stored["seconds"]),
+        cpu_seconds=None if cpu_seconds is None else float(cpu_seconds),
     )
 
 

@@ -10,25 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from smile_bench.errors import CheckpointError
+from smile_bench.learning.loop.clock import Spent
 from smile_bench.learning.loop.folder import Folder, Stored
 from smile_bench.learning.loop.trainings import Trainings
 
 __all__ = ["latest_round", "save_round"]
 
 
-def save_round(folders: Sequence[Folder], trainings: Trainings, seconds: float) -> None:
+def save_round(folders: Sequence[Folder], trainings: Trainings, spent: Spent) -> None:
     """Write the checkpoints of all trainings that have not stopped.
 
     Args:
         folders: of the trainings, in order.
         trainings: whose states are stored.
-        seconds: of training until now.
+        spent: by the run until now.
     """
     running = [(n, folder) for n, folder in enumerate(folders) if folder.reason is None]
     for index, folder in running:
         # A run of one has nothing to agree with.
         path = folder.checkpoint if len(folders) == 1 else folder.next
-        folder.write(path, trainings.state_dict(index), trainings.iteration, seconds)
+        folder.write(path, trainings.state_dict(index), trainings.iteration, spent)
     if len(folders) > 1:
         _rename(folder for _, folder in running)
 

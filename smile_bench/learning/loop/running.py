@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from smile_bench.errors import DivergedError, InputError, clipped
 from smile_bench.io.tensors import CONTENT_ERRORS
+from smile_bench.learning.loop.clock import Clock, Spent
 from smile_bench.learning.loop.folder import Folder, Place, Stored
 from smile_bench.learning.loop.rounds import latest_round, save_round
+from smile_bench.learning.loop.showing import Boards, shown
 from smile_bench.learning.loop.trainings import Interleaved, Training, Trainings, not_finite
 
 __all__ = ["RunReport", "run", "run_all"]
@@ -31,8 +30,16 @@ class RunReport:
 
     seconds: float
     """Of training in all, those before a resume included. All trainings ran in this time."""
+    cpu_seconds: float | None
+    """Of the processor, over all threads of the process, in the same time; None where a part of
+    the run was under a version that did not count them."""
     diverged: Mapping[int, str]
     """Why trainings stopped before the end, by position; empty if none did."""
+
+    def costs(self) -> dict[str, int]:
+        """What the run took, for recipes: ``seconds`` and, where known, ``cpu_seconds``."""
+        costs = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        return {name: round(cost) for name, cost in costs.items() if cost is not None}
 
 
 def run(
@@ -112,28 +119,35 @@ def run_all(
         record.save()  # A training that diverges before the next round has a checkpoint, too.
     began = trainings.iteration
     end = trainings.iterations if stop_after is None else min(stop_after, trainings.iterations)
+    _step(record, end, checkpoint_seconds)
+    # Those of a run which had ended stay as they are: no step has set what steps set.
+    if trainings.iteration > began or not record.resumed:
+        record.save()
+    spent = record.clock.spent
+    return RunReport(seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, diverged=record.diverged)
+
+
+def _step(record: _Record, end: int, checkpoint_seconds: float) -> None:
+    """Do the iterations before ``end``, with rows, events, progress bar and checkpoints."""
+    trainings, folders = record.trainings, record.folders
     with (
-        _Boards(record.folders, trainings.iteration) as boards,
+        Boards(folders, trainings.iteration) as boards,
         tqdm(total=trainings.iterations, initial=trainings.iteration, disable=None) as bar,
     ):
-        shown: dict[str, str] = {}
+        postfix: dict[str, str] = {}
         try:
             while trainings.iteration < end:
                 logs = record.kept(trainings.step())
                 boards.add(logs, trainings.iteration)
                 bar.update()
-                shown |= _shown(logs, len(directories))
-                bar.set_postfix(shown)
+                postfix |= shown(logs, len(folders))
+                bar.set_postfix(postfix)
                 if record.due(checkpoint_seconds):
                     record.write_rows()
                     record.save()
         finally:
             # A cut iteration has half-changed the trainings: the last checkpoints stand.
             record.write_rows()
-        # Those of a run which had ended stay as they are: no step has set what steps set.
-        if trainings.iteration > began or not record.resumed:
-            record.save()
-    return RunReport(seconds=record.seconds, diverged=record.diverged)
 
 
 class _Record:
@@ -161,16 +175,13 @@ class _Record:
         ]
         stored = latest_round(self.folders)
         self.resumed = stored is not None
-        self._started = time.perf_counter() - (self._resume(stored) if stored else 0.0)
+        self.clock = Clock(max((one.spent for one in stored), key=_seconds) if stored else None)
+        if stored:
+            self._resume(stored)
         for folder in self.folders:
             if folder.reason is None:
                 folder.read_rows(trainings.iteration)
         self._saved, self._took = time.perf_counter(), 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Of training in all, those before a resume included."""
-        return time.perf_counter() - self._started
 
     @property
     def diverged(self) -> dict[int, str]:
@@ -203,7 +214,7 @@ class _Record:
                     raise log
                 folder.stop(log, done)
                 continue
-            folder.add_row(done, self.seconds, log)
+            folder.add_row(done, self.clock.spent.seconds, log)
             rows[index] = log
         if not rows:
             named = "; ".join(
@@ -222,7 +233,7 @@ class _Record:
     def save(self) -> None:
         """Write a round of checkpoints."""
         began = time.perf_counter()
-        save_round(self.folders, self.trainings, self.seconds)
+        save_round(self.folders, self.trainings, self.clock.spent)
         self._saved = time.perf_counter()
         self._took = self._saved - began
 
@@ -232,8 +243,8 @@ class _Record:
             if folder.reason is None:
                 folder.write_rows()
 
-    def _resume(self, stored: Sequence[Stored]) -> float:
-        """Continue from a round; return the seconds spent until then."""
+    def _resume(self, stored: Sequence[Stored]) -> None:
+        """Continue from a round."""
         trainings = self.trainings
         try:
             trainings.load_state_dict([one.state for one in stored])
@@ -243,33 +254,10 @@ class _Record:
                 raise ValueError(f"it is at iteration {there}")
         except CONTENT_ERRORS as error:
             raise self.folders[0].foreign(stored[0].path, error) from error
-        return max(one.seconds for one in stored)
 
 
-class _Boards:
-    """TensorBoard events of trainings that have not stopped, for a ``with`` block."""
-
-    def __init__(self, folders: Sequence[Folder], iteration: int) -> None:
-        self._stack = ExitStack()
-        self._boards = {
-            n: self._stack.enter_context(
-                SummaryWriter(str(folder.directory / "tensorboard"), purge_step=iteration)
-            )
-            for n, folder in enumerate(folders)
-            if folder.reason is None
-        }
-
-    def __enter__(self) -> _Boards:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def add(self, logs: Mapping[int, Mapping[str, float]], iteration: int) -> None:
-        """Add the numbers of an iteration, by position of the training."""
-        for index, log in logs.items():
-            for name, value in log.items():
-                self._boards[index].add_scalar(name, value, iteration)
+def _seconds(spent: Spent) -> float:
+    return spent.seconds
 
 
 def _places(settings: Sequence[Mapping[str, Any]]) -> list[Place]:
@@ -282,17 +270,3 @@ def _places(settings: Sequence[Mapping[str, Any]]) -> list[Place]:
 def _given(**named: Mapping[str, Any] | None) -> dict[str, Any]:
     """The mappings that are not empty, by name."""
     return {name: dict(value) for name, value in named.items() if value}
-
-
-def _shown(logs: Mapping[int, Mapping[str, float]], number: int) -> dict[str, str]:
-    """What the progress bar says: the mean loss and, when there are new ones, validation metrics.
-
-    With several trainings, also how many have stopped.
-    """
-    first = next(iter(logs.values()))
-    names = [name for n, name in enumerate(first) if n == 0 or name.startswith("validation/")]
-    means = {
-        name: float(np.mean([log[name] for log in logs.values() if name in log])) for name in names
-    }
-    stopped = {"stopped": str(number - len(logs))} if len(logs) < number else {}
-    return {name.split("/")[-1]: f"{value:.3g}" for name, value in means.items()} | stopped

@@ -53,6 +53,7 @@ def test_a_cheetah_expert_is_trained_and_stored(
     assert expert.recipe["seed"] == 0
     # The dataset's card reads these.
     assert isinstance(expert.recipe["seconds"], int)
+    assert isinstance(expert.recipe["cpu_seconds"], int)
     assert {"mujoco", "numpy", "torch"} <= expert.recipe["versions"].keys()
     assert expert.recipe["machine"]
     assert expert.recipe["command"] == f"smile-bench experts train {CHEETAH} --seed 0"

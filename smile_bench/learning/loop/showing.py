@@ -1,0 +1,53 @@
+"""What is shown while trainings run: TensorBoard events, and the text of the progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from smile_bench.learning.loop.folder import Folder
+
+__all__ = ["Boards", "shown"]
+
+
+class Boards:
+    """TensorBoard events of trainings that have not stopped, for a ``with`` block."""
+
+    def __init__(self, folders: Sequence[Folder], iteration: int) -> None:
+        self._stack = ExitStack()
+        self._boards = {
+            n: self._stack.enter_context(
+                SummaryWriter(str(folder.directory / "tensorboard"), purge_step=iteration)
+            )
+            for n, folder in enumerate(folders)
+            if folder.reason is None
+        }
+
+    def __enter__(self) -> Boards:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add(self, logs: Mapping[int, Mapping[str, float]], iteration: int) -> None:
+        """Add the numbers of an iteration, by position of the training."""
+        for index, log in logs.items():
+            for name, value in log.items():
+                self._boards[index].add_scalar(name, value, iteration)
+
+
+def shown(logs: Mapping[int, Mapping[str, float]], number: int) -> dict[str, str]:
+    """What the progress bar says: the mean loss and, when there are new ones, validation metrics.
+
+    With several trainings, also how many have stopped.
+    """
+    first = next(iter(logs.values()))
+    names = [name for n, name in enumerate(first) if n == 0 or name.startswith("validation/")]
+    means = {
+        name: float(np.mean([log[name] for log in logs.values() if name in log])) for name in names
+    }
+    stopped = {"stopped": str(number - len(logs))} if len(logs) < number else {}
+    return {name.split("/")[-1]: f"{value:.3g}" for name, value in means.items()} | stopped
