@@ -11,7 +11,7 @@ from smile_bench.datasets.dataset import Demonstrations, checked_indices
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, InputError
 
-__all__ = ["first_tasks", "own_tasks", "select", "task_order"]
+__all__ = ["first_tasks", "own_tasks", "require_tasks", "select", "task_order"]
 
 DECIMALS = 9
 """Squared distances that agree to this many decimals are ties, so that rounding never decides the
@@ -52,12 +52,21 @@ def first_tasks(family: Family, number: int) -> IntArray:
     Raises:
         InputError: ``number`` is below 1 or above the number of tasks.
     """
+    require_tasks(family, number)
+    return np.sort(task_order(family)[:number])
+
+
+def require_tasks(family: Family, number: int) -> None:
+    """Refuse a number of meta-train tasks that a family does not have.
+
+    Raises:
+        InputError: ``number`` is below 1 or above the number of tasks.
+    """
     total = len(family.table("train"))
     if isinstance(number, bool) or not 1 <= number <= total:
         raise InputError(
             f"{family.id} has {total} meta-train tasks, not {number}. Give 1 to {total}."
         )
-    return np.sort(task_order(family)[:number])
 
 
 def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demonstrations:

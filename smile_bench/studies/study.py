@@ -74,7 +74,7 @@ class Cell:
         text = json.dumps(self.facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Where its results lie in a study's folder."""
         label = str(self.condition.on(self.family)) if self.trained else "untrained"
@@ -83,7 +83,7 @@ class Cell:
         slug = re.sub(r"[^a-z0-9.=]+", "-", " ".join(words).lower()).strip("-")[:80]
         return f"{self.agent}/{self.family}/{slug}-{self.id}"
 
-    @property
+    @cached_property
     def label(self) -> str:
         """For messages."""
         parts = [self.agent, self.family]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from smile_bench.arrays import IntArray
-from smile_bench.datasets.subsets import first_tasks
+from smile_bench.datasets.subsets import first_tasks, require_tasks
 from smile_bench.datasets.variants import EXPERT, FORMER_NAMES, VARIANTS, current_variant
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import InputError, UnknownNameError, require_known, shown, suggestion
@@ -100,7 +100,7 @@ class Condition:
         family = get_family(family)
         recipe, total = family.dataset_recipe, len(family.table("train"))
         tasks = total if self.tasks is None else self.tasks
-        first_tasks(family, tasks)
+        require_tasks(family, tasks)
         subsample = recipe.subsample if self.subsample is None else self.subsample
         if family.horizon % subsample:
             raise InputError(
