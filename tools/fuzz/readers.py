@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from typing import Any, ClassVar
@@ -25,7 +24,6 @@ from tools.fuzz.case import Case
 
 __all__ = [
     "AgentFile",
-    "BuildNotes",
     "DatasetFile",
     "DatasetManifest",
     "ExpertFile",
@@ -274,31 +272,3 @@ class MinariFiles(Case):
         from smile_bench.datasets.minari import from_minari
 
         from_minari(self.opened)
-
-
-class BuildNotes(Case):
-    """Notes and parts of a build that was interrupted."""
-
-    alter: ClassVar = (*JSON, header_retyped)
-
-    silent = "parts of a build of one's own, which `datasets verify` replays"
-
-    def make(self) -> None:
-        """As :meth:`Case.make`."""
-        from smile_bench.io.tensors import write_tensors
-
-        facts = {"rate": 0.5, "metric": "m", "reached": 1.0, "expert": 2.0, "blind": 0.0}
-        (self.folder / "calibration.json").write_text(json.dumps({**facts, "episodes": 9}))
-        write_tensors(self.folder / "part.safetensors", {"a": np.zeros((2, 3))})
-
-    def files(self) -> list[str]:
-        """As :meth:`Case.files`."""
-        return ["calibration.json", "part.safetensors"]
-
-    def read(self) -> Any:
-        """As :meth:`Case.read`."""
-        from smile_bench.datasets.build import _read_note, _read_part
-        from smile_bench.datasets.calibration import Calibration
-
-        Calibration.read(_read_note(self.folder / "calibration.json"), "calibration.json")
-        _read_part(self.folder / "part.safetensors")

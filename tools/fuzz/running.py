@@ -16,7 +16,7 @@ import numpy as np
 
 from smile_bench.errors import SmileError
 from smile_bench.io import hdf5_sound
-from tools.fuzz import exchanged, readers
+from tools.fuzz import built, exchanged, readers
 from tools.fuzz.alterations import Bytes, flipped, meaning, one_flipped
 from tools.fuzz.case import Case
 
@@ -25,7 +25,8 @@ CASES: dict[str, type[Case]] = {
     for case in (
         readers.DatasetFile, readers.DatasetManifest, readers.PackageManifest,
         readers.ShippedFiles, readers.ShippedDatasets, readers.ExpertFile, readers.AgentFile,
-        readers.ProtocolFiles, readers.MinariFiles, readers.BuildNotes, exchanged.ResultFiles,
+        readers.ProtocolFiles, readers.MinariFiles, built.BuildNotes, built.CachedBatch,
+        exchanged.ResultFiles,
         exchanged.EntryFiles, exchanged.Checkpoints, exchanged.MeasuredFiles,
     )
 }  # fmt: skip

@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-from smile_bench.datasets import build
+from smile_bench.datasets import build, collection
+from smile_bench.datasets.collection import Block
 from smile_bench.datasets.conditions import cache
 from smile_bench.datasets.conditions.cache import cache_folder, load_batch
-from smile_bench.envs import get_family
+from smile_bench.envs import Family, get_family
+from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import DatasetError
 from smile_bench.io.tensors import write_tensors
 
@@ -181,8 +184,13 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_parts(
     (parts,) = files(folder)
     assert {path.name for path in parts.glob("*.safetensors")} == set(written)
     collected: list[int] = []
-    collect = build.collect
-    monkeypatch.setattr(build, "collect", lambda *given: (collected.append(1), collect(*given))[1])
+    collect = collection.collect
+
+    def counted(family: Family, policy: PrivilegedPolicy, block: Block) -> dict[str, Any]:
+        collected.append(block.first)
+        return collect(family, policy, block)
+
+    monkeypatch.setattr(build, "collect", counted)
     resumed = load_batch(GRID, 1, 1, "expert")
     assert len(collected) == BLOCKS - len(written)
     assert [path.suffix for path in files(folder)] == [".safetensors"]

@@ -14,6 +14,7 @@ from smile_bench.datasets import Condition, Dataset, Demonstrations, load_datase
 from smile_bench.datasets.build import BuildConfig
 from smile_bench.datasets.collection import Block, collect
 from smile_bench.datasets.conditions import condition_dataset, data
+from smile_bench.datasets.conditions.cache import load_batch
 from smile_bench.datasets.subsets import first_tasks, select
 from smile_bench.datasets.variants import VARIANTS
 from smile_bench.envs import get_family
@@ -62,7 +63,7 @@ def test_the_first_of_more_are_those_that_ship() -> None:
     more = made("64 demonstrations").train
     assert_same(select(more, np.arange(64), 16), shipped)
     # A batch that is built with the recipe of what ships has the same arrays, too.
-    again = data.load_batch(get_family(GRID), 0, 1, "expert")
+    again = load_batch(get_family(GRID), 0, 1, "expert")
     assert again.digest() == shipped.digest()
 
 
