@@ -12,17 +12,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smile_bench.cli.studies.engines import (
+    add_engine_options,
+    require_engine_options,
+    run_engine,
+)
 from smile_bench.cli.studies.places import usual_folder
 from smile_bench.errors import InputError
 
 if TYPE_CHECKING:
     from smile_bench.studies.folder import StudyFolder
-    from smile_bench.studies.status import Status
     from smile_bench.studies.work import WorkerOptions
 
 __all__ = ["add_run_command", "add_work_command"]
 
-ENGINES = ("processes",)
 PATIENCE = 10.0
 """Seconds that a worker has to end by itself."""
 INTERRUPTED = 130
@@ -36,17 +39,13 @@ def add_run_command(commands: Any) -> None:
         description="Run a study's jobs. What is done is not done again, and what was interrupted "
         "continues. Several runs may share a folder. The exit status is 1 if a job has failed.",
     )
-    run.add_argument("study", help="the study's file")
+    run.add_argument(
+        "study", help="the study's file, or the folder of one that was begun, to continue it"
+    )
     run.add_argument(
         "--folder", metavar="DIR", help="where results go, by default runs/studies/NAME"
     )
-    run.add_argument("--engine", default="processes", help="where workers run: processes (default)")
-    run.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="workers at once; by default one per processor, or one on a GPU",
-    )
+    add_engine_options(run)
     run.add_argument("--retry", action="store_true", help="try jobs again that have failed")
     _add_compute(run)
     run.set_defaults(run=_run)
@@ -85,27 +84,48 @@ def _options(arguments: argparse.Namespace) -> WorkerOptions:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from smile_bench.errors import require_known
-    from smile_bench.studies.folder import FAILED, StudyFolder
-    from smile_bench.studies.reading import read_study
+    from smile_bench.studies.checking import damaged_results
+    from smile_bench.studies.folder import FAILED
     from smile_bench.studies.status import look
 
-    require_known("engine", [arguments.engine], ENGINES)
-    if arguments.workers is not None and arguments.workers < 1:
-        raise InputError(f"--workers is {arguments.workers}; give 1 or more.")
-    study = read_study(arguments.study)
-    path = Path(arguments.folder) if arguments.folder else usual_folder(study.name)
-    together = 1 if arguments.device == "cpu" else None
-    folder = StudyFolder.make(path, study, together)
+    require_engine_options(arguments)
+    _require_device(arguments.device)
+    folder = _folder(arguments)
     if arguments.retry:
         for job in look(folder).of(FAILED):
             folder.forgive(job.job)
     _prepare(folder)
-    status = _run_engine(folder, arguments)
-    print(f"{study.name} in {path}: {status.summary()}")
+    status = run_engine(folder, _options(arguments), arguments)
+    print(f"{folder.study.name} in {folder.path}: {status.summary()}")
+    damaged = list(damaged_results(folder))
     for one in status.of(FAILED):
         print(f"failed: {one.job.label}: {one.failure}", file=sys.stderr)
-    return 1 if status.of(FAILED) else 0
+    for problem in damaged:
+        print(f"damaged: {problem}", file=sys.stderr)
+    return 1 if status.of(FAILED) or damaged else 0
+
+
+def _folder(arguments: argparse.Namespace) -> StudyFolder:
+    """The study's folder: made, or opened if it was given in place of a file."""
+    from smile_bench.studies.folder import StudyFolder
+    from smile_bench.studies.reading import read_study
+
+    together = 1 if arguments.device == "cpu" else None
+    given = Path(arguments.study)
+    if not given.is_dir():
+        study = read_study(given)
+        path = Path(arguments.folder) if arguments.folder else usual_folder(study.name)
+        return StudyFolder.make(path, study, together)
+    study = StudyFolder.open(given).study
+    return StudyFolder.make(Path(arguments.folder or given), study, together)
+
+
+def _require_device(device: str) -> None:
+    """Refuse a device that is not there, before every job fails at it."""
+    if device != "cpu":
+        from smile_bench.learning.devices import find_device
+
+        find_device(device)
 
 
 def _prepare(folder: StudyFolder) -> None:
@@ -120,13 +140,6 @@ def _prepare(folder: StudyFolder) -> None:
     for condition in needed:
         if not condition.ships:
             condition_dataset(condition)
-
-
-def _run_engine(folder: StudyFolder, arguments: argparse.Namespace) -> Status:
-    from smile_bench.studies.engines.processes import available_processors, run_processes
-
-    usual = available_processors() if arguments.device == "cpu" else 1
-    return run_processes(folder, _options(arguments), arguments.workers or usual)
 
 
 def _work(arguments: argparse.Namespace) -> int:

@@ -76,6 +76,7 @@ def add_entry_command(commands: Any) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    from smile_bench.studies.checking import damaged_results
     from smile_bench.studies.folder import FAILED, RUNNING
     from smile_bench.studies.status import duration, look
 
@@ -92,6 +93,8 @@ def _status(arguments: argparse.Namespace) -> int:
     for one in status.jobs:
         for seed in one.diverged:
             print(f"diverged: {one.job.cell.label} | seed {seed}")
+    for problem in damaged_results(folder):
+        print(f"damaged: {problem}")
     return 0
 
 
