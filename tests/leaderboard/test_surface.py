@@ -14,7 +14,7 @@ from tests.helpers.made_studies import study_cell, write_study
 
 
 def level(demonstrations: int, tasks: int) -> float:
-    return 0.1 * np.log2(demonstrations) + 0.05 * np.log2(tasks)
+    return float(0.1 * np.log2(demonstrations) + 0.05 * np.log2(tasks))
 
 
 def cells(

@@ -170,9 +170,13 @@ def test_a_cell_opens_by_keyboard_to_its_interval_and_cost(front: Opened) -> Non
     text = first.locator("[role=status]").inner_text()
     assert "2 seeds (0, 1)" in text
     assert "at most 20\u00a0%" in text
-    assert "10 minutes" in text
+    assert "One training: 10 minutes, 0 env steps." in text
     first.locator("summary").click()
-    assert first.locator(".figure-data tbody tr").count() == 4
+    data = first.locator(".figure-data")
+    assert data.locator("tbody tr").count() == 4
+    # What is open stays open when another cell is chosen.
+    first.get_by_role("button", name="1 demonstration, 8 tasks").click()
+    assert data.locator("tbody").is_visible()
 
 
 def test_without_a_study_there_is_no_budget(browser: Any, tmp_path: Path) -> None:

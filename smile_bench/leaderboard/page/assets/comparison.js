@@ -76,7 +76,7 @@ function drawProfile() {
     return;
   }
   cartesian(host, {
-    title, note: 'The share of runs (a seed on a task) that score above τ, with pointwise 95 % intervals. Higher is better.', height: 320,
+    title, note: 'The share of runs (a seed on a task) that score above τ, with pointwise 95 % intervals. Higher is better. Colours and marks are those of “Task by task”.', height: 320,
     x: { label: 'score τ', domain: [thresholds[0], thresholds[thresholds.length - 1]] },
     y: { label: 'share of runs above τ', domain: [0, 1] },
     series: rows.map((row) => {

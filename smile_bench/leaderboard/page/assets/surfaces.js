@@ -10,15 +10,16 @@ function drawSurfaces() {
     drawSurfaces();
   });
   const host = byId('surfaces');
+  const opened = new Set([...host.querySelectorAll('details[open]')].map((node) => node.dataset.surface));
   keepFocus(host, () => {
     host.replaceChildren(
       ...data.surfaces.map((surface, i) => [surface, i]).filter(([surface]) => surface.family === state.surfaceFamily)
-        .map(([surface, i]) => surfaceFigure(surface, i)),
+        .map(([surface, i]) => surfaceFigure(surface, i, opened.has(String(i)))),
     );
   });
 }
 
-function surfaceFigure(surface, index) {
+function surfaceFigure(surface, index, open) {
   const title = surface.label;
   const cells = surface.cells.flat().filter(Boolean);
   const chosen = surface.cells.flatMap((row, d) => row.map((cell, t) => [`${index}:${d}:${t}`, cell])).find(([key]) => key === state.cell);
@@ -32,7 +33,7 @@ function surfaceFigure(surface, index) {
     ),
     el('p', { class: 'cell-text', role: 'status' }, chosen && chosen[1] ? cellText(chosen[1]) : 'Choose a cell to see its interval, seeds and cost.'),
     el(
-      'details', { class: 'figure-data' }, el('summary', { 'data-key': `surface-data:${index}` }, 'Data of this surface'),
+      'details', { class: 'figure-data', 'data-surface': index, open }, el('summary', { 'data-key': `surface-data:${index}` }, 'Data of this surface'),
       el(
         'div', { class: 'detail-scroll', tabindex: 0, role: 'region', 'aria-label': `Data: ${title}` },
         plainTable(
@@ -78,7 +79,7 @@ function surfaceTable(surface, index) {
   };
   return el(
     'table', { class: 'matrix' },
-    el('caption', {}, 'Score by demonstrations of each task and tasks'),
+    el('caption', {}, 'Score: demonstrations of each task in rows, tasks in columns'),
     el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'demonstrations'), surface.tasks.map((n) => el('th', { scope: 'col' }, `${n} task${n === 1 ? '' : 's'}`)))),
     el(
       'tbody', {},
@@ -97,9 +98,11 @@ function worstGap(cell) {
 
 function cellText(cell) {
   const gap = worstGap(cell);
+  const { seconds, env_steps: steps, expert_queries: queries } = cell.cost;
+  const known = [[seconds === null ? null : seconds / 60, 'minutes'], [steps, 'env steps'], [queries, 'expert queries']].filter(([value]) => value !== null);
   return [
     `${cell.condition}: score ${plain(cell.score[0])} (${interval(cell.score)}), ${seedsText(cell.seeds.length)} (${cell.seeds.join(', ')}).`,
     gap === '–' ? '' : ` The last checkpoint is off the best along the way by at most ${gap}.`,
-    ` One training: ${minutes(cell.cost.seconds)} minutes, ${amount(cell.cost.env_steps)} env steps, ${amount(cell.cost.expert_queries)} expert queries.`,
+    known.length ? ` One training: ${known.map(([value, unit]) => `${amount(value)} ${unit}`).join(', ')}.` : '',
   ].join('');
 }
