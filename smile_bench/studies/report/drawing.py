@@ -12,6 +12,7 @@ import numpy as np
 
 from smile_bench.arrays import FloatArray
 from smile_bench.errors import StudyError
+from smile_bench.studies.report.paper import METHODS
 
 __all__ = [
     "EXPERT",
@@ -48,14 +49,14 @@ class Style:
 
 
 def agent_styles(agents: Sequence[str]) -> dict[str, Style]:
-    """One style an agent, in the order in which a study names them."""
+    """One style an agent: those of the paper's agents are the same in every study."""
     return {
         agent: Style(
             COLOURS[number % len(COLOURS)],
             DASHES[number % len(DASHES)],
             MARKERS[number % len(MARKERS)],
         )
-        for number, agent in enumerate(dict.fromkeys(agents))
+        for number, agent in enumerate(dict.fromkeys([*METHODS, *agents]))
     }
 
 
@@ -107,14 +108,14 @@ class Canvas:
             sharey=share and not polar,
             subplot_kw={"projection": "polar"} if polar else {},
         )
+        self.columns = columns
         self.panels: list[Any] = list(grid.ravel()[:panels])
         for unused in grid.ravel()[panels:]:
             unused.remove()
         for number, panel in enumerate(self.panels):
             panel.tick_params(labelsize=SMALLER)
             panel.grid(alpha=0.3, linewidth=0.5)
-            # What stands above a removed panel shows its own numbers.
-            panel.tick_params(labelbottom=not share or polar or number + columns >= panels)
+            panel.tick_params(labelbottom=not share or polar or self._lowest(number))
 
     def titled(self, number: int, title: str) -> Any:
         """A panel, with its title."""
@@ -123,9 +124,12 @@ class Canvas:
         return panel
 
     def labelled(self, x: str, y: str) -> None:
-        """Name the axes once for all panels."""
-        self.figure.supxlabel(x, fontsize=SMALL)
-        self.figure.supylabel(y, fontsize=SMALL)
+        """Name the axes below the lowest panels and left of the first ones."""
+        for number, panel in enumerate(self.panels):
+            if self._lowest(number):
+                panel.set_xlabel(x, fontsize=SMALL)
+            if number % self.columns == 0:
+                panel.set_ylabel(y, fontsize=SMALL)
 
     def legend(self) -> None:
         """One legend below the panels; what has a label in any of them is in it once."""
@@ -141,6 +145,10 @@ class Canvas:
             fontsize=SMALLER,
             frameon=False,
         )
+
+    def _lowest(self, number: int) -> bool:
+        """Whether a panel is the lowest of its column."""
+        return number + self.columns >= len(self.panels)
 
 
 def band(panel: Any, x: FloatArray, values: FloatArray, label: str, style: Style) -> None:

@@ -9,7 +9,7 @@ from smile_bench.envs import get_family
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.report.measurements import Measurement, condition_text, higher_is_better
 from smile_bench.studies.report.paper import BETTER, METHODS, WITHIN, WORSE
-from smile_bench.studies.report.tables import metric_title, number
+from smile_bench.studies.report.tables import decimals, metric_title, number
 from smile_bench.studies.results import CellResult
 from smile_bench.studies.study import Cell
 
@@ -26,21 +26,24 @@ def headline(rows: Sequence[Measurement]) -> str:
     """
     compared = [row for row in rows if row.paper is not None]
     counts = Counter(row.verdict for row in compared)
+    if counts[None] == len(compared):
+        return f"None of {len(compared)} comparisons with the paper's tables has a result yet."
     agents: dict[str, list[Measurement]] = defaultdict(list)
     for row in compared:
-        agents[row.cell.agent].append(row)
+        if row.ours is not None:
+            agents[row.cell.agent].append(row)
     by_agent = ", ".join(
         f"{agent} {sum(row.verdict == BETTER for row in mine)} of {len(mine)}"
         for agent, mine in agents.items()
     )
     parts = [
-        f"Of {len(compared)} comparisons with the paper's tables, {counts[BETTER]} are at or "
+        f"Of {len(compared)} comparisons with the paper's tables, {_are(counts[BETTER])} at or "
         f"beyond the paper's mean ({by_agent})",
-        f"{counts[WITHIN]} are behind it by no more than its ±",
-        f"{counts[WORSE]} are worse",
+        f"{_are(counts[WITHIN])} behind it by no more than its ±",
+        f"{_are(counts[WORSE])} worse",
     ]
     if counts[None]:
-        parts.append(f"{counts[None]} have no result yet")
+        parts.append(f"{_are(counts[None])} without a result")
     text = f"{', '.join(parts[:-1])} and {parts[-1]}"
     ahead, pairs = _order(rows)
     if pairs:
@@ -55,10 +58,11 @@ def behind(rows: Sequence[Measurement]) -> list[str]:
         if row.verdict != WORSE or row.ours is None or row.paper is None:
             continue
         reason = f" {row.why}" if row.why else ""
+        digits = decimals([row])
         lines.append(
             f"{get_family(row.cell.family).title}, {row.cell.agent}, {condition_text(row.cell)}: "
-            f"{metric_title(row.cell.family, row.metric)} is {number(row.ours.mean)} against "
-            f"{number(row.paper.mean)} ± {number(row.paper.sd)}.{reason}"
+            f"{metric_title(row.cell.family, row.metric)} is {number(row.ours.mean, digits)} "
+            f"against {number(row.paper.mean, digits)} ± {number(row.paper.sd, digits)}.{reason}"
         )
     return lines
 
@@ -88,6 +92,10 @@ def missing(
         stopped = f"; seed {', '.join(diverged)} diverged" if diverged else ""
         lines.append(f"{name}: {many}{stopped}.")
     return lines
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
 
 
 def _order(rows: Sequence[Measurement]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.report import tables
 from smile_bench.studies.report.findings import FEWEST_SEEDS, behind, headline, missing
 from smile_bench.studies.report.measurements import Measurement, ordered
+from smile_bench.studies.report.paper import FIGURES
 from smile_bench.studies.results import CellResult
 
 __all__ = ["Drawn", "render_page"]
@@ -124,10 +125,10 @@ def _family_section(
             mine = [row for row in rows if row.metric == metric]
             sources = dict.fromkeys(row.paper.source for row in mine if row.paper is not None)
             yield f"{tables.metric_title(family, metric)}. Paper: {', '.join(sources)}."
-            yield tables.comparison_table(mine)
+            yield tables.comparison_table(mine, scored=metric == facts.metric.name)
     elif any(row.ours is not None for row in rows):
-        if compared and not any(row.paper for row in rows):
-            yield "The paper's tables have no numbers for these cells."
+        if compared and family in FIGURES:
+            yield f"The paper shows this family in {FIGURES[family]}, without numbers."
         yield tables.plain_table(rows)
     yield from _images(figures, family, ("tasks", "shots"))
 
@@ -152,8 +153,9 @@ def _stability_section(cells: Sequence[CellResult], figures: Sequence[Drawn]) ->
     yield "## Stability"
     yield (
         "The seed of each cell whose last checkpoint is furthest from the best one along the way, "
-        "on the meta-validation tasks and relative to the best. The last checkpoint is the one "
-        "that counts."
+        "on the meta-validation tasks. The last checkpoint is the one that counts. **gap** is "
+        "relative to the best; **gap as score** is relative to the distance between the expert and "
+        "the task-blind expert on the meta-test tasks."
     )
     yield tables.stability_table(cells)
     for family in dict.fromkeys(figure.family for figure in figures):
@@ -181,14 +183,17 @@ def _missing(folder: StudyFolder, results: Mapping[str, CellResult]) -> Iterator
     if not lines:
         yield f"Nothing: every cell has all its seeds, and at least {FEWEST_SEEDS}."
         return
-    yield f"Cells without a result, or with fewer seeds than the study asks for or {FEWEST_SEEDS}:"
+    yield (
+        "Cells without a result, with fewer seeds than the study asks for, or with fewer than "
+        f"{FEWEST_SEEDS}:"
+    )
     yield _bullets(lines)
 
 
 def _images(figures: Sequence[Drawn], family: str, kinds: Sequence[str]) -> Iterator[str]:
     for figure in figures:
         if figure.family == family and figure.kind in kinds:
-            yield f"![{figure.caption}]({figure.file})"
+            yield f"![{get_family(family).title}, {figure.kind}]({figure.file})"
             yield f"*{figure.caption}*"
 
 

@@ -12,6 +12,7 @@ from smile_bench.studies.study import Cell, Study
 
 __all__ = [
     "BETTER",
+    "FIGURES",
     "METHODS",
     "SCORE",
     "WITHIN",
@@ -23,10 +24,10 @@ __all__ = [
 ]
 
 METHODS = {
-    "meta-bc": "Meta-BC",
-    "meta-dagger": "Meta-DAgger",
     "smile": "SMILe (state-action)",
     "smile-state-only": "SMILe (state-only)",
+    "meta-bc": "Meta-BC",
+    "meta-dagger": "Meta-DAgger",
     "smile-paper": "SMILe (state-action)",
     "smile-paper-state-only": "SMILe (state-only)",
 }
@@ -34,6 +35,10 @@ METHODS = {
 SCORE = "score"
 """The mean of the normalised scores; on walker dynamics the paper's custom metric."""
 BETTER, WITHIN, WORSE = "better", "within", "worse"
+ROUNDING = 1e-9
+"""Of sums of floating-point numbers."""
+FIGURES = {"SmileAntGoal-v0": "figure 2"}
+"""Families that the paper shows in a figure, without numbers."""
 POOLED = ("Table 1",)
 """Tables whose ± is the standard deviation over tasks and seeds."""
 
@@ -89,9 +94,9 @@ def verdict(ours: float, paper: PaperNumber, higher_is_better: bool) -> str:
         worse by no more than the paper's standard deviation, else ``"worse"``.
     """
     behind = paper.mean - ours if higher_is_better else ours - paper.mean
-    if behind <= 0.0:
+    if behind <= ROUNDING:
         return BETTER
-    return WITHIN if behind <= paper.sd else WORSE
+    return WITHIN if behind <= paper.sd + ROUNDING else WORSE
 
 
 _Key = tuple[str, str, Condition]

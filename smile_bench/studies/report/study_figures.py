@@ -41,7 +41,7 @@ def curves_figure(
             panel.plot(x, y, color=color, linewidth=0.8, alpha=0.8)
             panel.plot(x[-1:], y[-1:], ".", color=color, markersize=4)
     name = metric.name.replace("_", " ")
-    canvas.labelled("iteration", f"{name}, meta-validation")
+    canvas.labelled("iteration", f"{name},\nmeta-validation")
     return canvas, (
         f"{get_family(family).title}: {name} on the meta-validation tasks along every training, "
         "one line a seed. The dot is the checkpoint that counts."

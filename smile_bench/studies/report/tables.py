@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.surface import CORNER, Surface
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate
 from smile_bench.studies.report.measurements import (
     Measurement,
@@ -22,6 +23,7 @@ __all__ = [
     "TOLERATED",
     "comparison_table",
     "cost_table",
+    "decimals",
     "metric_title",
     "number",
     "plain_table",
@@ -30,20 +32,28 @@ __all__ = [
 ]
 
 NONE = "–"
+LARGE = 100.0
+"""From here on one digit after the point is enough."""
 TOLERATED = 0.15
 """Gap between the last and the best checkpoint up to which a training counts as stable."""
 
 
-def comparison_table(rows: Sequence[Measurement]) -> str:
+def comparison_table(rows: Sequence[Measurement], *, scored: bool) -> str:
     """One metric of the cells of a family beside the paper's numbers.
 
     Args:
         rows: all of one metric; some with a paper number.
+        scored: whether to show the scores.
     """
+    digits = decimals(rows)
+
+    def shown(value: float | None) -> str:
+        return number(value, digits)
+
     pooled = any(row.paper is not None and row.paper.pooled for row in rows)
     spreads = ["sd over tasks and seeds"] if pooled else []
     head = ["agent", "data", "seeds", "paper", "ours", "sd over seeds", *spreads]
-    head += ["ours − paper", "verdict", "score (IQM)", "why"]
+    head += ["ours − paper", "verdict", *(["score (IQM)"] if scored else []), "why"]
     lines = []
     for row in rows:
         if row.ours is None and row.paper is None:
@@ -54,13 +64,13 @@ def comparison_table(rows: Sequence[Measurement]) -> str:
                 row.cell.agent,
                 condition_text(row.cell),
                 str(len(row.seeds)),
-                NONE if paper is None else f"{number(paper.mean)} ± {number(paper.sd)}",
-                NONE if ours is None else f"**{number(ours.mean)}**",
-                NONE if ours is None else number(ours.over_seeds),
-                *([NONE if ours is None else number(ours.pooled)] if pooled else []),
-                NONE if row.deviation is None else f"{_sign(row.deviation)}",
+                NONE if paper is None else f"{shown(paper.mean)} ± {shown(paper.sd)}",
+                NONE if ours is None else f"**{shown(ours.mean)}**",
+                NONE if ours is None else shown(ours.over_seeds),
+                *([NONE if ours is None else shown(ours.pooled)] if pooled else []),
+                NONE if row.deviation is None else _signed(row.deviation, digits),
                 f"**{row.verdict}**" if row.verdict == WORSE else row.verdict or NONE,
-                _interval(row.score),
+                *([_interval(row.score)] if scored else []),
                 row.why,
             ]
         )
@@ -73,10 +83,11 @@ def plain_table(rows: Sequence[Measurement]) -> str:
     cells = {row.cell.id: row.cell for row in rows if row.ours is not None}
     found = {(row.cell.id, row.metric): row for row in rows}
     titles = [metric_title(rows[0].cell.family, name) for name in names]
+    digits = {name: decimals([row for row in rows if row.metric == name]) for name in names}
     lines = []
     for key, cell in cells.items():
         row = found[key, names[0]]
-        metrics = [_spread(found[key, name].ours) for name in names]
+        metrics = [_spread(found[key, name].ours, digits[name]) for name in names]
         facts = [cell.agent, condition_text(cell), str(len(row.seeds))]
         lines.append([*facts, *metrics, _interval(row.score), row.why])
     return _table(["agent", "data", "seeds", *titles, "score (IQM)", "why"], lines)
@@ -129,6 +140,7 @@ def stability_table(cells: Sequence[CellResult]) -> str:
         seed, gap = largest
         ends = one.best_and_last()[seed]
         assert ends is not None
+        digits = 1 if max(map(abs, ends)) >= LARGE else 3
         share = f"{100 * gap:.1f} %"
         lines.append(
             [
@@ -136,12 +148,14 @@ def stability_table(cells: Sequence[CellResult]) -> str:
                 one.cell.agent,
                 condition_text(one.cell),
                 str(seed),
-                number(ends[0]),
-                number(ends[1]),
+                number(ends[0], digits),
+                number(ends[1], digits),
                 f"**{share}, above {100 * TOLERATED:.0f} %**" if gap > TOLERATED else share,
+                number(abs(ends[1] - ends[0]) / _unit_of_score(one.cell.family)),
             ]
         )
-    return _table(["family", "agent", "data", "seed", "best", "last", "gap"], lines)
+    gaps = ["gap", "gap as score"]
+    return _table(["family", "agent", "data", "seed", "best", "last", *gaps], lines)
 
 
 def surface_table(surfaces: Sequence[Surface]) -> str:
@@ -172,23 +186,37 @@ def metric_title(family: str, metric: str) -> str:
     return f"{name}{unit} {arrow}"
 
 
-def number(value: float | None) -> str:
-    """Three decimals, one from 100 on; a dash for what is unknown."""
+def decimals(rows: Sequence[Measurement]) -> int:
+    """Digits after the point for a metric: 3, or 1 if its values are large."""
+    means = [row.ours.mean for row in rows if row.ours is not None]
+    means += [row.paper.mean for row in rows if row.paper is not None]
+    return 1 if any(abs(mean) >= LARGE for mean in means) else 3
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with digits after the point; a dash for what is unknown."""
     if value is None:
         return NONE
-    text = f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
-    return text.replace("-", "−")
+    # Adding zero turns -0.0 into 0.0.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def _sign(value: float) -> str:
-    return f"+{number(value)}" if value >= 0.0 else number(value)
+def _signed(value: float, digits: int) -> str:
+    text = number(value, digits)
+    return text if text.startswith("−") else f"+{text}"
 
 
-def _spread(found: Spread | None) -> str:
+def _spread(found: Spread | None, digits: int) -> str:
     if found is None:
         return NONE
-    sd = "" if found.over_seeds is None else f" ± {number(found.over_seeds)}"
-    return f"**{number(found.mean)}**{sd}"
+    sd = "" if found.over_seeds is None else f" ± {number(found.over_seeds, digits)}"
+    return f"**{number(found.mean, digits)}**{sd}"
+
+
+def _unit_of_score(family: str) -> float:
+    """Distance between the means of the expert and the task-blind expert."""
+    references, name = load_meta_test(family).references, get_family(family).metric.name
+    return abs(float(references.expert[name].mean() - references.blind[name].mean()))
 
 
 def _interval(found: Estimate | None) -> str:

@@ -154,7 +154,7 @@ def _against_expert(
             elinewidth=0.8,
             linestyle="none",
         )
-    canvas.labelled(f"expert's {_metric_text(family)}", "agent's")
+    canvas.labelled(f"{_metric_text(family)}, expert", f"{_metric_text(family)}, agent")
     canvas.legend()
     return canvas, (
         f"{family.title}: {_metric_text(family)} of the agent on each meta-test task against that "

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from smile_bench.envs import get_family
 from smile_bench.errors import StudyError
 from smile_bench.io.files import replacing
+from smile_bench.leaderboard.page.document import plot_kind
 from smile_bench.leaderboard.surface import Surface
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.report.budget import budget_surfaces
@@ -93,8 +95,10 @@ def _figures(
     styles = agent_styles([one.cell.agent for one in cells])
     for family in dict.fromkeys(one.cell.family for one in cells):
         mine = [one for one in cells if one.cell.family == family]
-        yield family, "tasks", *task_figure(family, mine, styles)
-        if (shots := shots_figure(family, mine, styles)) is not None:
+        shots = shots_figure(family, mine, styles)
+        if shots is None or plot_kind(get_family(family)) != "shots":
+            yield family, "tasks", *task_figure(family, mine, styles)
+        if shots is not None:
             yield family, "shots", *shots
         if own := [one for one in surfaces if one.first.family == family]:
             yield family, "surface", *surface_figure(own)
