@@ -40,8 +40,8 @@ class Access:
 
     Demonstrations of meta-train and meta-validation tasks, and what the track adds: reward-free
     environments of meta-train tasks, the experts' actions in them, the rewards of these
-    environments. Meta-test tasks are out of reach. A subset of the meta-train tasks or
-    demonstrations does not change meta-validation.
+    environments. Meta-test tasks are out of reach. A condition changes the meta-train
+    demonstrations alone, not meta-validation.
 
     Args:
         family: the family or its id.
@@ -63,6 +63,7 @@ class Access:
             stand in the family's table.
         InputError: the learner is state-only and all that the track adds is labels, which are
             actions; or the condition cannot be read or met.
+        ExpertError: the condition needs demonstrations of a family without an expert.
     """
 
     def __init__(

@@ -106,6 +106,10 @@ def train(
             damaged one.
         DivergedError: the training met a number that is not finite, or all trainings did; the last
             checkpoint stands.
+
+    Warns:
+        ConditionWarning: a task has too few demonstrations for the family's contexts, so that those
+            of the training are smaller.
     """
     return _train(
         name,
@@ -182,8 +186,11 @@ def train_agent(
 
     Raises:
         UnknownNameError: no such agent or family.
-        DatasetError: no dataset of the family ships.
+        DatasetError: no dataset of the family ships, or the condition's cannot be built or read.
         InputError, CheckpointError, DivergedError: as there.
+
+    Warns:
+        ConditionWarning: as there.
     """
     training = _training(name)
     access = Access(

@@ -3,13 +3,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from smile_bench.io import files
-from smile_bench.io.files import SETTLED, remembered, replacing, write_atomically
+from smile_bench.io.files import (
+    SETTLED,
+    one_at_a_time,
+    remembered,
+    replacing,
+    write_atomically,
+)
 
 
 def test_text_and_bytes_are_written_with_their_folders(tmp_path: Path) -> None:
@@ -108,3 +117,58 @@ def test_without_locks_files_are_written_and_leftovers_stay(
         write_atomically(tmp_path / "x.json", "whole")
         assert (tmp_path / "x.json").read_text() == "whole"
         assert left.exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from smile_bench.io.files import one_at_a_time
+
+with one_at_a_time(Path(sys.argv[1])):
+    print("in", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_file_is_made_by_one_process_at_a_time(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    path = tmp_path / "folder" / "made"
+    entered = threading.Event()
+
+    def wait() -> None:
+        with one_at_a_time(path):
+            entered.set()
+
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "in\n"
+        with one_at_a_time(tmp_path / "folder" / "other"):  # Another file does not wait.
+            pass
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not entered.wait(0.2)
+        holder.kill()  # A killed process holds nobody off.
+        waiting.join(600)
+    assert entered.is_set()
+    assert {found.name for found in path.parent.iterdir()} == {".made.lock", ".other.lock"}
+
+
+def test_nobody_waits_where_there_are_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    if files.fcntl is not None:
+        with monkeypatch.context() as patch:
+            patch.setattr(files.fcntl, "flock", refuse)
+            with one_at_a_time(tmp_path / "made"), one_at_a_time(tmp_path / "made"):
+                pass
+    monkeypatch.setattr(files, "fcntl", None)
+    with one_at_a_time(tmp_path / "made"), one_at_a_time(tmp_path / "made"):
+        pass
+    with pytest.raises(ValueError, match="mine"), one_at_a_time(tmp_path / "made"):
+        raise ValueError("mine")
