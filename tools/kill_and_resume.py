@@ -184,13 +184,14 @@ def _be_the_child(work: Callable[[Path], None], folder: Path, log: Path) -> None
 def left(folder: Path) -> dict[str, str]:
     """What work left: digests of its files, without what says how long it took."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(_timeless(path)).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(timeless(path)).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "tensorboard" not in path.parts
     }
 
 
-def _timeless(path: Path) -> bytes:
+def timeless(path: Path) -> bytes:
+    """A file's content without what says how long work took."""
     content = path.read_bytes()
     if path.suffix == ".json":
         return json.dumps(_without_time(json.loads(content))).encode()
@@ -226,7 +227,7 @@ def _without_time(value: Any) -> Any:
 
 def _is_time(item: Any) -> bool:
     """Whether an item of a list is a name and a value, of which the name is one of time."""
-    return isinstance(item, list) and len(item) == 2 and item[0] in STATED_TIME[:1]
+    return isinstance(item, list) and len(item) == 2 and item[0] in STATED_TIME[:2]
 
 
 def kill_and_resume(
