@@ -237,4 +237,5 @@ def test_every_agent_is_trained_on_few_demonstrations(
                 configure=lambda config, name=name: replaced(config, tiny(name)),  # type: ignore[misc]
             )
         assert path is not None
-        assert spec.read_weights(path, family).name == name
+        agent: Any = spec.read_weights(path, family)
+        assert agent.name == name
