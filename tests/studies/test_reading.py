@@ -22,7 +22,8 @@ def parse(text: str) -> Study:
 
 
 def test_the_studies_that_ship_can_be_read() -> None:
-    paths = sorted((ROOT / "studies").glob("*.toml"))
+    found = sorted((ROOT / "studies").glob("*.toml"))
+    paths = [path for path in found if not path.name.endswith(".notes.toml")]
     assert paths
     for path in paths:
         assert read_study(path).name == path.stem

@@ -17,14 +17,20 @@ __all__ = ["budget_surfaces"]
 
 
 def budget_surfaces(study: str, cells: Iterable[CellResult]) -> list[Surface]:
-    """The surfaces with several amounts of demonstrations and of tasks.
+    """The surfaces of agents that have several amounts of demonstrations and of tasks.
 
     Args:
         study: its name.
         cells: of the study, with results.
     """
     found = surfaces([_study_cell(study, one) for one in cells if one.cell.trained])
-    return [one for one in found if len(one.demonstrations) > 1 and len(one.tasks) > 1]
+    return [one for one in found if _several(one)]
+
+
+def _several(surface: Surface) -> bool:
+    """Whether at least two rows and two columns have a result."""
+    there = np.array([[one is not None for one in row] for row in surface.cells])
+    return bool(min(there.any(axis=0).sum(), there.any(axis=1).sum()) > 1)
 
 
 def _study_cell(study: str, one: CellResult) -> StudyCell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "Style",
     "agent_styles",
     "band",
+    "even_columns",
     "require_matplotlib",
     "svg",
 ]
@@ -32,6 +34,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.
 MARKERS = "osD^vPX"
 EXPERT = {"color": "0.45", "linewidth": 1.0, "zorder": 1}
 SMALL, SMALLER = 8, 7
+MOST_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ def agent_styles(agents: Sequence[str]) -> dict[str, Style]:
         )
         for number, agent in enumerate(dict.fromkeys([*METHODS, *agents]))
     }
+
+
+def even_columns(panels: int, kinds: int, most: int = 4) -> int:
+    """Columns of a grid: the number of kinds where that gives whole rows, else ``most``."""
+    return kinds if 1 < kinds <= most and panels % kinds == 0 else most
 
 
 def require_matplotlib() -> None:
@@ -108,7 +116,7 @@ class Canvas:
             sharey=share and not polar,
             subplot_kw={"projection": "polar"} if polar else {},
         )
-        self.columns = columns
+        self.columns, self.width = columns, size[0]
         self.panels: list[Any] = list(grid.ravel()[:panels])
         for unused in grid.ravel()[panels:]:
             unused.remove()
@@ -118,9 +126,11 @@ class Canvas:
             panel.tick_params(labelbottom=not share or polar or self._lowest(number))
 
     def titled(self, number: int, title: str) -> Any:
-        """A panel, with its title."""
-        panel = self.panels[number]
-        panel.set_title(title, fontsize=SMALL)
+        """A panel, with its title on at most four lines."""
+        panel, width = self.panels[number], int(13 * self.width)
+        lines = [part for line in title.split("\n") for part in textwrap.wrap(line, width)]
+        shown = lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "…"]
+        panel.set_title("\n".join(shown), fontsize=SMALL)
         return panel
 
     def labelled(self, x: str, y: str) -> None:

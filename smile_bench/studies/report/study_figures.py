@@ -10,7 +10,7 @@ import numpy as np
 
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.surface import Surface
-from smile_bench.studies.report.drawing import SMALLER, Canvas, Style
+from smile_bench.studies.report.drawing import SMALLER, Canvas, Style, even_columns
 from smile_bench.studies.report.measurements import condition_text
 from smile_bench.studies.results import CellResult
 
@@ -29,7 +29,9 @@ def curves_figure(
     watched = [one for one in cells if any(curve is not None for curve in one.curves.values())]
     if not watched:
         return None
-    canvas = Canvas(len(watched), (2.4, 1.9), share=False)
+    agents = {(one.cell.agent, one.cell.changes) for one in watched}
+    columns = even_columns(len(watched), len(agents))
+    canvas = Canvas(len(watched), (2.4, 1.9), columns, share=False)
     for number, one in enumerate(watched):
         title = f"{one.cell.agent}\n{condition_text(one.cell)}"
         panel = canvas.titled(number, title)

@@ -227,7 +227,9 @@ def _interval(found: Estimate | None) -> str:
 
 def _costs(costs: Mapping[str, float | None]) -> list[str]:
     def hours(value: float | None) -> str:
-        return NONE if value is None else f"{value / 3600:.2f}"
+        if value is None:
+            return NONE
+        return "< 0.01" if 0.0 < value < 36.0 else f"{value / 3600:.2f}"
 
     def count(value: float | None) -> str:
         return NONE if value is None else f"{value:,.0f}".replace(",", " ")

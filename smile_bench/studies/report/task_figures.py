@@ -10,7 +10,7 @@ from smile_bench.arrays import FloatArray
 from smile_bench.envs import Family, get_family
 from smile_bench.leaderboard.page.document import plot_kind
 from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.studies.report.drawing import EXPERT, Canvas, Style, band
+from smile_bench.studies.report.drawing import EXPERT, Canvas, Style, band, even_columns
 from smile_bench.studies.report.measurements import condition_text
 from smile_bench.studies.results import CellResult
 
@@ -49,7 +49,7 @@ def shots_figure(
     if len(sizes) < 2:
         return None
     groups = _by_condition(cells)
-    canvas = Canvas(len(groups))
+    canvas = Canvas(len(groups), columns=_columns(cells, len(groups)))
     references = load_meta_test(family).references
     name = facts.metric.name
     for number, (title, group) in enumerate(groups.items()):
@@ -106,7 +106,7 @@ def _over_parameter(
     family: Family, cells: Sequence[CellResult], styles: Styles
 ) -> tuple[Canvas, str]:
     groups = _by_condition(cells)
-    canvas = Canvas(len(groups))
+    canvas = Canvas(len(groups), columns=_columns(cells, len(groups)))
     table = family.table("test")
     one_parameter = table.shape[1] == 1
     x = table[:, 0] if one_parameter else np.arange(float(len(table)))
@@ -132,7 +132,8 @@ def _over_parameter(
 def _against_expert(
     family: Family, cells: Sequence[CellResult], styles: Styles
 ) -> tuple[Canvas, str]:
-    canvas = Canvas(len(cells), (2.5, 2.4))
+    agents = {(one.cell.agent, one.cell.changes) for one in cells}
+    canvas = Canvas(len(cells), (2.5, 2.4), even_columns(len(cells), len(agents)))
     name = family.metric.name
     references = load_meta_test(family.id).references
     expert, blind = references.expert[name], references.blind[name]
@@ -182,6 +183,12 @@ def _by_condition(cells: Sequence[CellResult]) -> Groups:
     if not groups:
         return {"not trained": untrained}
     return {title: [*group, *untrained] for title, group in groups.items()}
+
+
+def _columns(cells: Sequence[CellResult], panels: int) -> int:
+    """A column for each number of demonstrations where that gives whole rows."""
+    trained = [one.cell.condition.on(one.cell.family) for one in cells if one.cell.trained]
+    return even_columns(panels, len({one.demonstrations for one in trained}))
 
 
 def _name(one: CellResult, groups: Groups) -> str:

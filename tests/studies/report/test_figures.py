@@ -22,6 +22,7 @@ from tests.studies.report.made import ANT, BUDGET, CHEETAH, CLASSIFICATION, PAPE
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+MISSING = f"smile | {ANT} | 4 demonstrations, 8 tasks"
 STYLES = drawing.agent_styles(["smile", "smile-state-only", "meta-bc", "meta-dagger"])
 
 
@@ -142,14 +143,14 @@ def test_the_surface_has_its_numbers(tmp_path: Path) -> None:
     folder = made_study(
         tmp_path / "s",
         BUDGET,
-        lambda cell, seed: None if cell.condition.tasks == 8 and cell.agent == "smile" else 0.42,
+        lambda cell, seed: None if cell.label.startswith(MISSING) else 0.42,
         spread=0.0,
     )
     canvas, _ = surface_figure(budget_surfaces("s", read_cells(folder)))
     texts = {
         panel.get_title(): [text.get_text() for text in panel.texts] for panel in canvas.panels
     }
-    assert texts == {"meta-bc": ["0.42"] * 4, "smile": ["–", "0.42", "–", "0.42"]}
+    assert texts == {"meta-bc": ["0.42"] * 4, "smile": ["0.42", "0.42", "–", "0.42"]}
 
 
 def test_the_papers_agents_look_the_same_in_every_study() -> None:
@@ -158,3 +159,20 @@ def test_the_papers_agents_look_the_same_in_every_study() -> None:
     four = [STYLES[name] for name in ("smile", "smile-state-only", "meta-bc", "meta-dagger")]
     for part in ("color", "dash", "marker"):
         assert len({getattr(style, part) for style in four}) == 4
+
+
+@pytest.mark.parametrize(
+    ("panels", "kinds", "columns"), [(12, 3, 3), (4, 3, 4), (8, 4, 4), (10, 5, 4), (3, 1, 4)]
+)
+def test_columns_of_a_grid(panels: int, kinds: int, columns: int) -> None:
+    assert drawing.even_columns(panels, kinds) == columns
+
+
+def test_long_titles_are_cut() -> None:
+    canvas = drawing.Canvas(2, (2.0, 2.0))
+    panel = canvas.titled(1, "agent\n" + "a setting of this agent, " * 20)
+    lines = panel.get_title().splitlines()
+    assert lines[0] == "agent"
+    assert lines[-1] == "…"
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 26

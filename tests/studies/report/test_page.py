@@ -227,3 +227,13 @@ def test_a_diverged_seed_is_named(tmp_path: Path) -> None:
     (place / "diverged.json").write_text("{}", encoding="utf-8")
     missing = section(page_of(folder, tmp_path / "page"), "What is missing")
     assert missing.count("no result; seed 0 diverged.") == 1
+
+
+def test_an_agent_with_one_row_of_a_surface_has_none(tmp_path: Path) -> None:
+    def reached(cell: Cell, seed: int) -> float | None:
+        small = cell.condition.tasks == 8
+        return None if cell.agent == "smile" and small else 0.5
+
+    page = page_of(made_study(tmp_path / "study", BUDGET, reached), tmp_path / "page")
+    (table,) = tables(section(page, "Budget surfaces"))
+    assert [line[1] for line in table[1:]] == ["meta-bc"]
