@@ -73,15 +73,8 @@ def evaluate(
     training, weights = training_of(agent), weights_of(agent)
     agent_name = getattr(agent, "name", type(agent).__name__) if name is None else name
     require_statements(agent_name, training)
-    began = time.perf_counter()
-    policy = adapt(agent, family, meta_test, dataset, sizes)
-    adapted = time.perf_counter()
-    parameters = family.table("test")[meta_test.tasks]
-    recorder = Recorder(family, len(parameters))
-    episodes, acting = run_episodes(
-        family, policy, parameters, meta_test.initial_states, threads=threads, recorder=recorder
-    )
-    simulating = time.perf_counter() - adapted - acting
+    recorder = Recorder(family, len(meta_test.tasks))
+    episodes, seconds = _adapt_and_act(agent, family, meta_test, dataset, sizes, threads, recorder)
     return Result(
         agent=agent_name,
         family=family.id,
@@ -97,11 +90,32 @@ def evaluate(
         scores=normalised_scores(family.id, meta_test.tasks, episodes, meta_test.references),
         versions=package_versions(torch=getattr(agent, "uses_torch", False)),
         hardware=hardware(),
-        seconds={"adapt": adapted - began, "act": acting, "simulate": max(0.0, simulating)},
+        seconds=seconds,
         training=training,
         weights=weights,
         evidence=recorder.evidence(meta_test, sizes),
     )
+
+
+def _adapt_and_act(
+    agent: Agent | PrivilegedAgent,
+    family: Family,
+    meta_test: MetaTest,
+    dataset: Dataset,
+    sizes: IntArray,
+    threads: int | None,
+    recorder: Recorder,
+) -> tuple[dict[str, FloatArray], dict[str, float]]:
+    """Each metric of every episode, (E,), and the seconds that each part took."""
+    began = time.perf_counter()
+    policy = adapt(agent, family, meta_test, dataset, sizes)
+    adapted = time.perf_counter()
+    parameters = family.table("test")[meta_test.tasks]
+    episodes, acting = run_episodes(
+        family, policy, parameters, meta_test.initial_states, threads=threads, recorder=recorder
+    )
+    simulating = max(0.0, time.perf_counter() - adapted - acting)
+    return episodes, {"adapt": adapted - began, "act": acting, "simulate": simulating}
 
 
 def load_frozen(family: Family) -> tuple[MetaTest, Dataset]:
