@@ -84,7 +84,7 @@ def given_condition(
 
 
 def _of_dataset(condition: FamilyCondition, asked: Condition, dataset: Dataset) -> FamilyCondition:
-    recipe = dataset.attributes["recipe"]
+    recipe = dataset.attributes.get("recipe", {})
     return replace(
         condition,
         demonstrations=asked.demonstrations or dataset.train.demonstrations,

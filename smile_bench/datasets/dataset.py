@@ -168,7 +168,7 @@ class Dataset:
     @property
     def variant(self) -> str:
         """Who gave the demonstrations: ``"expert"``, ``"noisy"`` or ``"medium"``."""
-        return current_variant(str(self.attributes["recipe"].get("variant", EXPERT)))
+        return current_variant(str(self.attributes.get("recipe", {}).get("variant", EXPERT)))
 
     @property
     def train(self) -> Demonstrations:

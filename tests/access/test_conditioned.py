@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,16 @@ def test_a_dataset_of_ones_own_states_its_numbers_and_no_condition() -> None:
     }
     few = Access(synthetic.FAMILY, dataset=own, demonstrations=2)
     assert (few.condition.demonstrations, few.condition.tasks) == (2, 3)
+
+
+def test_a_dataset_in_memory_need_not_say_how_it_was_made() -> None:
+    own = replace(synthetic.dataset(), attributes={})
+    for given in (
+        Access(synthetic.FAMILY, dataset=own),
+        Access(synthetic.FAMILY, dataset=own, demonstrations=2),
+    ):
+        assert (given.condition.subsample, given.condition.variant) == (1, "expert")
+        assert given.demonstrations().observations.shape[0] == 3
 
 
 def test_validation_is_the_same_under_each_condition() -> None:

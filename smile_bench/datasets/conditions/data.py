@@ -79,7 +79,7 @@ def condition_dataset(condition: FamilyCondition, canonical: Dataset | None = No
             for batch in range(ceil(condition.demonstrations / recipe.demonstrations))
         )
         train = _joined(batches, chosen, condition.demonstrations)
-    settings = {**dataset.attributes["recipe"], **condition.to_dict()}
+    settings = {**dataset.attributes.get("recipe", {}), **condition.to_dict()}
     return replace(
         dataset,
         splits={**dataset.splits, "train": train},
@@ -89,7 +89,7 @@ def condition_dataset(condition: FamilyCondition, canonical: Dataset | None = No
 
 def _require_same(condition: FamilyCondition, dataset: Dataset) -> None:
     """Refuse a condition whose transitions a given dataset does not have."""
-    subsample = dataset.attributes["recipe"].get("subsample", condition.subsample)
+    subsample = dataset.attributes.get("recipe", {}).get("subsample", condition.subsample)
     asked, has = (condition.subsample, condition.variant), (subsample, dataset.variant)
     if asked != has:
         raise InputError(
@@ -101,7 +101,7 @@ def _require_same(condition: FamilyCondition, dataset: Dataset) -> None:
 
 def _require_first_batch(family: Family, dataset: Dataset) -> None:
     """Refuse to add to a family's dataset that is not the first batch of its recipe."""
-    declared, built = family.dataset_recipe, dataset.attributes["recipe"]
+    declared, built = family.dataset_recipe, dataset.attributes.get("recipe", {})
     first = {"demonstrations": declared.demonstrations, "seed": 0}
     if wrong := [name for name in first if built.get(name) != first[name]]:
         raise InputError(
