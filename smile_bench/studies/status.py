@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -96,24 +96,24 @@ def duration(seconds: float) -> str:
 
 def _look(folder: StudyFolder, job: Job) -> JobStatus:
     state, where = folder.state(job), folder.of(job)
-    last = _last_row(where / f"seed-{job.seeds[0]}" / "progress.csv")
+    iteration, seconds = _progress(where / f"seed-{job.seeds[0]}" / "progress.csv")
     holder = alive_holder(where) if state == RUNNING else None
     return JobStatus(
         job=job,
         state=state,
-        iteration=int(float(last.get("iteration") or 0)),
-        seconds=float(last.get("seconds") or 0.0),
+        iteration=iteration,
+        seconds=seconds,
         host="" if holder is None else holder.host,
         failure=folder.failure(job) or "" if state == FAILED else "",
         diverged=tuple(seed for seed in job.seeds if folder.diverged(job.cell, seed)),
     )
 
 
-def _last_row(path: Path) -> Mapping[str, str]:
-    """The last row of a training's log, empty without one."""
+def _progress(path: Path) -> tuple[int, float]:
+    """Iterations and seconds by a training's log; 0 where it is missing or damaged."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError:
-        return {}
-    return rows[-1] if rows else {}
+        return int(rows[-1]["iteration"]), float(rows[-1]["seconds"])
+    except (OSError, ValueError, TypeError, LookupError, csv.Error):
+        return 0, 0.0
