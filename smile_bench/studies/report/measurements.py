@@ -136,10 +136,10 @@ def ordered(study: Study) -> list[Cell]:
 
 
 def condition_text(cell: Cell) -> str:
-    """Condition and changed settings of a cell, in words."""
+    """Condition and changed settings of a cell, in words; all tasks go without saying."""
     if not cell.trained:
         return "not trained"
-    words = [str(cell.condition.on(cell.family))]
+    words = [str(cell.condition.on(cell.family)).replace(", all tasks", "")]
     return ", ".join([*words, *(f"{name}={value}" for name, value in cell.changes)])
 
 

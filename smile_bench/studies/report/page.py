@@ -85,9 +85,10 @@ def _made_by(file: str) -> str:
 def _how_to_read(compared: bool) -> Iterator[str]:
     yield "## How to read the tables"
     lines = [
-        "**data**: demonstrations of each meta-train task, and how many tasks.",
-        "**sd over seeds**: standard deviation over seeds of each seed's mean over meta-test "
-        "tasks. One seed has none.",
+        "**data**: demonstrations of each meta-train task, of all tasks unless it says of how "
+        "many.",
+        "**±** behind our numbers: standard deviation over seeds of each seed's mean over "
+        "meta-test tasks. One seed has none.",
         "**score (IQM)**: interquartile mean of the normalised scores, where 1 is the task's "
         "expert and 0 the task-blind expert, with its 95 % bootstrap interval over seeds and "
         "tasks.",
@@ -98,8 +99,9 @@ def _how_to_read(compared: bool) -> Iterator[str]:
             "**ours**: mean over meta-test tasks, then over seeds.",
             f"**paper**: mean ± standard deviation as printed in [{published.title}]"
             f"({published.address}) ({published.venue}). In table 1 the ± is over tasks and seeds; "
-            "**sd over tasks and seeds** is ours of the same kind. For table 2 the paper does not "
-            "say; the ± is as small as one over seeds.",
+            "**pooled sd** is ours of the same kind. For table 2 the paper does not say; the ± is "
+            "as small as one over seeds.",
+            "**deviation**: ours less the paper's.",
             "**verdict**: *better* at the paper's mean or beyond it in the good direction, "
             "*within* if it is worse by no more than the paper's ±, else **worse**.",
             "The paper used other experts and demonstrations, an older MuJoCo and, for walker "
@@ -120,17 +122,27 @@ def _family_section(
     if all(row.ours is None and row.paper is None for row in rows):
         yield "No cell has a result yet."
         return
+    why = tables.reasons(rows)
     if family in compared:
         for metric in dict.fromkeys(row.metric for row in rows if row.paper is not None):
             mine = [row for row in rows if row.metric == metric]
             sources = dict.fromkeys(row.paper.source for row in mine if row.paper is not None)
             yield f"{tables.metric_title(family, metric)}. Paper: {', '.join(sources)}."
-            yield tables.comparison_table(mine, scored=metric == facts.metric.name)
+            yield tables.comparison_table(mine, why, scored=metric == facts.metric.name)
+        yield from _numbered(why)
     elif any(row.ours is not None for row in rows):
         if compared and family in FIGURES:
             yield f"The paper shows this family in {FIGURES[family]}, without numbers."
-        yield tables.plain_table(rows)
+        yield tables.plain_table(rows, why)
+        yield from _numbered(why)
     yield from _images(figures, family, ("tasks", "shots"))
+
+
+def _numbered(why: Mapping[str, int]) -> Iterator[str]:
+    """The sentences to which the column "why" refers."""
+    if why:
+        yield "Why:"
+        yield "\n".join(f"{number}. {text}" for text, number in why.items())
 
 
 def _budget_section(surfaces: Sequence[Surface], figures: Sequence[Drawn]) -> Iterator[str]:

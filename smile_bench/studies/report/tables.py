@@ -27,58 +27,62 @@ __all__ = [
     "metric_title",
     "number",
     "plain_table",
+    "reasons",
     "stability_table",
     "surface_table",
 ]
 
 NONE = "–"
+SPACE = "\N{NO-BREAK SPACE}"
+"""Keeps a number and what belongs to it on one line."""
 LARGE = 100.0
 """From here on one digit after the point is enough."""
 TOLERATED = 0.15
 """Gap between the last and the best checkpoint up to which a training counts as stable."""
 
 
-def comparison_table(rows: Sequence[Measurement], *, scored: bool) -> str:
+def reasons(rows: Sequence[Measurement]) -> dict[str, int]:
+    """Sentences of the column "why", numbered from 1 in the order of the rows that show them."""
+    texts = dict.fromkeys(row.why for row in rows if row.why and row.ours is not None)
+    return {text: number for number, text in enumerate(texts, 1)}
+
+
+def comparison_table(rows: Sequence[Measurement], why: Mapping[str, int], *, scored: bool) -> str:
     """One metric of the cells of a family beside the paper's numbers.
 
     Args:
         rows: all of one metric; some with a paper number.
+        why: numbers of the sentences that are listed below.
         scored: whether to show the scores.
     """
     digits = decimals(rows)
-
-    def shown(value: float | None) -> str:
-        return number(value, digits)
-
     pooled = any(row.paper is not None and row.paper.pooled for row in rows)
-    spreads = ["sd over tasks and seeds"] if pooled else []
-    head = ["agent", "data", "seeds", "paper", "ours", "sd over seeds", *spreads]
-    head += ["ours − paper", "verdict", *(["score (IQM)"] if scored else []), "why"]
+    head = ["agent", "data", "seeds", "paper", "ours", *(["pooled sd"] if pooled else [])]
+    head += ["deviation", "verdict", *(["score (IQM)"] if scored else []), *_why_head(why)]
     lines = []
     for row in rows:
-        if row.ours is None and row.paper is None:
+        ours, paper, gap = row.ours, row.paper, row.deviation
+        if ours is None and paper is None:
             continue
-        ours, paper = row.ours, row.paper
         lines.append(
             [
                 row.cell.agent,
                 condition_text(row.cell),
                 str(len(row.seeds)),
-                NONE if paper is None else f"{shown(paper.mean)} ± {shown(paper.sd)}",
-                NONE if ours is None else f"**{shown(ours.mean)}**",
-                NONE if ours is None else shown(ours.over_seeds),
-                *([NONE if ours is None else shown(ours.pooled)] if pooled else []),
-                NONE if row.deviation is None else _signed(row.deviation, digits),
+                NONE if paper is None else _plus_minus(paper.mean, paper.sd, digits),
+                _spread(ours, digits),
+                *([NONE if ours is None else number(ours.pooled, digits)] if pooled else []),
+                NONE if gap is None else _signed(gap, digits),
                 f"**{row.verdict}**" if row.verdict == WORSE else row.verdict or NONE,
                 *([_interval(row.score)] if scored else []),
-                row.why,
+                *_why(row, why),
             ]
         )
     return _table(head, lines)
 
 
-def plain_table(rows: Sequence[Measurement]) -> str:
-    """All metrics of the cells of a family, without the paper's."""
+def plain_table(rows: Sequence[Measurement], why: Mapping[str, int]) -> str:
+    """All metrics of the cells of a family, without the paper's; ``why`` as above."""
     names = [name for name in dict.fromkeys(row.metric for row in rows) if name != SCORE]
     cells = {row.cell.id: row.cell for row in rows if row.ours is not None}
     found = {(row.cell.id, row.metric): row for row in rows}
@@ -89,8 +93,8 @@ def plain_table(rows: Sequence[Measurement]) -> str:
         row = found[key, names[0]]
         metrics = [_spread(found[key, name].ours, digits[name]) for name in names]
         facts = [cell.agent, condition_text(cell), str(len(row.seeds))]
-        lines.append([*facts, *metrics, _interval(row.score), row.why])
-    return _table(["agent", "data", "seeds", *titles, "score (IQM)", "why"], lines)
+        lines.append([*facts, *metrics, _interval(row.score), *_why(row, why)])
+    return _table(["agent", "data", "seeds", *titles, "score (IQM)", *_why_head(why)], lines)
 
 
 def cost_table(cells: Sequence[CellResult]) -> str:
@@ -206,11 +210,23 @@ def _signed(value: float, digits: int) -> str:
     return text if text.startswith("−") else f"+{text}"
 
 
+def _plus_minus(mean: float, sd: float | None, digits: int, mark: str = "") -> str:
+    """A mean with its standard deviation, on one line."""
+    text = f"{mark}{number(mean, digits)}{mark}"
+    return text if sd is None else f"{text}{SPACE}±{SPACE}{number(sd, digits)}"
+
+
 def _spread(found: Spread | None, digits: int) -> str:
-    if found is None:
-        return NONE
-    sd = "" if found.over_seeds is None else f" ± {number(found.over_seeds, digits)}"
-    return f"**{number(found.mean, digits)}**{sd}"
+    return NONE if found is None else _plus_minus(found.mean, found.over_seeds, digits, "**")
+
+
+def _why_head(why: Mapping[str, int]) -> list[str]:
+    return ["why"] if why else []
+
+
+def _why(row: Measurement, why: Mapping[str, int]) -> list[str]:
+    """The number of a row's sentence; no column if there are no sentences."""
+    return [str(why.get(row.why, ""))] if why else []
 
 
 def _unit_of_score(family: str) -> float:
@@ -222,7 +238,8 @@ def _unit_of_score(family: str) -> float:
 def _interval(found: Estimate | None) -> str:
     if found is None:
         return NONE
-    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+    low, high = number(found.low), number(found.high)
+    return f"{number(found.value)}{SPACE}[{low},{SPACE}{high}]"
 
 
 def _costs(costs: Mapping[str, float | None]) -> list[str]:
@@ -232,7 +249,7 @@ def _costs(costs: Mapping[str, float | None]) -> list[str]:
         return "< 0.01" if 0.0 < value < 36.0 else f"{value / 3600:.2f}"
 
     def count(value: float | None) -> str:
-        return NONE if value is None else f"{value:,.0f}".replace(",", " ")
+        return NONE if value is None else f"{value:,.0f}".replace(",", SPACE)
 
     times = [hours(costs["seconds"]), hours(costs["cpu_seconds"])]
     return [*times, count(costs["env_steps"]), count(costs["expert_queries"])]

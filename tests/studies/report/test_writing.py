@@ -92,7 +92,8 @@ def test_a_real_study_by_the_command(
     page = (tmp_path / "page" / "index.md").read_text(encoding="utf-8")
     assert "smile-bench study run small.toml" in page
     assert "| retrieve-and-play | not trained | 1 |" in page
-    assert page.count("| Exact. |") == 2
+    assert page.count("| 1 |\n") == 2
+    assert "1. Exact.\n" in page
     assert page.count(": 2 seeds; the study asks for no more.") == 2
     assert "retrieve-and-play, not trained" not in page.partition("## What is missing")[2]
     assert {path.name for path in (tmp_path / "page" / "figures").iterdir()} >= {
