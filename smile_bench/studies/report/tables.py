@@ -57,8 +57,9 @@ def comparison_table(rows: Sequence[Measurement], why: Mapping[str, int], *, sco
     """
     digits = decimals(rows)
     pooled = any(row.paper is not None and row.paper.pooled for row in rows)
-    head = ["agent", "data", "seeds", "paper", "ours", *(["pooled sd"] if pooled else [])]
-    head += ["deviation", "verdict", *(["score (IQM)"] if scored else []), *_why_head(why)]
+    head = ["agent", "data", "paper", "ours", "verdict", "deviation", "seeds"]
+    head += [*(["pooled sd"] if pooled else []), *(["score (IQM)"] if scored else [])]
+    head += _why_head(why)
     lines = []
     for row in rows:
         ours, paper, gap = row.ours, row.paper, row.deviation
@@ -68,12 +69,12 @@ def comparison_table(rows: Sequence[Measurement], why: Mapping[str, int], *, sco
             [
                 row.cell.agent,
                 condition_text(row.cell),
-                str(len(row.seeds)),
                 NONE if paper is None else _plus_minus(paper.mean, paper.sd, digits),
                 _spread(ours, digits),
-                *([NONE if ours is None else number(ours.pooled, digits)] if pooled else []),
-                NONE if gap is None else _signed(gap, digits),
                 f"**{row.verdict}**" if row.verdict == WORSE else row.verdict or NONE,
+                NONE if gap is None else _signed(gap, digits),
+                str(len(row.seeds)),
+                *([NONE if ours is None else number(ours.pooled, digits)] if pooled else []),
                 *([_interval(row.score)] if scored else []),
                 *_why(row, why),
             ]
