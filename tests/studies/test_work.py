@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smile_bench.errors import InputError, StudyError
-from smile_bench.protocol import read_result
+from smile_bench.protocol import evaluate, read_result
 from smile_bench.studies import work as module
 from smile_bench.studies.checking import damaged_results
 from smile_bench.studies.claims import try_claim
@@ -99,7 +100,7 @@ def test_a_process_for_one_job_waits_for_a_claim_that_may_be_stale(
         slept.append(seconds)
         claim.path.unlink()
 
-    monkeypatch.setattr(module.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert worker(folder).perform_alone(job, poll=3.0) == DONE
     assert slept == [3.0]
 
@@ -114,8 +115,8 @@ def test_a_process_for_one_job_does_not_wait_for_ever(
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(module.time, "sleep", sleep)
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert worker(folder).perform_alone(folder.jobs[0]) == BUSY
     assert now[0] >= 120.0
 
@@ -191,7 +192,6 @@ def test_a_worker_that_was_replaced_writes_no_result(
 ) -> None:
     folder = opened(tmp_path)
     job = folder.jobs[-1]
-    evaluate = module.evaluate
 
     def slow(*given: Any, **how: Any) -> Any:
         (folder.of(job) / "claim-000002").touch()

@@ -30,6 +30,8 @@ LOOK = 5.0
 """Seconds between two looks at the whole folder while nothing ends."""
 DEATHS = 5
 """After so many workers died at one job without getting further, the job has failed."""
+DEATHS_AMONG_OTHERS = 20
+"""The same, if workers died elsewhere meanwhile: then it may not be the job that kills them."""
 CRASHES = 20
 """After so many workers in a row died before they had a job, none is started any more."""
 PATIENCE = 10.0
@@ -95,6 +97,8 @@ class _Pool:
         self.workers: list[_Worker] = []
         self._started = self._crashes = 0
         self._deaths: Counter[str] = Counter()
+        self._all_deaths = 0
+        self._deaths_before: dict[str, int] = {}
         self._progress: dict[str, float] = {}
 
     def look(self) -> Status:
@@ -159,13 +163,15 @@ class _Pool:
     def _ended(self, worker: _Worker, status: int) -> None:
         _close(worker)
         if status == FATAL:
-            raise StudyError(_last_line(worker.log) or "a worker ended without saying why.")
+            unsaid = f"a worker ended and {worker.log} does not say why. Is the disk full?"
+            raise StudyError(_last_line(worker.log) or unsaid)
         if status in (0, LOST):
             self._crashes = 0
             return
         # It was killed, or crashed: count it against the job that it held.
         held = [job for job in self.folder.jobs if self._held_by(job, worker.process.pid)]
         self._crashes = 0 if held else self._crashes + 1
+        self._all_deaths += 1
         for job in held:
             self._count(job, worker, status)
         if self._crashes >= CRASHES:
@@ -181,13 +187,17 @@ class _Pool:
     def _count(self, job: Job, worker: _Worker, status: int) -> None:
         """Count a death; a job at which workers keep dying has failed."""
         further = _newest(self.folder.of(job))
-        if further > self._progress.get(job.id, 0.0):
+        if further > self._progress.get(job.id, 0.0) or job.id not in self._deaths_before:
             self._deaths[job.id], self._progress[job.id] = 0, further
+            self._deaths_before[job.id] = self._all_deaths - 1
         self._deaths[job.id] += 1
-        if self._deaths[job.id] >= DEATHS and alive_holder(self.folder.of(job)) is None:
+        died = self._deaths[job.id]
+        alone = died == self._all_deaths - self._deaths_before[job.id]
+        limit = DEATHS if alone else DEATHS_AMONG_OTHERS
+        if died >= limit and alive_holder(self.folder.of(job)) is None:
             self.folder.fail(
                 job,
-                f"{DEATHS} workers died at it without getting further, the last one with "
+                f"{died} workers died at it without getting further, the last one with "
                 f"{_how(worker, status)}",
             )
 
