@@ -83,7 +83,7 @@ def compare(
     kills: int,
     rng: np.random.Generator,
     *,
-    iterations: int = 150,
+    iterations: int = 60,
     pause: float = 1.6,
 ) -> Report:
     """Run a study in peace and under kills.
@@ -215,7 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200, help="of the study, a multiple of 8")
     parser.add_argument("--kills", type=int, default=300)
-    parser.add_argument("--iterations", type=int, default=150, help="of each training")
+    parser.add_argument("--iterations", type=int, default=60, help="of each training")
     parser.add_argument("--pause", type=float, default=1.6, help="mean seconds between kills")
     parser.add_argument("--seed", type=int, default=0, help="of the moments and victims")
     arguments = parser.parse_args()
