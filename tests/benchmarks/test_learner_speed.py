@@ -85,7 +85,7 @@ def critic_flops(training: SMILe) -> float:
 
 
 def test_a_critic_update_counted_by_hand_agrees(learner: SMILe) -> None:
-    batch = learner._policy_batch()
+    batch = learner.batches.sample()
     counted = count_flops(lambda: learner.sac.update_critic(batch))
     assert counted == pytest.approx(critic_flops(learner), rel=1e-6)
 

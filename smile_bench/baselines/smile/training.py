@@ -31,15 +31,15 @@ from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.smile.collector import Collector
 from smile_bench.baselines.smile.config import SMILeConfig, require_fitting, require_together
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
+from smile_bench.baselines.smile.policy_batches import PolicyBatches
 from smile_bench.baselines.smile.reward_learner import RewardLearner
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
-from smile_bench.learning.n_step import NStepReturns
 from smile_bench.learning.networks import member
 from smile_bench.learning.replay import TaskReplay, Transitions
-from smile_bench.learning.sac import SAC, Batch, Imitation
-from smile_bench.learning.stacking import column, in_step, initial_generators, to_logs
+from smile_bench.learning.sac import SAC
+from smile_bench.learning.stacking import in_step, initial_generators, to_logs
 
 __all__ = ["SMILe", "make_trainings"]
 
@@ -114,30 +114,34 @@ class SMILe(ImitatorTrainings):
         )
         sees = self.tasks if config.inverse_dynamics.sees_task else 0
         self.inverse_dynamics = InverseDynamics(observed, self.actions, sees, generators, compute)
-        self.replay = TaskReplay(
-            len(each),
-            self.tasks,
-            min(REPLAY_CAPACITY, config.iterations * config.env_steps_per_iteration),
-            observed,
-            self.actions,
-            shared_by=self.members if config.shared_replay else 1,
-            device=self.device,
+        self.replay, self.collector = self._make_collection(accesses)
+        self.batches = PolicyBatches(
+            each, self.data, self.replay, self.reward_learner, self.inverse_dynamics, self.streams
         )
         self.ema = EMA((encoder, self.sac.policy), config.ema_decay)
-        # The members of an agent act in its environments, each in its own.
-        tasks = np.tile(np.arange(self.tasks), self.members)
-        environments = environments_together(accesses, tasks, threads=compute.threads)
-        self.collector = Collector(
-            environments, self.data.normaliser, self.replay, self.device, config.stall_limit
-        )
         self.cycles = Cycles(self.streams, compute.graph)
         self.updates = 0
         """Critic updates of each training so far."""
-        self._discount = column([own.sac.discount for own in each], self.device)
-        self._bc_weight = column([own.demonstrations.bc_weight for own in each], self.device)
-        self._bc_decay = torch.ones((), device=self.device)
-        """How much of that weight is left."""
         self._lr_fractions = [own.final_lr_fraction for own in each]
+
+    def _make_collection(self, accesses: Sequence[Access]) -> tuple[TaskReplay, Collector]:
+        """The replay, and what fills it by acting."""
+        config, family = self.config, self.access.family
+        replay = TaskReplay(
+            len(self.seeds),
+            self.tasks,
+            min(REPLAY_CAPACITY, config.iterations * config.env_steps_per_iteration),
+            family.observation_size,
+            family.action_size,
+            shared_by=self.members if config.shared_replay else 1,
+            device=self.device,
+        )
+        # The members of an agent act in its environments, each in its own.
+        tasks = np.tile(np.arange(self.tasks), self.members)
+        environments = environments_together(accesses, tasks, threads=self.compute.threads)
+        return replay, Collector(
+            environments, self.data.normaliser, replay, self.device, config.stall_limit
+        )
 
     @property
     def iterations(self) -> int:
@@ -234,8 +238,7 @@ class SMILe(ImitatorTrainings):
         factors = each if len(set(self._lr_fractions)) > 1 else each[0]
         for part in (self.sac, self.inverse_dynamics, self.reward_learner):
             part.scale_learning_rate(factors)
-        if decay := config.demonstrations.bc_decay_iterations:
-            self._bc_decay.fill_(max(0.0, 1.0 - self.iteration / decay))
+        self.batches.begin(self.iteration)
 
     def _update(self) -> Mapping[str, Tensor]:
         """Update the critics and, every few times, the reward learner and the policy."""
@@ -244,8 +247,7 @@ class SMILe(ImitatorTrainings):
         self.updates += 1
         improves = self.updates % config.sac.policy_every == 0
         shots = learner.next_shots if judges else 0
-        decay = config.demonstrations.bc_decay_iterations
-        clones = improves and config.clones and not (decay and self.iteration >= decay)
+        clones = improves and self.batches.clones(self.iteration)
         log = self.cycles.run(
             (improves, shots, clones), lambda: self._cycle(improves, shots, clones)
         )
@@ -264,69 +266,17 @@ class SMILe(ImitatorTrainings):
         config, log = self.config, dict[str, Tensor]()
         if shots:
             log |= self.reward_learner.update(self.replay, shots)
-        batch = self._policy_batch()
+        batch = self.batches.sample()
         log |= self.sac.update_critic(batch)
         if improves:
-            log |= self.sac.update_policy(batch.features, self._cloning() if clones else None)
+            log |= self.sac.update_policy(
+                batch.features, self.batches.cloning() if clones else None
+            )
             for _ in range(config.inverse_dynamics.updates if config.infers_actions else 0):
                 rows = self.streams.integers(self.tasks, INVERSE_DYNAMICS_BATCH)
                 own = self.replay.sample(self.streams, rows)
                 log["losses/inverse_dynamics"] = self.inverse_dynamics.update(own, rows)
         return log
-
-    def _policy_batch(self) -> Batch:
-        """A batch for soft actor-critic: demonstrations, and n-step returns of the replay."""
-        config, streams, size = self.config, self.streams, self.config.batch
-        steps_ahead, permutations = config.sac.n_step, self.data.permutations
-        tasks = streams.integers(self.tasks, size)
-        shown = round(config.demonstrations.fraction * size)
-        embeddings, matrices = self.reward_learner.embeddings.sample(streams, tasks)
-        steps = self.replay.sample_sequences(streams, tasks[:, shown:], steps_ahead)
-        if shown:
-            steps = self._demonstrated(tasks[:, :shown]).followed_by(steps)
-        # Demonstrations, then the first step of every sequence, then the second, and so on.
-        of_steps = embeddings
-        if steps_ahead > 1:
-            of_steps = torch.cat((embeddings, *[embeddings[:, shown:]] * (steps_ahead - 1)), 1)
-            matrices = torch.cat((matrices, *[matrices[:, shown:]] * (steps_ahead - 1)), 1)
-        steps = permutations.transitions(steps, matrices)
-        assert steps.actions is not None
-        rewards = self.reward_learner.rewards(steps, of_steps, size)
-        next_states, continues = steps.next_states, torch.ones_like(rewards)
-        if steps_ahead > 1:
-            own = slice(shown, None)
-            sequences = NStepReturns.of(steps.states[:, own], next_states[:, own], size - shown)
-            returns = sequences.returns(rewards[:, own], self._discount)
-            rewards = torch.cat((rewards[:, :shown], returns), 1)
-            next_states = torch.cat((next_states[:, :shown], sequences.ends), 1)
-            beyond = sequences.bootstrap_discount(self._discount)
-            continues = torch.cat((continues[:, :shown], beyond), 1)
-        return Batch(
-            torch.cat((steps.states[:, :size], embeddings), -1),
-            steps.actions[:, :size],
-            rewards,
-            torch.cat((next_states, embeddings), -1),
-            continues,
-        )
-
-    def _cloning(self) -> Imitation:
-        """Demonstrated actions for the policy to clone (notes, 6.5.4)."""
-        streams = self.streams
-        tasks = streams.integers(self.tasks, self.config.batch)
-        embeddings, matrices = self.reward_learner.embeddings.sample(streams, tasks)
-        sampled = self._demonstrated(tasks, self.config.demonstrations.bc_first_states)
-        assert sampled.actions is not None
-        states = self.data.permutations(sampled.states, matrices)
-        states = self.data.noise.of_states(states, streams)
-        weight = (self._bc_weight * self._bc_decay)[:, 0]
-        return Imitation(torch.cat((states, embeddings), -1), sampled.actions, weight)
-
-    def _demonstrated(self, tasks: Tensor, first_states: int = 0) -> Transitions:
-        """A demonstrated transition of each of the tasks (M, B); unseen actions are inferred."""
-        sampled = self.demonstrations.sample(self.streams, tasks, first_states)
-        if sampled.actions is not None:
-            return sampled
-        return self.inverse_dynamics.infer(sampled, tasks)
 
 
 def make_trainings(

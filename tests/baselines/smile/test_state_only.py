@@ -64,7 +64,7 @@ def test_the_inverse_dynamics_see_the_task_of_a_demonstration() -> None:
         model.network.get_parameter("0.0.weight")[:, seen + 1, 0] = 1.0
         model.network.get_parameter("0.2.weight")[:, 0, 0] = 1.0
         model.network.get_parameter("0.4.weight")[:, 0, :] = 1.0
-    actions = training._demonstrated(torch.tensor([[0, 1, 2, 1]])).actions
+    actions = training.batches.demonstrated(torch.tensor([[0, 1, 2, 1]])).actions
     assert actions is not None
     expected = torch.tensor([0.0, 1.0, 0.0, 1.0]).tanh()
     assert torch.equal(actions, expected[None, :, None].expand_as(actions))

@@ -137,7 +137,7 @@ def test_the_policy_sees_states_under_the_permutation_of_their_embedding() -> No
         torch.from_numpy(part)[columns]
         for part in (training.data.normaliser.mean, training.data.normaliser.scale)
     )
-    batch, cloning = training._policy_batch(), training._cloning()
+    batch, cloning = training.batches.sample(), training.batches.cloning()
     turned = 0
     for features in (batch.features, batch.next_features, cloning.features):
         for row in features[0]:
@@ -201,7 +201,7 @@ def test_a_number_that_is_not_finite_stops_it_and_leaves_the_checkpoint(
 
 def test_no_gradient_of_the_policy_or_the_critics_reaches_the_encoder() -> None:
     training = stepped(replace(CONFIG, demonstrations=CLONING))
-    batch, cloning = training._policy_batch(), training._cloning()
+    batch, cloning = training.batches.sample(), training.batches.cloning()
     given = *batch, *cloning
     assert not any(column.requires_grad for column in given)
     assert not training.reward_learner.embeddings.embeddings.requires_grad
@@ -252,7 +252,7 @@ def test_n_step_returns_are_those_of_the_learners_own_episodes(
     rows = training.replay.state_dict(0)["rows"]
     lengths = set()
     for _ in range(30):
-        batch = Batch(*(column[0] for column in training._policy_batch()))
+        batch = Batch(*(column[0] for column in training.batches.sample()))
         shown = round(config.demonstrations.fraction * len(batch.rewards))
         assert batch.continues[:shown].tolist() == [1.0] * shown
         for k in range(shown, len(batch.rewards)):
