@@ -48,3 +48,17 @@ def test_a_tampered_result_is_noticed() -> None:
     shown = run("tamper_results.py", "SmileGridGoal-v0", "--number", "2").splitlines()
     assert len(shown) == 4
     assert shown[0].endswith("2 tried, 2 noticed")
+
+
+def test_seeds_are_compared_alone_and_among_others() -> None:
+    pytest.importorskip("torch")
+    options = ("total_updates=4", "updates_per_iteration=2", "validate_every=0")
+    changes = [part for option in options for part in ("--set", option)]
+    shown = run("alone_and_together.py", "--seeds", "0,1", "--episodes", "1", *changes).splitlines()
+    assert [line.split(" | ")[0] for line in shown[2:5]] == [
+        "| 0",
+        "| 1",
+        "| mean ± standard error",
+    ]
+    for line in shown[2:4]:
+        assert float(line.split(" | ")[-1].strip(" |")) < 1e-3
