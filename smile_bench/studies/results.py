@@ -14,6 +14,7 @@ from smile_bench.arrays import FloatArray
 from smile_bench.envs import get_family
 from smile_bench.errors import ProtocolError, SmileError, StudyError, clipped, shown
 from smile_bench.leaderboard.entries.training import Curve, read_curve
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.protocol.scores import task_means
@@ -68,6 +69,21 @@ class CellResult:
         return {
             seed: None if curve is None else (better(curve.values), curve.values[-1])
             for seed, curve in self.curves.items()
+        }
+
+    def score_gaps(self) -> dict[int, float]:
+        """How far the last checkpoint of each seed was from the best along the way.
+
+        In units of the normalised score: relative to the distance between the expert and the
+        task-blind expert, on the meta-test tasks. Seeds without a learning curve are left out.
+        """
+        name = get_family(self.cell.family).metric.name
+        references = load_meta_test(self.cell.family).references
+        unit = abs(np.nanmean(references.expert[name]) - np.nanmean(references.blind[name]))
+        return {
+            seed: float(abs(ends[1] - ends[0]) / unit)
+            for seed, ends in self.best_and_last().items()
+            if ends is not None
         }
 
     def costs(self) -> dict[str, float | None]:

@@ -37,8 +37,8 @@ def cell_rows(cells: Sequence[CellResult]) -> list[Row]:
 
     ``score`` is the interquartile mean with its 95 % interval over seeds and tasks, ``metric`` the
     mean over tasks, averaged over seeds, and ``metric_sd`` its standard deviation over seeds.
-    ``worst_gap`` is how far the last checkpoint of a seed was from the best along the way, relative
-    to the best, on meta-validation: the largest over seeds.
+    ``worst_gap`` is the largest of :meth:`CellResult.score_gaps`: how far, in units of the score,
+    the last checkpoint of a seed was from the best along the way, on meta-validation.
     """
     rows = []
     for one in cells:
@@ -54,7 +54,7 @@ def cell_rows(cells: Sequence[CellResult]) -> list[Row]:
                 "metric_name": get_family(one.cell.family).metric.name,
                 "metric": float(per_seed.mean()),
                 "metric_sd": float(per_seed.std(ddof=1)) if len(per_seed) > 1 else None,
-                "worst_gap": _worst_gap(one),
+                "worst_gap": max(one.score_gaps().values(), default=None),
                 **one.costs(),
             }
         )
@@ -151,14 +151,6 @@ def _settings(one: CellResult) -> dict[str, str]:
     """What differs from the preset and from single precision."""
     changed = dict(one.cell.changes)
     return changed if one.cell.precision == "float32" else {**changed, "precision": "bf16"}
-
-
-def _worst_gap(one: CellResult) -> float | None:
-    gaps = [
-        abs(last - best) / max(abs(best), 1e-12)
-        for best, last in filter(None, one.best_and_last().values())
-    ]
-    return max(gaps, default=None)
 
 
 def _cell(one: CellResult) -> dict[str, Any]:

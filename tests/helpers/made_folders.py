@@ -10,6 +10,7 @@ import numpy as np
 
 from smile_bench.baselines.registry import get_agent
 from smile_bench.envs import get_family
+from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.reading import parse_study
@@ -59,7 +60,7 @@ def write_seed(
         seed: of the training.
         level: normalised score.
         spread: standard deviation of scores over tasks.
-        gap: of the last checkpoint's validation metric to the best one, relative to it.
+        gap: of the last checkpoint's validation metric to the best one, in units of the score.
     """
     cell = job.cell
     training = get_agent(cell.agent).training
@@ -95,10 +96,11 @@ def _recipe(cell: Cell, seed: int, track: str) -> Mapping[str, Any]:
 def _write_log(path: Path, family: str, last: float, gap: float) -> None:
     """A log whose best checkpoint is the last but one."""
     metric = get_family(family).metric
-    # gap = |last - best| / |best|, and the best one is better.
-    worse = -gap if metric.higher_is_better == (last >= 0) else gap
-    best = last / (1 + worse)
-    first = best * (0.5 if metric.higher_is_better == (last >= 0) else 2.0)
+    references = load_meta_test(family).references
+    unit = abs(references.expert[metric.name].mean() - references.blind[metric.name].mean())
+    sign = 1.0 if metric.higher_is_better else -1.0
+    best = last + sign * gap * unit
+    first = best - sign * 0.5 * unit
     values = [*np.linspace(first, best, 9), last]
     rows = "".join(f"{10 * i},{i},{value!r}\n" for i, value in enumerate(map(float, values), 1))
     path.write_text(f"iteration,seconds,validation/{metric.name}\n{rows}", encoding="utf-8")

@@ -26,7 +26,6 @@ __all__ = [
     "largest_gap",
     "measurements",
     "ordered",
-    "relative_gaps",
 ]
 
 
@@ -140,7 +139,8 @@ def condition_text(cell: Cell) -> str:
     if not cell.trained:
         return "not trained"
     words = [str(cell.condition.on(cell.family)).replace(", all tasks", "")]
-    return ", ".join([*words, *(f"{name}={value}" for name, value in cell.changes)])
+    words += [f"{name}={value}" for name, value in cell.changes]
+    return ", ".join([*words, *([] if cell.precision == "float32" else [cell.precision])])
 
 
 def higher_is_better(family: str, metric: str) -> bool:
@@ -149,18 +149,9 @@ def higher_is_better(family: str, metric: str) -> bool:
     return kinds.get(metric, True)
 
 
-def relative_gaps(one: CellResult) -> dict[int, float]:
-    """How far the last checkpoint of each seed was from the best, relative to the best."""
-    return {
-        seed: abs(ends[1] - ends[0]) / max(abs(ends[0]), 1e-12)
-        for seed, ends in one.best_and_last().items()
-        if ends is not None
-    }
-
-
 def largest_gap(one: CellResult) -> tuple[int, float] | None:
-    """The seed with the largest gap, and the gap; None without a learning curve."""
-    gaps = relative_gaps(one)
+    """The seed with the largest of :meth:`CellResult.score_gaps`; None without a curve."""
+    gaps = one.score_gaps()
     return max(gaps.items(), key=lambda item: item[1]) if gaps else None
 
 

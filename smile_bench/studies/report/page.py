@@ -166,8 +166,9 @@ def _stability_section(cells: Sequence[CellResult], figures: Sequence[Drawn]) ->
     yield (
         "The seed of each cell whose last checkpoint is furthest from the best one along the way, "
         "on the meta-validation tasks. The last checkpoint is the one that counts. **gap** is "
-        "relative to the best; **gap as score** is relative to the distance between the expert and "
-        "the task-blind expert on the meta-test tasks."
+        "relative to the best, and large where the metric is close to 0; **gap as score** is "
+        "relative to the distance between the expert and the task-blind expert on the meta-test "
+        "tasks."
     )
     yield tables.stability_table(cells)
     for family in dict.fromkeys(figure.family for figure in figures):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from smile_bench.envs import get_family
 from smile_bench.leaderboard.surface import CORNER, Surface
-from smile_bench.protocol.meta_test import load_meta_test
 from smile_bench.protocol.statistics import Estimate
 from smile_bench.studies.report.measurements import (
     Measurement,
@@ -146,7 +145,7 @@ def stability_table(cells: Sequence[CellResult]) -> str:
         ends = one.best_and_last()[seed]
         assert ends is not None
         digits = 1 if max(map(abs, ends)) >= LARGE else 3
-        share = f"{100 * gap:.1f} %"
+        relative = abs(ends[1] - ends[0]) / max(abs(ends[0]), 1e-12)
         lines.append(
             [
                 get_family(one.cell.family).title,
@@ -155,8 +154,8 @@ def stability_table(cells: Sequence[CellResult]) -> str:
                 str(seed),
                 number(ends[0], digits),
                 number(ends[1], digits),
-                f"**{share}, above {100 * TOLERATED:.0f} %**" if gap > TOLERATED else share,
-                number(abs(ends[1] - ends[0]) / _unit_of_score(one.cell.family)),
+                f"{100 * relative:.1f} %",
+                f"**{number(gap)}, above {TOLERATED}**" if gap > TOLERATED else number(gap),
             ]
         )
     gaps = ["gap", "gap as score"]
@@ -228,12 +227,6 @@ def _why_head(why: Mapping[str, int]) -> list[str]:
 def _why(row: Measurement, why: Mapping[str, int]) -> list[str]:
     """The number of a row's sentence; no column if there are no sentences."""
     return [str(why.get(row.why, ""))] if why else []
-
-
-def _unit_of_score(family: str) -> float:
-    """Distance between the means of the expert and the task-blind expert."""
-    references, name = load_meta_test(family).references, get_family(family).metric.name
-    return abs(float(references.expert[name].mean() - references.blind[name].mean()))
 
 
 def _interval(found: Estimate | None) -> str:

@@ -208,7 +208,7 @@ def test_a_training_that_ends_far_from_its_best_is_marked(tmp_path: Path) -> Non
     write_seed(folder, second, second.seeds[0], 0.8, gap=0.14)
     page = page_of(folder, tmp_path / "page")
     (table,) = tables(section(page, "Stability"))
-    assert [line[6] for line in table[1:]] == ["**16.0 %, above 15 %**"]
+    assert [line[7] for line in table[1:]] == ["**0.160, above 0.15**"]
     missing = section(page, "What is missing")
     assert missing.count("no result.") == 7
     assert "2 of 3 seeds." in missing
