@@ -68,6 +68,29 @@ def test_columns_may_be_missing_in_some_iterations(
     assert [values.get("score") for values in shown] == [None, None, "3", "3", None, "6", "6"]
 
 
+def test_tensorboard_has_every_step_once_whatever_was_cut(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    class Cut(Sparse):
+        def step(self) -> dict[str, float]:
+            if self.iteration == 5:
+                raise KeyboardInterrupt
+            return {"losses/x": super().step()["losses/x"] + 100.0}
+
+    run(Sparse(), tmp_path, stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        run(Cut(), tmp_path)  # It leaves the events of 4 and 5, and no checkpoint.
+    for _ in range(2):  # The second has nothing to do.
+        run(Sparse(), tmp_path)
+        events = EventAccumulator(str(tmp_path / "tensorboard"))
+        events.Reload()
+        found = [(event.step, event.value) for event in events.Scalars("losses/x")]
+        assert [step for step, _ in found] == [*range(1, 8)]
+        np.testing.assert_allclose([x for _, x in found], [1 / n for n in range(1, 8)], rtol=1e-6)
+        assert [event.step for event in events.Scalars("validation/score")] == [3, 6]
+
+
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
     class Other(Sparse):
         def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -143,6 +143,7 @@ def _step(record: _Record, end: int, checkpoint_seconds: float) -> None:
                 postfix |= shown(logs, len(folders))
                 bar.set_postfix(postfix)
                 if record.due(checkpoint_seconds):
+                    boards.flush()
                     record.write_rows()
                     record.save()
         finally:

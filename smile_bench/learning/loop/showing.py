@@ -20,7 +20,8 @@ class Boards:
         self._stack = ExitStack()
         self._boards = {
             n: self._stack.enter_context(
-                SummaryWriter(str(folder.directory / "tensorboard"), purge_step=iteration)
+                # The steps of a former run after the checkpoint are done again: hide them.
+                SummaryWriter(str(folder.directory / "tensorboard"), purge_step=iteration + 1)
             )
             for n, folder in enumerate(folders)
             if folder.reason is None
@@ -37,6 +38,11 @@ class Boards:
         for index, log in logs.items():
             for name, value in log.items():
                 self._boards[index].add_scalar(name, value, iteration)
+
+    def flush(self) -> None:
+        """Write what was added: a killed run keeps all events before its checkpoint."""
+        for board in self._boards.values():
+            board.flush()
 
 
 def shown(logs: Mapping[int, Mapping[str, float]], number: int) -> dict[str, str]:
