@@ -1,4 +1,4 @@
-"""Keeping what a study found: an archive that is small, and a leaderboard entry."""
+"""Keeping what a study found: a small archive, a leaderboard entry, results for other studies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.results import CellResult, read_cells
 
-__all__ = ["archive", "fill_entry"]
+__all__ = ["archive", "fill_entry", "reuse"]
 
 
 def archive(folder: StudyFolder, target: Path, *, evidence: bool = False) -> int:
@@ -47,6 +47,37 @@ def archive(folder: StudyFolder, target: Path, *, evidence: bool = False) -> int
             if (source / "progress.csv").exists():
                 _copy(source / "progress.csv", place / "progress.csv")
             _copy(source / "primary" / RESULT_FILE, place / "primary" / RESULT_FILE)
+            copied += 1
+    return copied
+
+
+def reuse(folder: StudyFolder, source: StudyFolder) -> int:
+    """Copy the results of another study for cells that both have, so that they are not made twice.
+
+    Cells are the same if their ids are: agent, family, condition, settings, protocol and version.
+
+    Args:
+        folder: of the study that lacks results.
+        source: of the study that has some.
+
+    Returns:
+        How many trainings were copied.
+
+    Raises:
+        StudyError: a result is damaged.
+    """
+    wanted = {cell.id: cell for cell in folder.study.cells}
+    copied = 0
+    for one in read_cells(source):
+        cell = wanted.get(one.cell.id)
+        for seed, place in one.folders.items() if cell is not None else ():
+            if cell is None or seed not in cell.seeds or folder.result(cell, seed) is not None:
+                continue
+            target = folder.path / cell.folder / place.parent.name / place.name
+            files = sorted((place / "primary").iterdir(), key=lambda file: file.name == RESULT_FILE)
+            for file in [*place.glob("progress.csv"), *place.glob("*.safetensors"), *files]:
+                if not file.name.startswith(("checkpoint", ".")):
+                    _copy(file, target / file.relative_to(place))
             copied += 1
     return copied
 

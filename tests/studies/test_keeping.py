@@ -10,10 +10,10 @@ import pytest
 from smile_bench.errors import StudyError
 from smile_bench.leaderboard.entries.reading import read_entry
 from smile_bench.studies.folder import StudyFolder
-from smile_bench.studies.keeping import archive, fill_entry
+from smile_bench.studies.keeping import archive, fill_entry, reuse
 from smile_bench.studies.results import read_cells
 from smile_bench.studies.table import run_rows
-from tests.helpers.studies import GRID, finished, opened
+from tests.helpers.studies import GRID, TEXT, finished, opened
 
 pytest.importorskip("torch")
 
@@ -75,3 +75,21 @@ def test_an_entry_needs_the_evidence(study: StudyFolder, tmp_path: Path) -> None
     cells = list(read_cells(StudyFolder.open(tmp_path / "archive")))
     with pytest.raises(StudyError, match="where the study ran"):
         fill_entry(cells[:1], tmp_path / "entry")
+
+
+def test_cells_that_two_studies_share_are_made_once(study: StudyFolder, tmp_path: Path) -> None:
+    text = TEXT.replace('"small"', '"other"').replace("12 demonstrations", "13 demonstrations")
+    other = opened(tmp_path / "other", text.replace("0-1", "0-2"), together=3)
+    assert reuse(other, study) == 3
+    assert reuse(other, study) == 0
+    shared, changed, untrained = other.study.cells
+    assert [other.result(shared, seed) is not None for seed in (0, 1, 2)] == [True, True, False]
+    assert other.result(changed, 0) is None
+    assert other.result(untrained, 0) is not None
+    place = other.result(shared, 0)
+    assert place is not None
+    assert (place / "evidence.h5").exists()
+    assert (place.parent / f"{GRID}.safetensors").exists()
+    assert not list(other.path.rglob("checkpoint*"))
+    (job, *_) = [job for job in other.jobs if job.cell is shared]
+    assert other.seeds_left(job) == (2,)

@@ -46,6 +46,13 @@ def add_run_command(commands: Any) -> None:
         "--folder", metavar="DIR", help="where results go, by default runs/studies/NAME"
     )
     add_engine_options(run)
+    run.add_argument(
+        "--reuse",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="copy results of cells that another study's folder has; may be given several times",
+    )
     run.add_argument("--retry", action="store_true", help="try jobs again that have failed")
     _add_compute(run)
     run.set_defaults(run=_run)
@@ -85,7 +92,8 @@ def _options(arguments: argparse.Namespace) -> WorkerOptions:
 
 def _run(arguments: argparse.Namespace) -> int:
     from smile_bench.studies.checking import damaged_results
-    from smile_bench.studies.folder import FAILED
+    from smile_bench.studies.folder import FAILED, StudyFolder
+    from smile_bench.studies.keeping import reuse
     from smile_bench.studies.status import look
 
     require_engine_options(arguments)
@@ -94,6 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.retry:
         for job in look(folder).of(FAILED):
             folder.forgive(job.job)
+    for other in arguments.reuse:
+        copied = reuse(folder, StudyFolder.open(other))
+        print(f"copied {copied} trainings from {other}")
     _prepare(folder)
     status = run_engine(folder, _options(arguments), arguments)
     print(f"{folder.study.name} in {folder.path}: {status.summary()}")
