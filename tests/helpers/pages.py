@@ -1,8 +1,8 @@
 """Runs the code of a page as a reader would: ``python -W error -m tests.helpers.pages PAGE...``.
 
-The blocks of a page build on each other. A Python block with a title is saved under it and run as a
-script; one without a title continues the session. Every ``smile-bench`` command is parsed, and run
-if it is quick.
+The blocks of a page build on each other. A block with a title is saved under it: of Python, it is
+then run as a script. A Python block without one continues the session. Every ``smile-bench``
+command is parsed, and run if it is quick.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from smile_bench.cli import build_parser, main
 FENCE = re.compile(r"^```(\w*)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 QUICK_FAMILIES = {"SmileGridGoal-v0", "MyGrid-v0"}
 QUICK = {"families", "agents", "verify"}
+QUICK_STUDY = "grid.toml"
 QUICK_ON_A_GRID = {"evaluate", "datasets build", "datasets verify", "datasets card"}
 
 
@@ -48,6 +49,8 @@ def run_page(page: Path) -> None:
         if language == "python" and title:
             Path(title).write_text(text, encoding="utf-8")
             subprocess.run([sys.executable, "-W", "error", title], check=True)
+        elif language == "toml" and title:
+            Path(title).write_text(text, encoding="utf-8")
         elif language == "python":
             exec(compile(text, str(page), "exec"), names)  # noqa: S102 (our own page)
         elif language == "sh":
@@ -65,9 +68,13 @@ def run_command(arguments: list[str]) -> None:
         return
     build_parser().parse_args(arguments)
     words = arguments[2:] if arguments[0] == "--import" else arguments
-    quick = words[0] in QUICK or any(
-        " ".join(words).startswith(command) and QUICK_FAMILIES & set(words)
-        for command in QUICK_ON_A_GRID
+    quick = (
+        words[0] in QUICK
+        or (words[0] == "study" and words[2:] == [QUICK_STUDY])
+        or any(
+            " ".join(words).startswith(command) and QUICK_FAMILIES & set(words)
+            for command in QUICK_ON_A_GRID
+        )
     )
     if words[0] == "train" and not {"MyGrid-v0", "mean-action"} & set(words):
         arguments, quick = [*arguments, "--print-config"], True

@@ -27,6 +27,8 @@ GENERAL = (
 )  # fmt: skip
 """Parameters that submitit translates for every cluster; others are Slurm's own."""
 USUAL: Mapping[str, Any] = {"timeout_min": 24 * 60, "cpus_per_task": 1}
+TIMEOUTS = 100
+"""How often Slurm queues a job again that was out of time."""
 ARRAY = 1000
 """Jobs of one array; Slurm allows 1001 unless configured otherwise."""
 POLL = 0.5
@@ -134,7 +136,9 @@ def _submitter(
     gpu = {"gpus_per_node": 1} if options.device.startswith("cuda") else {}
     array = {"name": f"study-{folder.study.name}", "slurm_array_parallelism": workers}
     try:
-        executor = submitit.AutoExecutor(folder.path.resolve() / "logs" / "submitit", cluster)
+        executor = submitit.AutoExecutor(
+            folder.path.resolve() / "logs" / "submitit", cluster, slurm_max_num_timeout=TIMEOUTS
+        )
     except RuntimeError as error:
         raise StudyError(
             f"there is no Slurm here ({clipped(str(error))}). Run this where sbatch is, or give "

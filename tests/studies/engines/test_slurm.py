@@ -117,7 +117,7 @@ def test_slurm_gets_arrays(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = Executor()
-    monkeypatch.setattr(submitit, "AutoExecutor", lambda *given: made)
+    monkeypatch.setattr(submitit, "AutoExecutor", lambda *given, **how: made)
     monkeypatch.setattr(slurm, "ARRAY", 2)
     folder = opened(place / "study", TEXT.replace("0-1", "0-4"))
     folder.fail(folder.jobs[0], "no luck")
