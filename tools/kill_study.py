@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -109,7 +110,10 @@ def compare(
     report.kills = _run_under_kills(root, kills, rng, pause)
     _finish(root, "killed")
     report.seconds["under kills, with the last run"] = time.monotonic() - began
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     report.seconds["once more, with nothing to do"] = _finish(root, "killed")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    report.seconds["of the processor for that"] = used
     whole, killed = left(root / "whole"), left(root / "killed")
     results = [name for name in whole if name.endswith("result.json")]
     report.compared = len(whole)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from smile_bench.errors import StudyError
 from smile_bench.studies.folder import StudyFolder
-from smile_bench.studies.results import read_results
+from smile_bench.studies.results import read_seed
 
 __all__ = ["damaged_results"]
 
@@ -21,6 +20,6 @@ def damaged_results(folder: StudyFolder) -> Iterator[str]:
     for cell in folder.study.cells:
         for seed in cell.seeds:
             try:
-                read_results(folder, replace(cell, seeds=(seed,)))
+                read_seed(folder, cell, seed)
             except StudyError as error:
                 yield str(error)

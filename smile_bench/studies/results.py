@@ -21,7 +21,7 @@ from smile_bench.protocol.scores import task_means
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.study import Cell
 
-__all__ = ["COSTS", "CellResult", "read_cells", "read_results"]
+__all__ = ["COSTS", "CellResult", "read_cells", "read_results", "read_seed"]
 
 COSTS = ("seconds", "cpu_seconds", "env_steps", "expert_queries")
 """What a training costs. Trainings of one computation share its seconds."""
@@ -102,24 +102,38 @@ def read_results(folder: StudyFolder, cell: Cell) -> CellResult:
     Raises:
         StudyError: a result or a log is damaged, or of another agent, family or seed.
     """
-    results, curves, folders = {}, {}, {}
-    metric = get_family(cell.family).metric.name
-    for seed in cell.seeds:
-        place = folder.result(cell, seed)
-        if place is None:
-            continue
-        log = place.parent / "progress.csv"
-        try:
-            results[seed] = read_result(place)
-            curves[seed] = read_curve(log, metric) if log.exists() else None
-            _require_of(results[seed], cell, seed)
-        except SmileError as error:
-            raise StudyError(
-                f"the result in {place} cannot be used: {clipped(str(error))} Remove that folder "
-                "and run the study again; everything else stays."
-            ) from error
-        folders[seed] = place.parent
-    return CellResult(cell=cell, results=results, curves=curves, folders=folders)
+    read = {seed: read_seed(folder, cell, seed) for seed in cell.seeds}
+    done = {seed: one for seed, one in read.items() if one is not None}
+    return CellResult(
+        cell=cell,
+        results={seed: result for seed, (result, _, _) in done.items()},
+        curves={seed: curve for seed, (_, curve, _) in done.items()},
+        folders={seed: place for seed, (_, _, place) in done.items()},
+    )
+
+
+def read_seed(
+    folder: StudyFolder, cell: Cell, seed: int
+) -> tuple[Result, Curve | None, Path] | None:
+    """The result of a seed, its curve of meta-validation and where both lie; None without.
+
+    Raises:
+        StudyError: as :func:`read_results`.
+    """
+    place = folder.result(cell, seed)
+    if place is None:
+        return None
+    log = place.parent / "progress.csv"
+    try:
+        result = read_result(place)
+        curve = read_curve(log, get_family(cell.family).metric.name) if log.exists() else None
+        _require_of(result, cell, seed)
+    except SmileError as error:
+        raise StudyError(
+            f"the result in {place} cannot be used: {clipped(str(error))} Remove that folder "
+            "and run the study again; everything else stays."
+        ) from error
+    return result, curve, place.parent
 
 
 def read_cells(folder: StudyFolder) -> Iterator[CellResult]:
@@ -144,7 +158,7 @@ def _require_of(result: Result, cell: Cell, seed: int) -> None:
         training = result.training or {}
         stated = (training.get("condition") or {}).get("sha256")
         facts["seed"] = (training.get("seed"), seed)
-        facts["condition"] = (stated, cell.condition.on(cell.family).digest)
+        facts["condition"] = (stated, cell.facts["condition"])
     for name, (here, wanted) in facts.items():
         if here != wanted:
             raise ProtocolError(f"its {name} is {shown(here)}, not {shown(wanted)}.")
