@@ -61,7 +61,8 @@ def test_a_killed_ray_worker_costs_nothing_but_time(
     assert victims, "it ended before it could be killed"
     os.kill(victims[0], signal.SIGKILL)
     said, _ = run.communicate(timeout=LIMIT)
-    assert (run.returncode, said) == (0, "small in killed: 4 done\n")
+    # Before that, Ray itself says that a worker has died.
+    assert (run.returncode, said.splitlines()[-1]) == (0, "small in killed: 4 done")
     assert left(killed.path) == left(whole.path)
     assert len(left(whole.path)) == 4 * 5
 
