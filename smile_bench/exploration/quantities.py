@@ -53,7 +53,7 @@ def entropy(distribution: FloatArray) -> FloatArray:
     Raises:
         InputError: not distributions.
     """
-    return -_plogp(require_distributions("the distribution", distribution)).sum(axis=-1)
+    return np.asarray(-_plogp(require_distributions("the distribution", distribution)).sum(axis=-1))
 
 
 def divergence(distribution: FloatArray, target: FloatArray) -> FloatArray:
@@ -66,7 +66,7 @@ def divergence(distribution: FloatArray, target: FloatArray) -> FloatArray:
     """
     p = require_distributions("the distribution", distribution)
     q = require_distributions("the target", target)
-    return _log_ratios(p, q).sum(axis=-1)
+    return np.asarray(_log_ratios(p, q).sum(axis=-1))
 
 
 def mutual_information(joint: FloatArray) -> FloatArray:
@@ -80,7 +80,7 @@ def mutual_information(joint: FloatArray) -> FloatArray:
         raise InputError(f"a joint distribution has two axes or more, got shape {joint.shape}.")
     require_distributions("the joint distribution", joint.reshape(*joint.shape[:-2], -1))
     product = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
-    return _log_ratios(joint, product).sum(axis=(-2, -1))
+    return np.asarray(_log_ratios(joint, product).sum(axis=(-2, -1)))
 
 
 @dataclass(frozen=True, eq=False)

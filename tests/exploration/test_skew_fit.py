@@ -50,7 +50,7 @@ def test_zero_is_maximum_likelihood() -> None:
 
 def test_the_fit_has_the_largest_weighted_likelihood() -> None:
     rng, p = np.random.default_rng(1), models(1)[0]
-    counts = rng.multinomial(500, p)
+    counts = rng.multinomial(500, p).astype(np.float64)
     mass = counts * weights(p, -0.5)
     fit = weighted_fit(counts, weights(p, -0.5))
     best = (mass * np.log(np.where(mass > 0.0, fit, 1.0))).sum()
