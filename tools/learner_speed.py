@@ -150,7 +150,7 @@ def _serve(variant: str, trainings: int, agent: str, family: str, device: str) -
     import torch
 
     torch.set_num_threads(1)
-    update, wait = _make_learner(variant, trainings, agent, family, device)
+    update, wait = make_learner(variant, trainings, agent, family, device)
     clock = time.process_time if device == "cpu" else time.perf_counter
     flops, peak = 0.0, 0.0
     for line in sys.stdin:
@@ -168,7 +168,7 @@ def _serve(variant: str, trainings: int, agent: str, family: str, device: str) -
         print(json.dumps(answer), flush=True)
 
 
-def _make_learner(
+def make_learner(
     variant: str, trainings: int, agent: str, family: str, device: str
 ) -> tuple[Callable[[int], None], Callable[[], None]]:
     import torch
