@@ -4,8 +4,8 @@
     python -m tools.learner_profile --trainings 1 4 32
     python -m tools.learner_profile --device cuda --trainings 32
 
-Operations are those of PyTorch's profiler, by the time that they take themselves. The profiler slows
-small operations down, so that the shares of everything but products are upper limits.
+Operations are those of PyTorch's profiler, by the time that they take themselves. The profiler
+slows small operations down, so that the shares of everything but products are upper limits.
 """
 
 from __future__ import annotations

@@ -171,6 +171,7 @@ def _serve(variant: str, trainings: int, agent: str, family: str, device: str) -
 def make_learner(
     variant: str, trainings: int, agent: str, family: str, device: str
 ) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """Learners that are ready to update: what makes a number of updates, and what waits for it."""
     import torch
 
     from smile_bench.access import Access
