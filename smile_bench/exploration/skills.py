@@ -21,8 +21,8 @@ __all__ = [
     "Alternation",
     "alternate",
     "bound",
-    "information",
     "improved_skills",
+    "information",
     "posterior",
     "skill_marginals",
 ]
@@ -67,7 +67,9 @@ def skill_marginals(mdp: MDP, policies: FloatArray, start: FloatArray) -> FloatA
 
 
 def posterior(marginals: FloatArray, prior: FloatArray) -> FloatArray:
-    """q(z | s) ∝ p(z) p(s | z), (..., K, S): the best discriminator. It is p(z) where no skill goes.
+    """q(z | s) ∝ p(z) p(s | z), (..., K, S): the best discriminator.
+
+    It is p(z) in states where no skill goes.
 
     Args:
         marginals: p(s | z), (..., K, S).
