@@ -53,7 +53,7 @@ def test_values_of_all_pairs_are_those_of_one_goal_at_a_time() -> None:
     chances = goal_chances(mdp, 12)
     for task, goal in itertools.product(range(2), range(FAMILY.cells)):
         tensor = mdp.tensor[task]
-        # Residual: 1e-13.
+        # Residual: 1e-14.
         listed = one_goal(tensor, goal, DISCOUNT, 400)
         np.testing.assert_allclose(v[task, :, goal], listed, rtol=0, atol=1e-12)
         np.testing.assert_allclose(q[task, :, :, goal], DISCOUNT * tensor @ listed, atol=1e-12)
