@@ -224,7 +224,9 @@ def test_a_training_that_stopped_early_fills_its_place() -> None:
         resumed = trainings(*configs)
         resumed.load_state_dict(states)
         assert (resumed.iteration, resumed.gathered) == (2, FAMILY.horizon)
-        step(resumed)
+        stopped = [isinstance(log, DivergedError) for log in resumed.step()]
+        assert stopped == [state is early for state in states]
+        assert resumed.gathered == 2 * FAMILY.horizon
 
 
 def test_only_the_track_with_labels_will_do() -> None:
