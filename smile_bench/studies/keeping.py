@@ -82,14 +82,21 @@ def reuse(folder: StudyFolder, source: StudyFolder) -> int:
     return copied
 
 
-def fill_entry(cells: Sequence[CellResult], entry: Path, *, evidence: bool = False) -> list[Path]:
+def fill_entry(
+    cells: Sequence[CellResult],
+    entry: Path,
+    *,
+    seeds: Sequence[int] | None = None,
+    evidence: bool = False,
+) -> list[Path]:
     """Copy results into the folder of a leaderboard entry, with the layout that it has.
 
     Args:
         cells: one a family, all of one agent.
-        entry: the folder.
-        evidence: whether to copy the evidence of every seed; by default only of the first one of
-            each family, which an entry must have.
+        entry: the folder. Results of other seeds stay.
+        seeds: which ones, by default all.
+        evidence: whether to copy the evidence of every seed; by default only of the entry's first
+            one of each family, which it must have.
 
     Returns:
         The folders of the seeds that were written.
@@ -105,9 +112,11 @@ def fill_entry(cells: Sequence[CellResult], entry: Path, *, evidence: bool = Fal
         )
     written = []
     for one in cells:
-        for seed, source in one.folders.items():
-            place = entry / one.cell.family / f"seed-{seed}"
-            if evidence or seed == one.seeds[0]:
+        chosen = [seed for seed in one.seeds if seeds is None or seed in seeds]
+        there = {int(path.name[5:]) for path in (entry / one.cell.family).glob("seed-*")}
+        for seed in chosen:
+            source, place = one.folders[seed], entry / one.cell.family / f"seed-{seed}"
+            if evidence or seed == min({*chosen, *there}):
                 kept = source / "primary" / EVIDENCE_FILE
                 if not kept.exists():
                     raise StudyError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_an_entry_gets_every_seed_and_the_first_ones_evidence(
     read = read_entry(entry)
     assert [run.seed for run in read.runs] == [0, 1]
     assert [run.primary.evidence is not None for run in read.runs] == [True, False]
+
+    # One seed more: what is there stays, and its evidence is enough.
+    before = {path: path.read_bytes() for path in entry.rglob("seed-0/**/*") if path.is_file()}
+    shutil.rmtree(entry / GRID / "seed-1")
+    assert fill_entry(cells[:1], entry, seeds=[1]) == [entry / GRID / "seed-1"]
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert [run.primary.evidence is not None for run in read_entry(entry).runs] == [True, False]
     with pytest.raises(StudyError, match=f"several cells of the agent on {GRID}"):
         fill_entry(cells[:2], entry)
 

@@ -62,7 +62,7 @@ def add_entry_command(commands: Any) -> None:
         "entry",
         help="copy results of an agent into a leaderboard entry",
         description="Copy the results of one agent under one condition into the folder of a "
-        "leaderboard entry, every seed, with the evidence of the first one.",
+        "leaderboard entry, with the evidence of the entry's first seed.",
     )
     add_place(entry)
     entry.add_argument("entry", help="the entry's folder")
@@ -71,6 +71,7 @@ def add_entry_command(commands: Any) -> None:
         "--condition", default="canonical", help='such as "4 demonstrations" (canonical)'
     )
     entry.add_argument("--family", nargs="+", help="by default all that the study has")
+    entry.add_argument("--seeds", help="such as 1-4; by default all")
     entry.add_argument("--evidence", action="store_true", help="that of every seed")
     entry.set_defaults(run=_entry)
 
@@ -143,6 +144,7 @@ def _archive(arguments: argparse.Namespace) -> int:
 
 def _entry(arguments: argparse.Namespace) -> int:
     from smile_bench.datasets import Condition
+    from smile_bench.seeds import parse_seeds
     from smile_bench.studies.keeping import fill_entry
     from smile_bench.studies.results import read_cells
 
@@ -162,6 +164,8 @@ def _entry(arguments: argparse.Namespace) -> int:
             f"the study has no result of {arguments.agent} under {str(condition)!r} yet; "
             "`smile-bench study table` shows what there is."
         )
-    for place in fill_entry(chosen, Path(arguments.entry), evidence=arguments.evidence):
+    seeds = parse_seeds(arguments.seeds) if arguments.seeds else None
+    written = fill_entry(chosen, Path(arguments.entry), seeds=seeds, evidence=arguments.evidence)
+    for place in written:
         print(f"wrote {place}")
     return 0
