@@ -137,23 +137,26 @@ def match(
         start: distribution of s_1, (1, S).
         horizon: T.
         tolerance: the largest gap accepted.
-        iterations: the largest number of best responses.
+        iterations: the largest number of policies to add to the uniform one.
 
     Raises:
-        InputError: more than one task, shapes that do not fit, or a target elsewhere.
+        InputError: more than one task, shapes that do not fit, or a target elsewhere,
+            or a negative number of iterations.
     """
     if mdp.tasks != 1:
         raise InputError(f"match takes one task at a time, got dynamics of {mdp.tasks}.")
+    if iterations < 0:
+        raise InputError(f"iterations must not be negative, got {iterations}.")
     goal = _require_target(mdp, target, start, horizon)[0]
     policies = [uniform_policy(mdp, horizon)[0]]
     history = _marginal(mdp, policies[0][None], start)
-    weights, gap = np.ones(1), np.inf
-    for _ in range(iterations):
+    weights = np.ones(1)
+    for k in range(iterations + 1):
         marginal = weights @ history
         reward = bonus(marginal, goal)
         response = best_response(mdp, reward[None, :, None], start, horizon)
         gap = float(response.values[0] - marginal @ reward)
-        if gap <= tolerance:
+        if gap <= tolerance or k == iterations:
             break
         policies.append(response.policy[0])
         history = np.concatenate((history, response.visits.sum(axis=2)))
@@ -165,7 +168,6 @@ def match(
             ConvergenceWarning,
             stacklevel=2,
         )
-    marginal = weights @ history
     far = float(divergence(marginal / marginal.sum(), goal))
     return Matched(np.stack(policies), weights, marginal, far, gap)
 

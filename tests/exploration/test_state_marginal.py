@@ -14,7 +14,7 @@ from smile_bench.envs.grid.planning import reachable
 from smile_bench.errors import ConvergenceWarning, InputError
 from smile_bench.exploration.quantities import divergence
 from smile_bench.exploration.state_marginal import bonus, historical_averaging, match
-from smile_bench.exploration.visitation import episode_visitation
+from smile_bench.exploration.visitation import best_response, episode_visitation
 from tests.helpers import small_mdp as small
 
 HORIZON = 6
@@ -146,6 +146,21 @@ def test_without_averaging_the_last_policy_does_not_converge() -> None:
     assert divergence(averaged.average[-1, 0], target[0]) < optimum + 0.02
 
 
+def test_a_match_that_stops_early_has_the_certificate_of_what_it_returns() -> None:
+    mdp, start = FAMILY.mdp(np.array([0.2])), corner()
+    target = uniform_target(mdp, start, 20)
+    best = match(mdp, target, start, 20).divergence
+    for iterations in (0, 1, 10):
+        with pytest.warns(ConvergenceWarning, match=f"after {iterations} best responses"):
+            found = match(mdp, target, start, 20, iterations=iterations)
+        reward = bonus(found.marginal / found.marginal.sum(), target[0])
+        response = best_response(mdp, reward[None, :, None], start, 20)
+        gap = response.values[0] - found.marginal @ reward
+        assert found.gap == pytest.approx(gap, abs=1e-12)
+        assert found.divergence - best <= found.gap
+        assert len(found.policies) == iterations + 1
+
+
 def test_a_matched_marginal_has_no_bonus_left() -> None:
     p = np.array([0.25, 0.75, 0.0])
     assert bonus(p, p).tolist() == [0.0, 0.0, 0.0]
@@ -164,5 +179,5 @@ def test_bad_input_is_refused() -> None:
         match(FAMILY.mdp(np.zeros(2)), short, start, 3)
     with pytest.raises(InputError, match=r"must have shape \(1, 64\)"):
         match(mdp, short[:, :5] / short[:, :5].sum(), start, 3)
-    with pytest.warns(ConvergenceWarning, match="after 2 best responses"):
-        match(mdp, short, start, 3, iterations=2)
+    with pytest.raises(InputError, match="must not be negative, got -1"):
+        match(mdp, short, start, 3, iterations=-1)
