@@ -19,7 +19,14 @@ from smile_bench.protocol.statistics import (
     summarise,
 )
 
-__all__ = ["improvement", "mean_over_tasks", "profile", "summary_of_family", "summary_overall"]
+__all__ = [
+    "improvement",
+    "mean_over_tasks",
+    "profile",
+    "same_seeds",
+    "summary_of_family",
+    "summary_overall",
+]
 
 SEED = 0
 RESAMPLES_OVERALL = 10_000
@@ -29,8 +36,11 @@ RESAMPLES = 2_000
 
 
 def summary_overall(scores: Mapping[str, FloatArray]) -> Summary:
-    """The statistics over several families; family to normalised scores (seeds, tasks)."""
-    return summarise(scores, SEED, resamples=RESAMPLES_OVERALL)
+    """The statistics over several families; family to normalised scores (seeds, tasks).
+
+    They are over the same number of seeds in each, see :func:`same_seeds`.
+    """
+    return summarise(same_seeds(scores), SEED, resamples=RESAMPLES_OVERALL)
 
 
 def summary_of_family(family: str, scores: FloatArray) -> Summary:
@@ -51,3 +61,15 @@ def improvement(x: Mapping[str, FloatArray], y: Mapping[str, FloatArray]) -> Est
 def profile(scores: Mapping[str, FloatArray], thresholds: FloatArray) -> Profile:
     """The share of runs above each threshold, with pointwise intervals."""
     return estimate_profile(scores, thresholds, SEED, resamples=RESAMPLES)
+
+
+def same_seeds(scores: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The scores of the first n seeds of each family, n the smallest number that a family has.
+
+    Pooled scores would otherwise weigh a family more the more often it was trained.
+
+    Args:
+        scores: family to (seeds, tasks).
+    """
+    least = min(len(rows) for rows in scores.values())
+    return {family: rows[:least] for family, rows in scores.items()}

@@ -61,7 +61,7 @@ def profile_of(row: Row, families: Sequence[str]) -> Profile:
 
 
 def _scores(row: Row, families: Sequence[str]) -> dict[str, FloatArray]:
-    return {family: row.families[family].seed_scores for family in families}
+    return bootstrap.same_seeds({family: row.families[family].seed_scores for family in families})
 
 
 def _best_first(row: Row) -> tuple[float, float, str]:
