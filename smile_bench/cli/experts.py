@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import add_run_options, use_one_thread
+from smile_bench.cli.options import add_run_options
 
 if TYPE_CHECKING:
     from smile_bench.envs.simulation import PrivilegedPolicy
@@ -61,6 +61,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from smile_bench.envs import get_family
     from smile_bench.experts.training.train import train_expert
+    from smile_bench.learning.devices import use_one_thread
 
     kind, family, seed = arguments.kind, get_family(arguments.family).id, arguments.seed
     use_one_thread()

@@ -15,7 +15,6 @@ __all__ = [
     "add_timeout_option",
     "agent_by_name",
     "opened_agent",
-    "use_one_thread",
 ]
 
 
@@ -27,13 +26,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="where checkpoints, logs and weights go, by default below runs/; a training that was "
         "interrupted there continues",
     )
-
-
-def use_one_thread() -> None:
-    """Let PyTorch compute on one thread: the networks are small, and trainings run side by side."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def add_timeout_option(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from smile_bench.cli.options import add_run_options, use_one_thread
+from smile_bench.cli.options import add_run_options
 from smile_bench.errors import InputError, clipped
 from smile_bench.seeds import checked_seeds, parse_seeds, seeds_as_text
 
@@ -119,6 +119,8 @@ def _train(arguments: argparse.Namespace) -> int:
             if setting not in OPTIONS:
                 print(f"{setting} = {as_text(value)}")
         return 0
+    from smile_bench.learning.devices import use_one_thread
+
     use_one_thread()
     many = arguments.seeds is not None
     options: dict[str, Any] = {

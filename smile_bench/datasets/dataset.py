@@ -16,7 +16,7 @@ from smile_bench.datasets.variants import EXPERT, current_variant
 from smile_bench.envs.family import SPLITS
 from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
 
-__all__ = ["ARRAYS", "Dataset", "Demonstrations", "checked_indices"]
+__all__ = ["ARRAYS", "PER_DEMONSTRATION", "Dataset", "Demonstrations", "checked_indices"]
 
 ARRAYS: dict[str, type[np.generic]] = {
     "task_parameters": np.float64,
@@ -28,6 +28,9 @@ ARRAYS: dict[str, type[np.generic]] = {
     "initial_states": np.float64,
 }
 """The arrays of a split and their types. A split also has its metrics, which are float64."""
+
+PER_DEMONSTRATION = tuple(name for name in ARRAYS if name != "task_parameters")
+"""Those of them that have one entry a demonstration; metrics have one, too."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

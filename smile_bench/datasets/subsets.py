@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from smile_bench.arrays import FloatArray, IntArray
-from smile_bench.datasets.dataset import Demonstrations, checked_indices
+from smile_bench.datasets.dataset import PER_DEMONSTRATION, Demonstrations, checked_indices
 from smile_bench.envs import Family
 from smile_bench.errors import DatasetError, InputError
 
@@ -88,15 +88,7 @@ def select(part: Demonstrations, tasks: IntArray, demonstrations: int) -> Demons
             f"{demonstrations}. Give 1 to {part.demonstrations}."
         )
     per_demonstration = {
-        name: getattr(part, name)[tasks, :demonstrations]
-        for name in (
-            "observations",
-            "actions",
-            "next_observations",
-            "rewards",
-            "timesteps",
-            "initial_states",
-        )
+        name: getattr(part, name)[tasks, :demonstrations] for name in PER_DEMONSTRATION
     }
     return replace(
         part,

@@ -16,7 +16,7 @@ from torch import Tensor
 from smile_bench.arrays import IntArray
 from smile_bench.errors import InputError
 
-__all__ = ["CPU", "describe", "find_device", "index", "to_device"]
+__all__ = ["CPU", "describe", "find_device", "index", "to_device", "use_one_thread"]
 
 CPU = torch.device("cpu")
 
@@ -57,3 +57,11 @@ def to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:
 def index(tensor: Tensor, *where: IntArray) -> Tensor:
     """``tensor[where]`` on the tensor's device."""
     return tensor[tuple(to_device(indices, tensor.device) for indices in where)]
+
+
+def use_one_thread() -> None:
+    """Let PyTorch compute on one thread: the networks are small, and trainings run side by side.
+
+    For commands and workers, which own their process; the library itself sets no threads.
+    """
+    torch.set_num_threads(1)

@@ -8,7 +8,6 @@ from typing import Any
 
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec, all_agents, get_agent
 from smile_bench.datasets import Condition
-from smile_bench.datasets.subsets import task_order
 from smile_bench.envs import all_families, get_family
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.errors import InputError, SmileError, UnknownNameError, clipped, shown, suggestion
@@ -164,7 +163,6 @@ def _cell(
     words, given = condition
     try:
         given.on(family)
-        task_order(get_family(family))
     except SmileError as error:
         raise lines.wrong(str(error), key="conditions", value=words) from error
     if agent.training is None:

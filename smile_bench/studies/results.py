@@ -21,7 +21,7 @@ from smile_bench.protocol.scores import task_means
 from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.study import Cell
 
-__all__ = ["COSTS", "CellResult", "read_cells", "read_results", "read_seed"]
+__all__ = ["COSTS", "CellResult", "read_cells", "read_results", "read_seed", "training_costs"]
 
 COSTS = ("seconds", "cpu_seconds", "env_steps", "expert_queries")
 """What a training costs. Trainings of one computation share its seconds."""
@@ -88,7 +88,7 @@ class CellResult:
 
     def costs(self) -> dict[str, float | None]:
         """Means over seeds of what a training cost, by the names in :data:`COSTS`."""
-        rows = [_costs(result.training or {}) for result in self.results.values()]
+        rows = [training_costs(result) for result in self.results.values()]
         found: dict[str, float | None] = {}
         for name in COSTS:
             known = [row[name] for row in rows]
@@ -164,7 +164,9 @@ def _require_of(result: Result, cell: Cell, seed: int) -> None:
             raise ProtocolError(f"its {name} is {shown(here)}, not {shown(wanted)}.")
 
 
-def _costs(training: Mapping[str, Any]) -> dict[str, float | None]:
+def training_costs(result: Result) -> dict[str, float | None]:
+    """What the training behind a result cost, by the names in :data:`COSTS`; None where unknown."""
+    training = result.training or {}
     together = training.get("trained_together", 1)
     access = training.get("access") or {}
 

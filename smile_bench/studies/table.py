@@ -14,19 +14,16 @@ import numpy as np
 from smile_bench.baselines.registry import get_agent
 from smile_bench.envs import get_family
 from smile_bench.io.files import replacing, write_atomically
+from smile_bench.leaderboard.bootstrap import summary_of_family
+from smile_bench.leaderboard.checks.study import FORMAT
 from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.protocol.statistics import summarise
 from smile_bench.provenance import package_versions
 from smile_bench.studies.folder import StudyFolder
-from smile_bench.studies.results import COSTS, CellResult
+from smile_bench.studies.results import CellResult, training_costs
 
 __all__ = ["FORMAT", "FORMATS", "cell_rows", "run_rows", "table_document", "write_table"]
 
-FORMAT = "smile-bench-study-table-1"
 FORMATS = ("markdown", "csv", "parquet", "json")
-SEED = 0
-"""Of the bootstrap: the same results give the same intervals."""
-RESAMPLES = 2_000
 CONTEXT = ("demonstrations", "tasks", "subsample", "variant")
 
 Row = dict[str, Any]
@@ -42,8 +39,8 @@ def cell_rows(cells: Sequence[CellResult]) -> list[Row]:
     """
     rows = []
     for one in cells:
-        summary = summarise({one.cell.family: one.scores}, SEED, resamples=RESAMPLES)
-        score, per_seed = summary.interquartile_mean, np.nanmean(one.metrics(), axis=1)
+        score = summary_of_family(one.cell.family, one.scores).interquartile_mean
+        per_seed = np.nanmean(one.metrics(), axis=1)
         rows.append(
             {
                 **_identity(one),
@@ -67,7 +64,6 @@ def run_rows(cells: Sequence[CellResult]) -> list[Row]:
     for one in cells:
         ends = one.best_and_last()
         for seed, result in one.results.items():
-            alone = CellResult(cell=one.cell, results={seed: result}, curves={}, folders={})
             best, last = ends[seed] or (None, None)
             rows.append(
                 {
@@ -78,7 +74,7 @@ def run_rows(cells: Sequence[CellResult]) -> list[Row]:
                     "metric": result.metric,
                     "validation_best": best,
                     "validation_last": last,
-                    **alone.costs(),
+                    **training_costs(result),
                     "weights_sha256": result.weights,
                 }
             )
@@ -157,7 +153,7 @@ def _cell(one: CellResult) -> dict[str, Any]:
     cell, training = one.cell, get_agent(one.cell.agent).training
     condition = cell.condition.on(cell.family)
     first = next(iter(one.results.values()))
-    ends = [one.best_and_last()[seed] or (None, None) for seed in one.seeds]
+    ends = [pair or (None, None) for pair in one.best_and_last().values()]
     return {
         "agent": cell.agent,
         "family": cell.family,
@@ -176,7 +172,7 @@ def _cell(one: CellResult) -> dict[str, Any]:
         "metrics": _nested(one.metrics()),
         "best": [best for best, _ in ends],
         "last": [last for _, last in ends],
-        "cost": {name: one.costs()[name] for name in COSTS},
+        "cost": one.costs(),
     }
 
 

@@ -165,7 +165,9 @@ class Worker:
         )
         many = training.trainings is not None
         if options.device == "cpu":
-            _use_one_thread()
+            from smile_bench.learning.devices import use_one_thread
+
+            use_one_thread()
         compute = ComputeOptions(precision=cell.precision, compile=options.compile)
         trained = train(
             cell.agent,
@@ -187,13 +189,6 @@ class Worker:
         if claim.lost():
             _lost()
         result.save(place)
-
-
-def _use_one_thread() -> None:
-    """Let PyTorch compute on one thread: the networks are small, and workers run side by side."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from smile_bench.studies.folder import StudyFolder
 from smile_bench.studies.reading import parse_study
 from smile_bench.studies.work import WorkerOptions, work
 
-__all__ = ["GRID", "TEXT", "finished", "opened"]
+__all__ = ["GRID", "TEXT", "finished", "opened", "saving_often"]
 
 GRID = "SmileGridGoal-v0"
 TEXT = f"""
@@ -24,6 +24,19 @@ settings = {{ iterations = 3 }}
 [[cells]]
 families = ["{GRID}"]
 agents = ["retrieve-and-play"]
+"""
+
+
+def saving_often(seeds: str) -> str:
+    """A study whose trainings save after every iteration, by the module ``saves_often``."""
+    return f"""
+name = "small"
+import = "saves_often"
+[[cells]]
+families = ["{GRID}"]
+agents = ["tabular-smile"]
+settings = {{ iterations = 150 }}
+seeds = "{seeds}"
 """
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import use_one_thread
 from smile_bench.errors import LeaderboardError, require_known
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def _retrain(arguments: argparse.Namespace) -> int:
     entry = read_entry(Path(arguments.entry).absolute())
     families = arguments.family or entry.card.families
     require_known("family of the entry", families, entry.card.families)
+    from smile_bench.learning.devices import use_one_thread
+
     use_one_thread()
     done = []
     for family in families:

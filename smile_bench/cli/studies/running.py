@@ -143,12 +143,12 @@ def _prepare(folder: StudyFolder) -> None:
     """Build the demonstrations that jobs will need, once, before workers do so at once."""
     from smile_bench.datasets.conditions import condition_dataset
 
-    needed = {
-        job.cell.condition.on(job.cell.family): job.cell
+    needed = (
+        job.cell.condition.on(job.cell.family)
         for job in folder.jobs
         if job.cell.trained and not folder.done(job)
-    }
-    for condition in needed:
+    )
+    for condition in dict.fromkeys(needed):
         if not condition.ships:
             condition_dataset(condition)
 

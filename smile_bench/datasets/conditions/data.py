@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smile_bench.arrays import IntArray
 from smile_bench.datasets.conditions.cache import load_batch
 from smile_bench.datasets.conditions.condition import FamilyCondition
-from smile_bench.datasets.dataset import Dataset, Demonstrations
+from smile_bench.datasets.dataset import PER_DEMONSTRATION, Dataset, Demonstrations
 from smile_bench.datasets.loading import load_dataset
 from smile_bench.datasets.subsets import select
 from smile_bench.datasets.variants import EXPERT
@@ -21,15 +21,6 @@ from smile_bench.envs import Family, get_family
 from smile_bench.errors import InputError
 
 __all__ = ["condition_dataset"]
-
-PER_DEMONSTRATION = (
-    "observations",
-    "actions",
-    "next_observations",
-    "rewards",
-    "timesteps",
-    "initial_states",
-)
 
 
 def condition_dataset(condition: FamilyCondition, canonical: Dataset | None = None) -> Dataset:

@@ -15,7 +15,7 @@ from smile_bench.studies.claims import last_holder
 from smile_bench.studies.engines.processes import run_processes
 from smile_bench.studies.folder import DONE, FAILED
 from smile_bench.studies.work import WorkerOptions
-from tests.helpers.studies import GRID, opened
+from tests.helpers.studies import opened, saving_often
 from tools.kill_study import OFTEN, left
 
 pytest.importorskip("torch")
@@ -23,15 +23,7 @@ pytest.importorskip("ray", reason="the engine needs Ray: pip install '.[ray]'")
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 LIMIT = 300.0
-TEXT = f"""
-name = "small"
-import = "saves_often"
-[[cells]]
-families = ["{GRID}"]
-agents = ["tabular-smile"]
-settings = {{ iterations = 150 }}
-seeds = "0-3"
-"""
+TEXT = saving_often("0-3")
 
 
 def test_a_killed_ray_worker_costs_nothing_but_time(

@@ -20,22 +20,14 @@ from smile_bench.studies.engines.slurm import SubmittedTask, parse_parameters, r
 from smile_bench.studies.engines.task import Task
 from smile_bench.studies.folder import DONE, FAILED, PENDING
 from smile_bench.studies.work import WorkerOptions
-from tests.helpers.studies import GRID, opened
+from tests.helpers.studies import opened, saving_often
 from tools.kill_study import OFTEN, left
 
 submitit = pytest.importorskip("submitit", reason="the engine needs submitit: '.[slurm]'")
 pytest.importorskip("torch")
 ROOT = Path(__file__).parents[3]
 LIMIT = 300.0
-TEXT = f"""
-name = "small"
-import = "saves_often"
-[[cells]]
-families = ["{GRID}"]
-agents = ["tabular-smile"]
-settings = {{ iterations = 150 }}
-seeds = "0-1"
-"""
+TEXT = saving_often("0-1")
 
 
 @pytest.fixture
