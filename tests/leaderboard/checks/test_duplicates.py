@@ -26,7 +26,7 @@ def contents_of(folder: Path) -> list[Content]:
 
 def shipped(name: str, family: str) -> tuple[Entry, Evaluated]:
     entry = read_entry(ENTRIES / name)
-    (run,) = [run for run in entry.runs if run.family == family]
+    (run,) = [run for run in entry.runs if (run.family, run.seed) == (family, 0)]
     return entry, run.primary
 
 
