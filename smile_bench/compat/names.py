@@ -12,7 +12,7 @@ MODULES: Mapping[str, str] = {
     "smile_bench.baselines.ascent": "smile_bench.baselines.tabular_irl.bfgs",
     "smile_bench.baselines.checkpoint": "smile_bench.learning.checkpoint",
     "smile_bench.baselines.code_bank": "smile_bench.baselines.smile.embedding_buffer",
-    "smile_bench.baselines.collecting": "smile_bench.baselines.smile.collector",
+    "smile_bench.baselines.collecting": "smile_bench.baselines.imitation.collector",
     "smile_bench.baselines.devices": "smile_bench.learning.devices",
     "smile_bench.baselines.discriminator": "smile_bench.baselines.smile.discriminator",
     "smile_bench.baselines.encoder": "smile_bench.baselines.imitation.encoder",

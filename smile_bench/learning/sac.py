@@ -103,8 +103,7 @@ class SAC:
     ) -> None:
         self.config, self.streams, self.actions = configs[0], streams, actions
         hidden, device = self.config.hidden, compute.device
-        policy = SquashedGaussianPolicy(features, actions, hidden, generators)
-        critic = TwinCritic(features + actions, hidden, self.config.layer_norm, generators)
+        policy, critic = self._networks(features, hidden, generators)
         self.policy, self.critic = policy.to(device), critic.to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         first = [[math.log(config.entropy_weight)] for config in configs]
@@ -190,6 +189,22 @@ class SAC:
         self._critic_adam.load_state_dict(index, state["critic"])
         self._alpha_adam.load_state_dict(index, state["alpha"])
         self._target[2 * index : 2 * index + 2] = state["target"].to(self._target.device)
+
+    def _networks(
+        self, features: int, hidden: Sequence[int], generators: Sequence[torch.Generator]
+    ) -> tuple[Any, Any]:
+        """Policies and twin critics."""
+        inputs = features + self.actions
+        return (
+            SquashedGaussianPolicy(features, self.actions, hidden, generators),
+            TwinCritic(inputs, hidden, self.config.layer_norm, generators),
+        )
+
+    def explore(self, features: Tensor) -> Tensor:
+        """Sample actions (M, B, A) of the policies in states (M, B, F)."""
+        noise = self.streams.normal(features.shape[1], self.actions)
+        sampled: Tensor = self.policy.sample(features, noise)[0]
+        return sampled
 
     def _critic_loss(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Losses and mean targets, (M,) each."""

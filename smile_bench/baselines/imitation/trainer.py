@@ -1,4 +1,4 @@
-"""What the trainings of imitators have in common: members, agents, and scores on the way.
+"""What the trainings of agents have in common: members, agents, and scores on the way.
 
 S agents of K members each are M = S · K trainings of one computation. The members of an agent act
 by the mean of their actions (deep ensembles, Lakshminarayanan et al. 2017, arXiv:1612.01474, for
@@ -10,12 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from smile_bench.access import Access
 from smile_bench.access.together import validate_together
+from smile_bench.agents import Agent
 from smile_bench.baselines.imitation.context_sizes import as_fact
 from smile_bench.baselines.imitation.imitator import Imitator, ImitatorConfig, Member
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
@@ -25,11 +27,11 @@ from smile_bench.learning.compute import Compute
 from smile_bench.learning.stacking import diverged, stopped_before
 from smile_bench.learning.streams import Streams
 
-__all__ = ["ImitatorTrainings"]
+__all__ = ["AgentTrainings", "ImitatorTrainings"]
 
 
 class TrainingConfig(Protocol):
-    """Settings that every training of an imitator has; a frozen dataclass."""
+    """Settings that every training has; a frozen dataclass."""
 
     @property
     def seed(self) -> int:
@@ -44,7 +46,18 @@ class TrainingConfig(Protocol):
         """Iterations between two scores on the meta-validation tasks; 0 for none."""
 
 
-class ImitatorTrainings(ABC):
+class SavedAgent(Agent, Protocol):
+    """An agent that can be stored."""
+
+    @property
+    def state_only(self) -> bool:
+        """Whether it gets contexts without actions."""
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+
+
+class AgentTrainings(ABC):
     """Trainings of S agents that can be saved after any iteration and continued exactly.
 
     Agent s with seed i and K members is the trainings K s to K s + K - 1 of the M, whose seeds are
@@ -59,9 +72,6 @@ class ImitatorTrainings(ABC):
     Raises:
         InputError: no agent, or fewer than one member.
     """
-
-    imitator_config: ImitatorConfig
-    data: PreparedDemonstrations
 
     def __init__(
         self,
@@ -113,8 +123,8 @@ class ImitatorTrainings(ABC):
         """The names of what is not finite of each of the M trainings."""
 
     @abstractmethod
-    def member(self, index: int) -> Member:
-        """A copy of the networks of training ``index`` of the M, to act with."""
+    def agent(self, index: int, recipe: Mapping[str, Any]) -> SavedAgent:
+        """Agent ``index`` as it stands; :meth:`stated` joins its recipe."""
 
     @abstractmethod
     def member_state(self, index: int) -> dict[str, Any]:
@@ -149,23 +159,10 @@ class ImitatorTrainings(ABC):
             for log, reason in zip(logs, self.stopped, strict=True)
         ]
 
-    def agent(self, index: int, recipe: Mapping[str, Any]) -> Imitator:
-        """Agent ``index`` as it stands; settings and access counts join its recipe."""
-        mine = range(index * self.members, (index + 1) * self.members)
+    def stated(self, index: int) -> dict[str, Any]:
+        """What the recipe of agent ``index`` says: its settings and what it has used."""
         counts = asdict(self.accesses[index].counts)
-        return Imitator(
-            self.name,
-            self.imitator_config,
-            [self.member(each) for each in mine],
-            self.data.normaliser,
-            {
-                **recipe,
-                **as_fact(self.access, self.context_sizes),
-                "settings": self.settings[index],
-                "access": counts,
-            },
-            self.data.outlier_filter,
-        )
+        return {"settings": self.settings[index], "access": counts}
 
     def state_dict(self, index: int) -> dict[str, Any]:
         """Everything that continues the training of agent ``index`` exactly."""
@@ -173,8 +170,8 @@ class ImitatorTrainings(ABC):
         for each in range(index * self.members, (index + 1) * self.members):
             own = {"streams": self.streams.state_dict(each), **self.member_state(each)}
             members.append({"rng": self.rngs[each].bit_generator.state, **own})
-        counts = asdict(self.accesses[index].counts)
-        return {"iteration": self.iteration, "access": counts, "members": members}
+        used = self.accesses[index].state_dict()
+        return {"iteration": self.iteration, "access": used, "members": members}
 
     def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Continue from what :meth:`state_dict` returned, one state an agent.
@@ -213,6 +210,29 @@ class ImitatorTrainings(ABC):
         """The rows of the M trainings, by agent."""
         each = self.members
         return [rows[start : start + each] for start in range(0, len(rows), each)]
+
+
+class ImitatorTrainings(AgentTrainings):
+    """Trainings of agents that encode their context; arguments and errors as there."""
+
+    imitator_config: ImitatorConfig
+    data: PreparedDemonstrations
+
+    @abstractmethod
+    def member(self, index: int) -> Member:
+        """A copy of the networks of training ``index`` of the M, to act with."""
+
+    def agent(self, index: int, recipe: Mapping[str, Any]) -> Imitator:
+        """Agent ``index`` as it stands; settings and access counts join its recipe."""
+        mine = range(index * self.members, (index + 1) * self.members)
+        return Imitator(
+            self.name,
+            self.imitator_config,
+            [self.member(each) for each in mine],
+            self.data.normaliser,
+            {**recipe, **as_fact(self.access, self.context_sizes), **self.stated(index)},
+            self.data.outlier_filter,
+        )
 
 
 def _means(logs: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from smile_bench.agents import Context, Policy
+from smile_bench.agents import Agent, Context, Policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray
-from smile_bench.baselines.imitation.imitator import Imitator
 
 __all__ = ["WatchedAgent"]
 
@@ -21,8 +20,8 @@ class WatchedAgent:
         agent: whom to watch.
     """
 
-    def __init__(self, agent: Imitator) -> None:
-        self._agent, self.state_only = agent, agent.state_only
+    def __init__(self, agent: Agent) -> None:
+        self._agent, self.state_only = agent, is_state_only(agent)
         self.diverged = False
         """Whether an action was not finite."""
 
@@ -36,7 +35,7 @@ class _WatchedPolicy:
         self._watched, self._policy = watched, policy
 
     def act(self, observations: FloatArray) -> Float32Array:
-        actions: Float32Array = self._policy.act(observations)
+        actions = self._policy.act(observations)
         finite = np.isfinite(actions)
         if finite.all():
             return actions

@@ -19,6 +19,7 @@ from torch import Tensor
 from smile_bench.access import Access
 from smile_bench.access.together import environments_together
 from smile_bench.arrays import BoolArray
+from smile_bench.baselines.imitation.collector import Collector
 from smile_bench.baselines.imitation.context_sizes import announced_sizes
 from smile_bench.baselines.imitation.imitator import (
     ImitatorConfig,
@@ -28,7 +29,6 @@ from smile_bench.baselines.imitation.imitator import (
 )
 from smile_bench.baselines.imitation.prepared import prepare
 from smile_bench.baselines.imitation.trainer import ImitatorTrainings
-from smile_bench.baselines.smile.collector import Collector
 from smile_bench.baselines.smile.config import SMILeConfig, require_fitting, require_together
 from smile_bench.baselines.smile.inverse_dynamics import InverseDynamics
 from smile_bench.baselines.smile.policy_batches import PolicyBatches
@@ -222,7 +222,7 @@ class SMILe(ImitatorTrainings):
             if uniform:
                 return 2.0 * streams.uniform(*size) - 1.0
             seen = torch.cat((permutations(states, matrices), embeddings), -1)
-            return self.sac.policy.sample(seen, streams.normal(*size))[0]
+            return self.sac.explore(seen)
 
         def stalled(transitions: Transitions) -> BoolArray:
             seen = permutations.transitions(transitions, matrices)

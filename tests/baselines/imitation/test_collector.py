@@ -11,7 +11,7 @@ from torch import Tensor
 from smile_bench.access import Access
 from smile_bench.access.together import environments_together
 from smile_bench.arrays import BoolArray
-from smile_bench.baselines.smile.collector import Collector
+from smile_bench.baselines.imitation.collector import Collector
 from smile_bench.learning.devices import CPU
 from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import TaskReplay, Transitions
@@ -41,6 +41,7 @@ def rngs(*seeds: int) -> list[np.random.Generator]:
 
 def rows(made: Collector, training: int = 0) -> Tensor:
     """Stored transitions (N, steps, …)."""
+    assert isinstance(made.replay, TaskReplay)
     stored: Tensor = made.replay.state_dict(training)["rows"]
     return stored
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,11 +12,17 @@ from torch import Tensor
 from smile_bench.access import Environments
 from smile_bench.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from smile_bench.learning.devices import to_device
-from smile_bench.learning.normaliser import Normaliser
-from smile_bench.learning.replay import TaskReplay, Transitions
+from smile_bench.learning.replay import Transitions
 from smile_bench.learning.stacking import finite_or_zero
 
 __all__ = ["Collector"]
+
+
+class Replay(Protocol):
+    """Where transitions are stored, one an environment at a time."""
+
+    def add(self, states: Tensor, actions: Tensor, next_states: Tensor, /) -> None:
+        """Add (M, N, O), (M, N, A), (M, N, O)."""
 
 
 class Collector:
@@ -25,7 +31,8 @@ class Collector:
     Args:
         environments: M · N, one for each of N meta-train tasks of each training, those of the
             first training first.
-        normaliser: of observations.
+        normaliser: makes of observations (M · N, O) what actions are chosen by and what is stored,
+            as float32.
         replay: where transitions are stored.
         device: where actions are computed.
         stall_limit: consecutive stalled steps after which an episode restarts; 0 for never.
@@ -34,8 +41,8 @@ class Collector:
     def __init__(
         self,
         environments: Environments,
-        normaliser: Normaliser,
-        replay: TaskReplay,
+        normaliser: Callable[[FloatArray], Float32Array],
+        replay: Replay,
         device: torch.device,
         stall_limit: int = 0,
     ) -> None:
@@ -52,6 +59,7 @@ class Collector:
         act: Callable[[Tensor], Tensor],
         rngs: Sequence[np.random.Generator],
         stalled: Callable[[Transitions], BoolArray] | None = None,
+        began: Callable[[BoolArray], None] | None = None,
     ) -> None:
         """Take control steps in every environment.
 
@@ -59,13 +67,17 @@ class Collector:
 
         Args:
             steps: how many in each.
-            act: normalised observations (M, N, O) to actions (M, N, A).
+            act: what the normaliser gives (M, N, O) to actions (M, N, A).
             rngs: M, sample the starts of episodes.
             stalled: which of the transitions count as stalled, (M · N,).
+            began: is told in which environments (M · N,) an episode has just begun.
         """
         environments, number = self.environments, len(rngs)
         if self.suspended is None:
-            self._restart(np.ones(len(environments.tasks), np.bool_), rngs)
+            everywhere = np.ones(len(environments.tasks), np.bool_)
+            self._restart(everywhere, rngs)
+            if began is not None:
+                began(everywhere)
         else:
             environments.resume(*self.suspended)
         states = self._observed(environments.observe(), number)
@@ -84,6 +96,8 @@ class Collector:
             if over.any():
                 self._restart(over, rngs)
                 self.stalled_steps[over] = 0
+                if began is not None:
+                    began(over)
                 states = self._observed(environments.observe(), number)
         self.suspended = environments.suspend()
 
