@@ -25,8 +25,11 @@ def test_every_entry_is_well_formed_and_agrees_with_its_card() -> None:
 
 
 def test_the_repository_stays_small() -> None:
-    assert {path.parents[1].name for path in ENTRIES.rglob("*.h5")} == {"seed-0"}
-    assert sum(path.stat().st_size for path in ENTRIES.rglob("*.h5")) < 80e6
+    # A ranked row shows the evidence of each of its seeds, at most five here.
+    assert {path.parents[1].name for path in ENTRIES.rglob("*.h5")} <= {
+        f"seed-{seed}" for seed in range(5)
+    }
+    assert sum(path.stat().st_size for path in ENTRIES.rglob("*.h5")) < 250e6
 
 
 @pytest.mark.parametrize("name", ["expert", "task-blind", "retrieve-and-play", "meta-bc"])
