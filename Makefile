@@ -40,7 +40,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) --editable ".[baselines,irl,minari,render,docs,study,ray,slurm,dev]"
+	$(PIP) --editable ".[baselines,irl,minari,render,docs,study,ray,slurm,sb3,dev]"
 	touch $@
 
 clean:
