@@ -28,6 +28,7 @@ class Environments:
         count: called with the number of control steps after each step of all slots.
         threads: native threads, by default one per available processor.
         rewards: whether the learner may see the task's reward.
+        watch: called with the observations (slots, O) after each step and reset.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Environments:
         *,
         threads: int | None = None,
         rewards: bool = False,
+        watch: Callable[[FloatArray], None] | None = None,
     ) -> None:
         self.family = family
         self.tasks = tasks
-        self._parameters, self._count = parameters, count
+        self._parameters, self._count, self._watch = parameters, count, watch
         self._simulator = self.family.make_simulator(len(tasks), threads=threads)
         self._simulator.set_tasks(parameters)
         self._left = np.zeros(len(tasks), np.int64)
@@ -86,6 +88,8 @@ class Environments:
             starts = sample_starts(self._simulator, rng, self._parameters[where])
             self._simulator.reset(starts, where)
             self._left[where] = self.family.horizon
+            if self._watch is not None and not self.ended.any():
+                self._watch(self._simulator.observe())
             if self._rewards is not None:
                 self._rewards[where] = 0.0
 
@@ -114,7 +118,10 @@ class Environments:
             self._rewards = np.array(result.rewards, np.float64)
         self._left -= 1
         self._count(slots)
-        return self._simulator.observe()
+        observations = self._simulator.observe()
+        if self._watch is not None:
+            self._watch(observations)
+        return observations
 
     def suspend(self) -> tuple[FloatArray, IntArray]:
         """Snapshots of the episodes (slots, Z) and their remaining steps (slots,)."""

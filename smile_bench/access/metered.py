@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
 from smile_bench.access.conditioned import ConditionedData, given_condition
 from smile_bench.access.counts import AccessCounts
+from smile_bench.access.coverage import Coverage, ReachedCells
 from smile_bench.access.validation import Episodes, scores_of
 from smile_bench.agents import Agent, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
@@ -22,12 +24,13 @@ from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
 from smile_bench.experts.policy import load_expert
 from smile_bench.reward_free import Environments
-from smile_bench.tracks import TRACKS, require_track
+from smile_bench.tracks import TRACKS, require_track, tracks_with
 
 __all__ = [
     "TRACKS",
     "Access",
     "AccessCounts",
+    "Coverage",
     "Environments",
 ]
 
@@ -38,10 +41,13 @@ SPLITS = ("train", "validation")
 class Access:
     """Everything that a learner gets of a family.
 
-    Demonstrations of meta-train and meta-validation tasks, and what the track adds: reward-free
+    What the track allows: demonstrations of meta-train and meta-validation tasks, reward-free
     environments of meta-train tasks, the experts' actions in them, the rewards of these
     environments. Meta-test tasks are out of reach. A condition changes the meta-train
     demonstrations alone, not meta-validation.
+
+    The access counts what is used. In the environments it also measures the coverage, where the
+    family declares a partition.
 
     Args:
         family: the family or its id.
@@ -62,7 +68,8 @@ class Access:
         DatasetError: the family has no canonical dataset, or the dataset holds a task that does not
             stand in the family's table.
         InputError: the learner is state-only and all that the track adds is labels, which are
-            actions; or the condition cannot be read or met.
+            actions; the condition cannot be read or met; or there is one and the track has no
+            demonstrations.
         ExpertError: the condition needs demonstrations of a family without an expert.
     """
 
@@ -81,15 +88,21 @@ class Access:
         if state_only and self._rules.labels and not self._rules.rewards:
             raise InputError(
                 f"an expert's labels are actions, so the {track} track is not state-only. Choose "
-                f"another track: {_tracks_with(labels=False)}, {_tracks_with(rewards=True)}."
+                f"another track: {tracks_with(labels=False)}, {tracks_with(rewards=True)}."
+            )
+        asked = given_condition(condition, demonstrations, tasks)
+        if not self._rules.demonstrations and asked != Condition():
+            raise InputError(
+                f"a condition says which demonstrations a learner gets, and on the {track} track "
+                f"it gets none; '{asked}' was given. Leave it out, or choose a track with "
+                f"demonstrations: {tracks_with(demonstrations=True)}."
             )
         self.family = get_family(family)
         self.track = track
         self.state_only = state_only
         self.counts = AccessCounts()
-        self.data = ConditionedData.of(
-            self.family, given_condition(condition, demonstrations, tasks), dataset
-        )
+        self._reached = self._no_cells()
+        self.data = ConditionedData.of(self.family, asked, dataset)
         self._dataset = self.data.dataset
         self._tables = {
             split: own_tasks(self.family, self._dataset.splits[split]) for split in SPLITS
@@ -100,7 +113,13 @@ class Access:
 
     @property
     def condition(self) -> FamilyCondition:
-        """Which meta-train demonstrations the learner gets, with every number."""
+        """Which meta-train demonstrations the learner gets, with every number.
+
+        Raises:
+            InputError: the track has no demonstrations.
+        """
+        if not self._rules.demonstrations:
+            raise self._no_demonstrations("the condition of its demonstrations")
         return self.data.condition
 
     @property
@@ -111,8 +130,30 @@ class Access:
     def fresh(self) -> Access:
         """Another access of the same kind, which has counted nothing yet."""
         made = copy(self)
-        made.counts = AccessCounts()
+        made.counts, made._reached = AccessCounts(), self._no_cells()
         return made
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """The share of the family's cells that the learner has reached in its environments.
+
+        None where the family declares no partition, on a track without environments, and after
+        :meth:`restore` from counts that do not say what was reached.
+        """
+        return None if self._reached is None else self._reached.coverage
+
+    def facts(self) -> dict[str, Any]:
+        """What the recipe of a training says of its access, beside the counts.
+
+        Returns:
+            ``track``; ``condition`` on a track with demonstrations; ``coverage`` where it is known.
+        """
+        coverage = self.coverage
+        return {
+            "track": self.track,
+            **({"condition": self.data.facts()} if self._rules.demonstrations else {}),
+            **({} if coverage is None else {"coverage": coverage.to_dict()}),
+        }
 
     def tasks(self, split: str = "train") -> int:
         """Number of tasks of a split that the learner has."""
@@ -127,8 +168,10 @@ class Access:
             A context whose arrays have the leading axis of tasks: (N, D, T, ...).
 
         Raises:
-            InputError: the split is meta-test.
+            InputError: the track has no demonstrations, or the split is meta-test.
         """
+        if not self._rules.demonstrations:
+            raise self._no_demonstrations(f"demonstrations of {split!r}")
         part = self._dataset.split(self._reachable(split))
         name = "demonstrations" if split == "train" else "validation_demonstrations"
         self.counts = replace(self.counts, **{name: part.tasks * part.demonstrations})
@@ -155,6 +198,7 @@ class Access:
             self.count_env_steps,
             threads=threads,
             rewards=self._rules.rewards,
+            watch=None if self._reached is None else self.note_reached,
         )
 
     def parameters_of(self, tasks: IntArray) -> FloatArray:
@@ -162,7 +206,7 @@ class Access:
         if not self._rules.environments:
             raise InputError(
                 f"the {self.track} track has no environments; choose one that does: "
-                f"{_tracks_with(environments=True)}."
+                f"{tracks_with(environments=True)}."
             )
         return self._tables["train"][self._checked_tasks(tasks)]
 
@@ -189,7 +233,7 @@ class Access:
         if not self._rules.labels:
             raise InputError(
                 f"the {self.track} track has no expert labels; choose one that does: "
-                f"{_tracks_with(labels=True)}."
+                f"{tracks_with(labels=True)}."
             )
         if self.state_only:
             raise InputError(
@@ -252,9 +296,32 @@ class Access:
         )
         return Episodes(policy, parameters, starts)
 
-    def restore(self, counts: Mapping[str, int]) -> None:
-        """Continue from the counts of a training that is resumed."""
+    def state_dict(self) -> dict[str, Any]:
+        """The counts, and the cells that were reached; :meth:`restore` continues from it."""
+        reached = {} if self._reached is None else {"reached": self._reached.marks}
+        return {**asdict(self.counts), **reached}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state_dict`, or from counts alone, in a training that is resumed.
+
+        After counts alone with control steps the coverage is not known.
+
+        Raises:
+            ValueError: the reached cells are of another partition.
+        """
+        counts = dict(state)
+        reached = counts.pop("reached", None)
         self.counts = AccessCounts(**{name: int(number) for name, number in counts.items()})
+        self._reached = self._no_cells()
+        if self._reached is not None and reached is not None:
+            self._reached.marks = reached
+        elif self.counts.env_steps:
+            self._reached = None
+
+    def note_reached(self, observations: FloatArray) -> None:
+        """Mark the cells of observations (N, O) as reached. The environments call it."""
+        if self._reached is not None:
+            self._reached.note(observations)
 
     def count_env_steps(self, steps: int) -> None:
         """Count control steps. The environments call it."""
@@ -263,6 +330,19 @@ class Access:
     def _count(self, **more: int) -> None:
         now = asdict(self.counts)
         self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
+
+    def _no_cells(self) -> ReachedCells | None:
+        partition = self.family.partition
+        measured = self._rules.environments and partition is not None
+        return ReachedCells(partition) if measured else None  # type: ignore[arg-type]
+
+    def _no_demonstrations(self, asked: str) -> InputError:
+        return InputError(
+            f"{asked} cannot be given: the {self.track} track allows "
+            f"{' and '.join(sorted(self._rules.permissions))} only. Its agents see demonstrations "
+            "as contexts, in validation and at test. Tracks with demonstrations are "
+            f"{tracks_with(demonstrations=True)}."
+        )
 
     def _checked_tasks(self, tasks: IntArray) -> IntArray:
         number = self.tasks()
@@ -279,12 +359,3 @@ class Access:
                 f"a learner cannot reach {split!r}; it may use {' and '.join(SPLITS)}."
             )
         return split
-
-
-def _tracks_with(**rules: bool) -> str:
-    """Names of the tracks that have these rules, for messages."""
-    return ", ".join(
-        repr(name)
-        for name, track in TRACKS.items()
-        if all(getattr(track, rule) == value for rule, value in rules.items())
-    )

@@ -9,7 +9,7 @@ import numpy as np
 from smile_bench.access.metered import Access
 from smile_bench.access.validation import scores_of
 from smile_bench.agents import Agent
-from smile_bench.arrays import IntArray
+from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.errors import InputError
 from smile_bench.reward_free import Environments
 
@@ -48,6 +48,8 @@ def environments_together(
 ) -> Environments:
     """Reward-free environments of several learners, stepped together and counted by each access.
 
+    Each access measures the coverage of its own learner.
+
     Args:
         accesses: of one family, with the same meta-train tasks.
         tasks: task of each environment of each learner, (slots,).
@@ -71,5 +73,16 @@ def environments_together(
         for access in accesses:
             access.count_env_steps(steps // len(accesses))
 
-    everything = np.tile(np.asarray(tasks), len(accesses))
-    return Environments(first.family, everything, np.concatenate(checked), count, threads=threads)
+    def watch(observations: FloatArray) -> None:
+        parts = np.split(observations, len(accesses))
+        for access, own in zip(accesses, parts, strict=True):
+            access.note_reached(own)
+
+    return Environments(
+        first.family,
+        np.tile(np.asarray(tasks), len(accesses)),
+        np.concatenate(checked),
+        count,
+        threads=threads,
+        watch=None if first.family.partition is None else watch,
+    )

@@ -105,7 +105,8 @@ class Plan:
         for index, seed in enumerate(self.seeds):
             if seed not in diverged:
                 paths[seed] = self._folder(seed) / f"{self.access.family.id}.safetensors"
-                trainings.agent(index, self._recipe(seed, compute, report)).save(paths[seed])
+                recipe = self._recipe(seed, accesses[index], compute, report)
+                trainings.agent(index, recipe).save(paths[seed])
         return Trained(paths=paths, diverged=diverged)
 
     def _config(self, seed: int) -> Any:
@@ -132,14 +133,15 @@ class Plan:
     def _folder(self, seed: int) -> Path:
         return self.directory / f"seed-{seed}" if self.apart else self.directory
 
-    def _recipe(self, seed: int, compute: Compute, report: RunReport) -> dict[str, Any]:
+    def _recipe(
+        self, seed: int, access: Access, compute: Compute, report: RunReport
+    ) -> dict[str, Any]:
         from smile_bench.learning import devices
 
-        access, together = self.access, len(self.seeds)
+        together = len(self.seeds)
         return {
             **training_recipe(self._command(), seed),
-            "track": access.track,
-            "condition": access.data.facts(),
+            **access.facts(),
             "device": devices.describe(compute.device),
             **({} if compute.precision == "float32" else {"precision": compute.precision}),
             **({"compiled": True} if compute.compile else {}),

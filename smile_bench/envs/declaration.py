@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from smile_bench.arrays import FloatArray
-from smile_bench.errors import InputError
+from smile_bench.envs.partition import StatePartition
+from smile_bench.errors import InputError, shown
 
 __all__ = [
     "require_attributes",
@@ -19,6 +20,7 @@ __all__ = [
     "require_id",
     "require_metrics",
     "require_names",
+    "require_partition",
     "task_tables",
 ]
 
@@ -85,6 +87,34 @@ def require_metrics(family: str, metrics: Iterable[_Named], info: Mapping[str, F
                 f"has the metric {metric.name!r}, but its steps give only {sorted(info)}",
                 f"Compute {metric.name!r} where the family computes its rewards, or leave it out",
             )
+
+
+def require_partition(family: str, partition: Any, observed: int) -> None:
+    """Refuse a partition that is not one, or that needs more than is observed.
+
+    Args:
+        family: its id.
+        partition: what was given; None for no partition.
+        observed: length of an observation.
+
+    Raises:
+        InputError: saying what fits.
+    """
+    if partition is None:
+        return
+    if not isinstance(partition, StatePartition):
+        raise _error(
+            family,
+            f"has partition={shown(partition)}",
+            "Give a smile_bench.envs.partition.BoxPartition or OneHotPartition, or None",
+        )
+    if partition.width > observed:
+        raise _error(
+            family,
+            f"has a partition of {partition.width} observed numbers, but observations have "
+            f"{observed}",
+            "Name columns that there are",
+        )
 
 
 def require_counts(family: str, **counts: int) -> None:

@@ -19,6 +19,7 @@ from smile_bench.compat import deprecated
 from smile_bench.envs import declaration
 from smile_bench.envs.arguments import as_array
 from smile_bench.envs.facts import DatasetRecipe, Metric, Task
+from smile_bench.envs.partition import StatePartition
 from smile_bench.envs.simulation import BatchSimulator, PrivilegedPolicy, Renderer
 from smile_bench.envs.tables import FrozenTables
 from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
@@ -70,6 +71,9 @@ class Family(ABC):
     task_distribution: Callable[[np.random.Generator, int], FloatArray] | None = None
     """Samples n new tasks (n, P) like those of the tables, for fresh meta-test sets. None where the
     expert knows the tables' tasks alone, or where they follow no distribution."""
+    partition: StatePartition | None = None
+    """Cells of which a learner's coverage is the share that it has reached; None for no coverage.
+    Neither the protocol's version nor a dataset depends on it."""
     data: Path | None = None
     """Folder of the family's own files (dataset ``ID.h5`` with ``manifest.json``, protocol
     ``ID.json`` and ``ID.safetensors``, expert weights), where they do not ship with smile-bench."""
@@ -102,6 +106,7 @@ class Family(ABC):
         declaration.require_context_sizes(
             self.id, self.context_sizes, self.dataset_recipe.demonstrations
         )
+        declaration.require_partition(self.id, self.partition, self.observation_size)
         if not isinstance(self.tasks, FrozenTables):  # Those that ship are read on first use.
             tables = declaration.task_tables(self.id, self.tasks, SPLITS, len(self.parameter_names))
             object.__setattr__(self, "tasks", MappingProxyType(tables))

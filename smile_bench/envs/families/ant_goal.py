@@ -10,10 +10,17 @@ from smile_bench.arrays import FloatArray
 from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import ANT, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.partition import Axis, BoxPartition
 from smile_bench.envs.simulation import StepResult
 
 CONTROL_COST = 0.005
 RADIUS = 2.0
+AROUND_START = BoxPartition(
+    name="squares of 0.25 m in x and y whose centre is within 3 m of the start",
+    axes=tuple(Axis(column=column, low=-3.0, high=3.0, bins=24) for column in (0, 1)),
+    radius=3.0,
+)
+"""Where the torso is; random torques move it by about 1 m."""
 
 
 def ant_positions(qpos: FloatArray) -> dict[str, FloatArray]:
@@ -150,5 +157,6 @@ FAMILY = AntGoal(
     context_sizes=(1,),
     evaluation_episodes=16,
     dataset_recipe=DatasetRecipe(expert="ant-goal", demonstrations=16, subsample=1, noise=0.6),
+    partition=AROUND_START,
     markers=(Marker(name="goal", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.15),),
 )

@@ -7,7 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from smile_bench.arrays import FloatArray
-from smile_bench.envs.families.ant_goal import ant_positions, ant_velocities, distance, towards
+from smile_bench.envs.families.ant_goal import (
+    AROUND_START,
+    ant_positions,
+    ant_velocities,
+    distance,
+    towards,
+)
 from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import ANT, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
@@ -155,6 +161,7 @@ FAMILY = AntLinearClassification(
     dataset_recipe=DatasetRecipe(
         expert="ant-linear-classification", demonstrations=16, subsample=1, noise=0.5
     ),
+    partition=AROUND_START,
     markers=(
         Marker(name="right", rgba=(0.1, 0.7, 0.2, 0.5), radius=REACH),
         Marker(name="wrong", rgba=(0.8, 0.2, 0.1, 0.3), radius=REACH),

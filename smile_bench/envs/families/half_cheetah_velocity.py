@@ -10,11 +10,20 @@ from smile_bench.arrays import FloatArray
 from smile_bench.envs.family import DatasetRecipe, Metric
 from smile_bench.envs.mujoco.body import HALF_CHEETAH, Marker
 from smile_bench.envs.mujoco.family import ControlStep, MujocoFamily
+from smile_bench.envs.partition import Axis, BoxPartition
 from smile_bench.envs.simulation import StepResult
 
 FASTEST = 3.0
 """The largest target velocity in m/s."""
 CONTROL_COST = 0.05
+GAITS = BoxPartition(
+    name="velocity in x in 20 bins from -4 to 6 m/s, in each of 8 sectors of the torso's pitch",
+    axes=(
+        Axis(column=8, low=-4.0, high=6.0, bins=20),
+        Axis(column=1, low=-np.pi, high=np.pi, bins=8, periodic=True),
+    ),
+)
+"""How fast it moves, on its feet or on its back. x itself is not observed."""
 
 
 def target_velocities(rng: np.random.Generator, number: int) -> FloatArray:
@@ -118,5 +127,6 @@ FAMILY = HalfCheetahVelocity(
     dataset_recipe=DatasetRecipe(
         expert="half-cheetah-velocity", demonstrations=16, subsample=20, noise=0.2
     ),
+    partition=GAITS,
     markers=(Marker(name="target", rgba=(0.1, 0.7, 0.2, 0.8), radius=0.1),),
 )
