@@ -21,7 +21,7 @@ LIMIT = 64 * 1024
 MAX_DEMONSTRATIONS = 1_000_000
 
 _REQUIRED = ("format", "name", "title", "authors", "track", "state_only", "demonstrations")
-_OPTIONAL = ("paper", "code", "description", "families", "reference", "agent")
+_OPTIONAL = ("$schema", "paper", "code", "description", "families", "reference", "agent")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

@@ -15,6 +15,7 @@ from smile_bench.leaderboard.entries.training import (
     Curve,
     Training,
     mean_cost,
+    mean_coverage,
     read_curve,
     training_of,
 )
@@ -38,6 +39,16 @@ def test_the_facts_are_those_that_the_recipe_states() -> None:
     assert stated(track="offline") == Training(
         seed=None, track="offline", seconds=None, env_steps=0, expert_queries=0
     )
+    coverage = {"partition": "halves", "cells": 2, "reached": 1, "share": 0.5}
+    assert stated(track="unsupervised", coverage=coverage) == Training(
+        seed=None,
+        track="unsupervised",
+        seconds=None,
+        env_steps=None,
+        expert_queries=0,
+        demonstrations=0,
+        coverage=0.5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,6 +60,11 @@ def test_the_facts_are_those_that_the_recipe_states() -> None:
         ({"track": "interactive", "access": {"expert_queries": 1}}, "expert-queries"),
         ({"track": "expert-queries", "access": {"env_steps": 1}}, "expert-queries"),
         ({"track": "rewards", "access": {"env_steps": 1, "expert_queries": 0}}, "rewards"),
+        ({"track": "unsupervised", "access": {"env_steps": 1}}, "unsupervised"),
+        ({"track": "unsupervised", "access": {"demonstrations": 1}}, "interactive"),
+        ({"track": "unsupervised", "access": {"expert_queries": 1}}, "expert-queries"),
+        ({"access": {"env_steps": 1, "demonstrations": 0}}, "unsupervised"),
+        ({"access": {"env_steps": 1, "demonstrations": 8}}, "interactive"),
     ],
 )
 def test_the_least_track_allows_everything_that_was_used(facts: dict[str, Any], track: str) -> None:
@@ -63,6 +79,18 @@ def test_costs_are_means_and_unknown_if_one_training_does_not_state_them() -> No
     assert mean_cost([first, second]) == Cost(env_steps=200.0, expert_queries=0.0, hours=1.5)
     nothing = Cost(env_steps=None, expert_queries=None, hours=None)
     assert mean_cost([first, None]) == nothing
+
+
+def test_coverage_is_a_mean_and_unknown_if_one_training_does_not_state_it() -> None:
+    def covering(share: float) -> Training | None:
+        reached = round(4 * share)
+        return stated(
+            coverage={"partition": "quarters", "cells": 4, "reached": reached, "share": share}
+        )
+
+    assert mean_coverage([covering(0.25), covering(0.75)]) == 0.5
+    assert mean_coverage([covering(0.25), stated(track="unsupervised")]) is None
+    assert mean_coverage([covering(0.25), None]) is None
 
 
 def read(folder: Path, text: str) -> Curve | None:
