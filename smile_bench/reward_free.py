@@ -93,11 +93,17 @@ class Environments:
             if self._rewards is not None:
                 self._rewards[where] = 0.0
 
-    def step(self, actions: Float32Array) -> FloatArray:
+    @property
+    def rewarded(self) -> bool:
+        """Whether the learner may see the task's reward."""
+        return self._rewards is not None
+
+    def step(self, actions: Float32Array, active: BoolArray | None = None) -> FloatArray:
         """Take one control step in every slot.
 
         Args:
             actions: (slots, action_size), in [-1, 1].
+            active: which slots (slots,) take the step, all by default.
 
         Returns:
             The next observations (slots, observation_size).
@@ -106,18 +112,19 @@ class Environments:
             AgentError: the actions cannot be applied.
             InputError: an episode has ended and was not reset.
         """
-        if self.ended.any():
+        moved: BoolArray = np.ones(len(self.tasks), np.bool_) if active is None else active
+        if (over := self.ended & moved).any():
             raise InputError(
-                f"the episodes of slots {np.flatnonzero(self.ended).tolist()} have not begun or "
+                f"the episodes of slots {np.flatnonzero(over).tolist()} have not begun or "
                 "have reached their horizon; reset them."
             )
-        slots = len(self.tasks)
         step = int(self.family.horizon - self._left.min())
-        result = self._simulator.step(checked_actions(self.family, actions, slots, step))
+        applied = checked_actions(self.family, actions, len(self.tasks), step)
+        result = self._simulator.step(applied, active)
         if self._rewards is not None:
-            self._rewards = np.array(result.rewards, np.float64)
-        self._left -= 1
-        self._count(slots)
+            self._rewards = np.where(moved, result.rewards, 0.0)
+        self._left -= moved
+        self._count(int(moved.sum()))
         observations = self._simulator.observe()
         if self._watch is not None:
             self._watch(observations)

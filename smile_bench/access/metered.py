@@ -8,11 +8,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 
 from smile_bench.access.conditioned import ConditionedData, given_condition
 from smile_bench.access.counts import AccessCounts
 from smile_bench.access.coverage import Coverage, ReachedCells
 from smile_bench.access.validation import Episodes, scores_of
+from smile_bench.access.vector import MeteredVectorEnv
 from smile_bench.agents import Agent, checked_policy, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Condition, Context, Dataset
@@ -200,6 +202,27 @@ class Access:
             rewards=self._rules.rewards,
             watch=None if self._reached is None else self.note_reached,
         )
+
+    def vector_env(
+        self,
+        tasks: IntArray | None = None,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        threads: int | None = None,
+    ) -> MeteredVectorEnv:
+        """The same environments in Gymnasium's vector API; their steps are counted, too.
+
+        Args:
+            tasks: task of each environment, (N,); by default one of each meta-train task.
+            autoreset_mode: one of Gymnasium's; next-step by default.
+            threads: native threads, by default one per available processor.
+
+        Raises:
+            InputError: the track has no environments, or there is no such task.
+            UnknownNameError: an unknown autoreset mode.
+        """
+        chosen = np.arange(self.tasks()) if tasks is None else tasks
+        return MeteredVectorEnv(self.environments(chosen, threads=threads), autoreset_mode)
 
     def parameters_of(self, tasks: IntArray) -> FloatArray:
         """Task parameters (slots, P) of environments (slots,); for the suite, not for learners."""

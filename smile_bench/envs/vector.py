@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from smile_bench.arrays import BoolArray, FloatArray
+from smile_bench.arrays import BoolArray, FloatArray, IntArray
 from smile_bench.envs.arguments import (
     checked_autoreset_mode,
     checked_count,
@@ -139,6 +139,11 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
         """The seed of each environment's generator."""
         self._rngs()
         return tuple(self._seeds)
+
+    @property
+    def task_indices(self) -> IntArray:
+        """Index of each environment's task in its split, (N,)."""
+        return np.array([task.index for task in self.tasks])
 
     def reset(
         self,

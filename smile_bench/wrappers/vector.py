@@ -104,9 +104,9 @@ class VectorContextObservation(VectorWrapper):
             return
         # The former batch may still be in somebody's hands.
         self._seen = {name: part.copy() for name, part in self._seen.items()}
+        tasks = self._base.task_indices
         for i in where:
-            task = self._base.tasks[i].index
-            for name, part in self.source.sample(task, self._rngs[i]).items():
+            for name, part in self.source.sample(int(tasks[i]), self._rngs[i]).items():
                 self._seen[name][i] = part
 
     def _finals(self, final: Any, ended: BoolArray) -> Any:
