@@ -88,19 +88,20 @@ def require_family(contexts: Sequence[Context], family: str) -> None:
         )
 
 
-def checked_policy(agent: Agent, policy: object) -> Policy:
+def checked_policy(agent: object, policy: object, method: str = "adapt") -> Policy:
     """Make sure that ``adapt`` returned a policy.
 
     Args:
         agent: the agent, for the message.
         policy: what its ``adapt`` returned.
+        method: what returned it, for the message.
 
     Raises:
         AgentError: the returned object has no ``act``.
     """
     if not isinstance(policy, Policy):
         raise AgentError(
-            f"{type(agent).__name__}.adapt returned {type(policy).__name__}, which has no "
+            f"{type(agent).__name__}.{method} returned {type(policy).__name__}, which has no "
             "method act(observations) -> actions. Return an object that has one."
         )
     return policy

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.compat import deprecated
-from smile_bench.envs import Family
+from smile_bench.envs import Family, get_family
 from smile_bench.envs.simulation import BatchSimulator
 from smile_bench.errors import ProtocolError
 from smile_bench.io.files import read_bounded
@@ -31,6 +31,7 @@ __all__ = [
     "EVIDENCE_FORMAT",
     "Evidence",
     "Recorder",
+    "evidence_of",
     "keyframes",
     "read_evidence",
     "row_digests",
@@ -127,19 +128,37 @@ class Recorder:
 
     def evidence(self, meta_test: MetaTest, sizes: IntArray) -> Evidence:
         """The evidence of episodes that have ended, given the sizes (E,) of their contexts."""
-        states = np.stack(self._states, axis=1)
-        return Evidence(
-            family=meta_test.family,
-            protocol_version=meta_test.version,
-            actions=self.actions,
-            tasks=meta_test.tasks,
-            demonstrations=context_demonstrations(meta_test, sizes),
-            shots=sizes,
-            initial_digests=row_digests(meta_test.initial_states),
-            steps=self.steps,
-            states=states.astype(np.float32),
-            state_digests=row_digests(states),
-        )
+        return evidence_of(meta_test, sizes, self.actions, self.states)
+
+    @property
+    def states(self) -> FloatArray:
+        """The states at keyframes so far, (E, C, W)."""
+        return np.stack(self._states, axis=1)
+
+
+def evidence_of(
+    meta_test: MetaTest, sizes: IntArray, actions: Float32Array, states: FloatArray
+) -> Evidence:
+    """The evidence of episodes that have ended.
+
+    Args:
+        meta_test: the frozen set of the episodes, E.
+        sizes: of their contexts, (E,).
+        actions: as the simulator took them, (E, T, A).
+        states: at the keyframes, (E, C, W).
+    """
+    return Evidence(
+        family=meta_test.family,
+        protocol_version=meta_test.version,
+        actions=actions,
+        tasks=meta_test.tasks,
+        demonstrations=context_demonstrations(meta_test, sizes),
+        shots=sizes,
+        initial_digests=row_digests(meta_test.initial_states),
+        steps=keyframes(get_family(meta_test.family)),
+        states=states.astype(np.float32),
+        state_digests=row_digests(states),
+    )
 
 
 def context_demonstrations(meta_test: MetaTest, sizes: IntArray) -> IntArray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,43 @@ __all__ = [
     "EVIDENCE_FILE",
     "FORMAT",
     "RESULT_FILE",
+    "FineTuningFacts",
     "Result",
     "render",
     "seal",
     "sealed",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuningFacts:
+    """How an agent had learned in the meta-test tasks before it was scored."""
+
+    contexts: str
+    """Who gave the demonstrations: ``"expert"`` or ``"half"``."""
+    seed: int
+    """Training seed of the learning."""
+    schedule: tuple[int, ...]
+    """Numbers of rewarded episodes at which the policy was scored so far, the last one here."""
+    used_episodes: int
+    """Rewarded episodes that began in each task."""
+    used_steps: int
+    """Control steps in them."""
+
+    @property
+    def rewarded(self) -> int:
+        """n: rewarded episodes that it was allowed in each task."""
+        return self.schedule[-1]
+
+    @property
+    def evaluation(self) -> str:
+        """What the result calls this evaluation."""
+        return f"fine-tune, {self.contexts}, {self.rewarded} episodes"
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of this evaluation."""
+        return f"{self.contexts}-{self.rewarded}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +81,8 @@ class Result:
     state_only: bool
     """Whether the agent's contexts held no actions."""
     evaluation: str
-    """``"primary"``, with the protocol's mixture of context sizes, or ``"k shots"``."""
+    """``"primary"``, with the protocol's mixture of context sizes, ``"k shots"``, or
+    :attr:`FineTuningFacts.evaluation`."""
     tasks: IntArray
     """Meta-test task of each episode, (E,)."""
     shots: IntArray
@@ -67,8 +101,16 @@ class Result:
     """The agent's attribute ``recipe``: seed, access, command, cost."""
     weights: str | None = None
     """SHA-256 of the agent's weights file."""
+    fine_tuning: FineTuningFacts | None = None
+    """How it had learned in the tasks; None for an agent that imitates alone."""
     evidence: Evidence | None = None
     """None if only ``result.json`` was read."""
+
+    @property
+    def same_shots(self) -> int | None:
+        """k, if every context holds k demonstrations because ``"k shots"`` were asked for."""
+        found = re.fullmatch(r"(\d+) shots", self.evaluation)
+        return None if found is None else int(found[1])
 
     @property
     def metric(self) -> float:
@@ -101,7 +143,8 @@ class Result:
         return (
             f"Result of {self.agent} on {self.family} ({self.evaluation}, protocol "
             f"{self.protocol_version}{seed})\n"
-            f"  score {self.score:.3f} (mean over {len(self.scores)} tasks), IQM {self.iqm:.3f}\n"
+            f"  score {self.score:.3f} (mean over {len(np.unique(self.tasks))} tasks), IQM "
+            f"{self.iqm:.3f}\n"
             f"  {means} (mean over {len(self.tasks)} episodes)"
         )
 
@@ -113,6 +156,10 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-able data, without the evidence and the seal."""
         scores: list[float | None] = [None if np.isnan(s) else float(s) for s in self.scores]
+        learned = {}
+        if self.fine_tuning is not None:
+            facts = asdict(self.fine_tuning)
+            learned["fine_tuning"] = {**facts, "schedule": list(self.fine_tuning.schedule)}
         return {
             "format": FORMAT,
             "agent": self.agent,
@@ -134,6 +181,7 @@ class Result:
             },
             "training": None if self.training is None else dict(self.training),
             "weights_sha256": self.weights,
+            **learned,
             "versions": dict(self.versions),
             "hardware": dict(self.hardware),
             "seconds": dict(self.seconds),

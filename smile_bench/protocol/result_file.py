@@ -13,7 +13,7 @@ from smile_bench.errors import ProtocolError
 from smile_bench.io.files import read_bounded
 from smile_bench.io.schema import parse_strictly
 from smile_bench.protocol.evidence import read_evidence
-from smile_bench.protocol.result import Result, render, seal, sealed
+from smile_bench.protocol.result import FineTuningFacts, Result, render, seal, sealed
 from smile_bench.protocol.result_schema import EVIDENCE_FILE, RESULT_FILE, require_schema
 
 __all__ = ["read_result"]
@@ -83,6 +83,15 @@ def _result(document: dict[str, Any], family: Family) -> Result:
         seconds=document["seconds"],
         training=document["training"],
         weights=document["weights_sha256"],
+        fine_tuning=_learned(document.get("fine_tuning")),
+    )
+
+
+def _learned(facts: dict[str, Any] | None) -> FineTuningFacts | None:
+    return (
+        None
+        if facts is None
+        else FineTuningFacts(**{**facts, "schedule": tuple(facts["schedule"])})
     )
 
 

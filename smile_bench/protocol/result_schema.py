@@ -22,7 +22,21 @@ from smile_bench.io.schema import (
 )
 from smile_bench.tracks import TRACKS
 
-__all__ = ["EVIDENCE_FILE", "FORMAT", "RESULT_FILE", "require_schema", "require_statements"]
+__all__ = [
+    "BUDGET",
+    "CONTEXTS",
+    "EVIDENCE_FILE",
+    "FORMAT",
+    "RESULT_FILE",
+    "require_schema",
+    "require_statements",
+]
+
+CONTEXTS = ("expert", "half")
+"""Who gives the demonstrations in the contexts of fine-tuning agents: the expert, or a policy with
+half its score."""
+BUDGET = 100
+"""Rewarded episodes that a fine-tuning agent may use in a task."""
 
 FORMAT = "smile-bench-result-2"
 RESULT_FILE, EVIDENCE_FILE = "result.json", "evidence.h5"
@@ -39,6 +53,9 @@ TRAINING = Anything(
         "cpu_seconds": Amount(),
         "track": Text("|".join(map(re.escape, TRACKS))),
         "access": Each(Integer()),
+        "coverage": Record(
+            {"partition": Text(), "cells": Integer(1), "reached": Integer(), "share": Amount()}
+        ),
     }
 )
 
@@ -92,7 +109,10 @@ def require_schema(document: object, where: str) -> Family:
     if len(set(lengths.values())) != 1:
         raise ProtocolError(f"{where}: the columns of episodes have different lengths {lengths}.")
     tasks = len(family.table("test"))
-    if len(document["scores_per_task"]) != tasks or set(episodes["task"]) != set(range(tasks)):
+    learned = document.get("fine_tuning")
+    _require_learned(document["evaluation"], learned, family, where)
+    whole = learned is not None or set(episodes["task"]) == set(range(tasks))
+    if len(document["scores_per_task"]) != tasks or not whole:
         raise ProtocolError(
             f"{where} must have a score for each of the {tasks} meta-test tasks of {family.id}, "
             "and episodes of all of them."
@@ -102,11 +122,36 @@ def require_schema(document: object, where: str) -> Family:
     return family
 
 
+def _require_learned(
+    evaluation: str, learned: Mapping[str, Any] | None, family: Family, where: str
+) -> None:
+    """Refuse facts of fine-tuning that contradict each other or the evaluation's name."""
+    if learned is None:
+        if evaluation.startswith("fine-tune"):
+            raise ProtocolError(f"{where} is of {evaluation!r}, but does not state fine_tuning.")
+        return
+    schedule, used = learned["schedule"], learned["used_episodes"]
+    expected = f"fine-tune, {learned['contexts']}, {schedule[-1]} episodes"
+    if evaluation != expected:
+        raise ProtocolError(
+            f"{where} is of the evaluation {evaluation!r}, but its fine_tuning says {expected!r}."
+        )
+    if sorted(set(schedule)) != schedule:
+        raise ProtocolError(f"{where}: the schedule {schedule} of fine_tuning does not rise.")
+    steps = learned["used_steps"]
+    if used > schedule[-1] or steps > used * family.horizon:
+        raise ProtocolError(
+            f"{where} used {used} rewarded episodes and {steps} steps in each task; its budget was "
+            f"{schedule[-1]} episodes of {family.horizon} steps."
+        )
+
+
 def _schema(family: Family) -> Record:
     """The schema of a family's results."""
     metrics = [metric.name for metric in family.metrics]
     tasks, sizes = len(family.table("test")), family.context_sizes
-    shown = "|".join(("primary", *(f"{size} shots" for size in sizes)))
+    fine_tuned = rf"fine-tune, ({'|'.join(CONTEXTS)}), \d{{1,3}} episodes"
+    shown = "|".join(("primary", *(f"{size} shots" for size in sizes), fine_tuned))
     versions = dict.fromkeys(("smile-bench", "gymnasium", "numpy", "python"), VERSION)
     return Record(
         {
@@ -139,5 +184,16 @@ def _schema(family: Family) -> Record:
             "seconds": Record(dict.fromkeys(("adapt", "act", "simulate"), Number(0.0))),
             "evidence": Record({"file": Text(re.escape(EVIDENCE_FILE)), "sha256": SHA256}),
             "seal": SHA256,
-        }
+        },
+        optional={
+            "fine_tuning": Record(
+                {
+                    "contexts": Text("|".join(CONTEXTS)),
+                    "seed": Integer(),
+                    "schedule": Items(Integer(0, BUDGET)),
+                    "used_episodes": Integer(0, BUDGET),
+                    "used_steps": Integer(),
+                }
+            )
+        },
     )

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from smile_bench import provenance
-from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.agents import Agent, FineTuningAgent, PrivilegedAgent
 from smile_bench.arrays import FloatArray
 from smile_bench.checks import Check
 from smile_bench.compat import deprecated
@@ -25,17 +25,18 @@ from smile_bench.protocol.evidence import (
     keyframes,
     row_digests,
 )
+from smile_bench.protocol.fine_tuning import load_fine_tuning
 from smile_bench.protocol.meta_test import MetaTest
 from smile_bench.protocol.replay import replay
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.protocol.scores import normalised_scores
 from smile_bench.protocol.verification.guided import compare_guided
-from smile_bench.protocol.verification.rerun import rerun_agent
+from smile_bench.protocol.verification.rerun import learn_again, rerun_agent
 
 __all__ = ["AgentLoader", "Verification", "made_here", "rerun_verified", "verify_result"]
 
-AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
+AgentLoader = Callable[[str, str], Agent | PrivilegedAgent | FineTuningAgent]
 """Loads an agent, given its name and a family's id, as :func:`smile_bench.load_agent` does."""
 
 ROUNDING = 1e-9
@@ -104,7 +105,7 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
     assert evidence is not None
     findings = [Check("files", True, "well formed, sealed, and of one evaluation")]
     try:
-        meta_test, dataset = load_frozen(family)
+        meta_test = _frozen_set(family, result)
     except ProtocolError as error:
         return Verification(directory, False, (*findings, Check("protocol", False, str(error))))
     findings += _facts(family, result, evidence, meta_test)
@@ -114,7 +115,7 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
             exact, more = _replayed(family, result, evidence, meta_test)
             findings += more
             if rerun is not None:
-                findings += rerun_agent(family, result, meta_test, dataset, rerun, exact)
+                findings += _rerun(family, result, rerun, exact)
         except (InputError, SimulationError) as error:
             findings.append(Check("replay", False, str(error)))
     return Verification(directory, exact, tuple(findings))
@@ -138,9 +139,7 @@ def rerun_verified(found: Verification, load: AgentLoader) -> Verification:
         return found
     try:
         result = read_result(found.directory, evidence=True)
-        family = get_family(result.family)
-        meta_test, dataset = load_frozen(family)
-        more = list(rerun_agent(family, result, meta_test, dataset, load, found.exact))
+        more = list(_rerun(get_family(result.family), result, load, found.exact))
     except (InputError, ProtocolError, SimulationError) as error:
         more = [Check("replay", False, str(error))]
     return replace(found, findings=(*found.findings, *more))
@@ -149,6 +148,25 @@ def rerun_verified(found: Verification, load: AgentLoader) -> Verification:
 def made_here(result: Result) -> bool:
     """Whether this machine type and MuJoCo version are those of the result."""
     return provenance.made_here(result.versions["mujoco"], result.hardware["machine"])
+
+
+def _frozen_set(family: Family, result: Result) -> MetaTest:
+    """The frozen set that a result's episodes must be of.
+
+    Raises:
+        ProtocolError: its files are missing or damaged, or do not belong together.
+    """
+    if result.fine_tuning is not None:
+        return load_fine_tuning(family, result.fine_tuning.contexts)
+    return load_frozen(family)[0]
+
+
+def _rerun(family: Family, result: Result, load: AgentLoader, exact: bool) -> Iterator[Check]:
+    """Let the agent act again; one that fine-tunes learns again first."""
+    if result.fine_tuning is not None:
+        return learn_again(family, result, load)
+    meta_test, dataset = load_frozen(family)
+    return rerun_agent(family, result, meta_test, dataset, load, exact)
 
 
 def _facts(
@@ -166,8 +184,7 @@ def _facts(
         f"{meta_test.version} here, the result says {', '.join(sorted({stated[0], stated[3]}))}"
     )
     yield Check("protocol", stated == known, detail)
-    shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
-    sizes = context_sizes(family, meta_test, shots)
+    sizes = context_sizes(family, meta_test, result.same_shots)
     expected: dict[str, tuple[NDArray[np.generic], NDArray[np.generic]]] = {
         "episodes.task": (result.tasks, meta_test.tasks),
         "episodes.shots": (result.shots, sizes),

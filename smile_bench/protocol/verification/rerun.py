@@ -7,19 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smile_bench.agents import Agent, PrivilegedAgent, is_state_only
+from smile_bench.agents import Agent, FineTuningAgent, PrivilegedAgent, is_state_only
+from smile_bench.agents.fine_tuning import require_fine_tuner
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.checks import Check
 from smile_bench.datasets import Dataset
 from smile_bench.envs import Family
-from smile_bench.errors import SmileError
+from smile_bench.errors import AgentError, SmileError
 from smile_bench.protocol.evaluation import Actor, adapt, evaluate
+from smile_bench.protocol.fine_tuning import fine_tune
 from smile_bench.protocol.meta_test import MetaTest
 from smile_bench.protocol.replay import replay
 from smile_bench.protocol.result import Result
 from smile_bench.provenance import hardware, made_here, package_versions, training_of, weights_of
 
-__all__ = ["rerun_agent"]
+__all__ = ["learn_again", "rerun_agent"]
+
+AnyAgent = Agent | PrivilegedAgent | FineTuningAgent
 
 ALONE = 4
 """Episodes that are run again one by one."""
@@ -50,7 +54,7 @@ def rerun_agent(
     result: Result,
     meta_test: MetaTest,
     dataset: Dataset,
-    load: Callable[[str, str], Agent | PrivilegedAgent],
+    load: Callable[[str, str], AnyAgent],
     exact: bool,
 ) -> Iterator[Check]:
     """Load a result's agent and compare what it does with what the result says.
@@ -72,7 +76,7 @@ def rerun_agent(
         One check after another.
     """
     try:
-        agent = load(result.agent, family.id)
+        agent = _imitator(load(result.agent, family.id))
         yield _statements(agent, result)
         if getattr(agent, "stochastic", False):
             yield _score_again(agent, family, result)
@@ -97,7 +101,20 @@ def rerun_agent(
         yield _judge(f"{ALONE} episodes alone", apart_differences, tolerance, FLIPPED_ELSEWHERE)
 
 
-def _statements(agent: Agent | PrivilegedAgent, result: Result) -> Check:
+def _imitator(agent: AnyAgent) -> Agent | PrivilegedAgent:
+    """An agent that can act without learning first.
+
+    Raises:
+        AgentError: it can only fine-tune.
+    """
+    if isinstance(agent, Agent | PrivilegedAgent):
+        return agent
+    raise AgentError(
+        f"{type(agent).__name__} only fine-tunes, and the result is of an agent that imitates."
+    )
+
+
+def _statements(agent: AnyAgent, result: Result) -> Check:
     """Compare what the result says about its agent with what the agent says about itself."""
     pairs = {
         "privileged": (result.privileged, isinstance(agent, PrivilegedAgent)),
@@ -177,12 +194,45 @@ def _score_again(agent: Agent | PrivilegedAgent, family: Family, result: Result)
     scores in two evaluations differ with variance 2 σ². The stated mean over n tasks differs from
     that of both with variance 3/2 Σ σ² / n².
     """
-    shots = None if result.evaluation == "primary" else int(result.evaluation.split()[0])
-    first, second = (evaluate(agent, family, shots=shots).scores for _ in range(2))
+    first, second = (evaluate(agent, family, shots=result.same_shots).scores for _ in range(2))
+    return _near(first, second, result.scores)
+
+
+def learn_again(
+    family: Family, result: Result, load: Callable[[str, str], AnyAgent]
+) -> Iterator[Check]:
+    """Load a fine-tuning agent, let it learn again and compare scores.
+
+    It learns with the result's training seed and with the next one. Rounding may lead a learner
+    elsewhere, so scores are compared and not actions, as those of a stochastic agent.
+
+    Yields:
+        One check after another.
+    """
+    facts = result.fine_tuning
+    assert facts is not None
+    try:
+        agent = load(result.agent, family.id)
+        yield _statements(agent, result)
+        found = fine_tune(
+            require_fine_tuner(agent),
+            family,
+            contexts=facts.contexts,
+            seeds=(facts.seed, facts.seed + 1),
+            episodes=facts.schedule,
+        )
+        first, second = (row[-1].scores for row in found.results.values())
+        yield _near(first, second, result.scores)
+    except SmileError as error:
+        yield Check("agent", False, str(error))
+
+
+def _near(first: FloatArray, second: FloatArray, stated: FloatArray) -> Check:
+    """Compare stated scores (tasks,) with those of two further evaluations."""
     scored = np.isfinite(first) & np.isfinite(second)
     apart = (first - second)[scored]
     error = float(np.sqrt(0.75 * np.square(apart).sum()) / len(apart))
     bound = DEVIATIONS * error + SLACK
-    difference = float(np.abs((0.5 * (first + second) - result.scores)[scored].mean()))
+    difference = float(np.abs((0.5 * (first + second) - stated)[scored].mean()))
     detail = f"differs by {difference:.3g} from two further evaluations (at most {bound:.3g})"
     return Check("score again", difference <= bound, detail)
