@@ -31,10 +31,17 @@ from smile_bench.leaderboard.checks.verification import Status
 from smile_bench.leaderboard.entries.card import Card
 from smile_bench.leaderboard.entries.conditions import condition_label, stated_condition
 from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
-from smile_bench.leaderboard.entries.training import Cost, Curve, mean_cost, training_of
+from smile_bench.leaderboard.entries.training import (
+    Cost,
+    Curve,
+    mean_cost,
+    mean_coverage,
+    training_of,
+)
 from smile_bench.leaderboard.shots import ShotPoint, shot_curve
 from smile_bench.protocol.statistics import Estimate, Summary
 from smile_bench.provenance import version_of
+from smile_bench.tracks import TRACKS
 
 __all__ = ["FamilyRow", "Partition", "Row", "ShotPoint", "entry_rows"]
 
@@ -79,6 +86,9 @@ class FamilyRow:
     curves: tuple[tuple[int, Curve], ...]
     """Seed and learning curve of each training that has one."""
     demonstrations: int
+    coverage: float | None
+    """Of an entry that learned without demonstrations, the mean over seeds of the share of the
+    family's cells that training reached; None where that is not known."""
     cost: Cost
     statuses: Mapping[int, Status]
     """What verification found of each seed's primary evaluation."""
@@ -226,6 +236,7 @@ def _family_row(
     scores = np.stack([result.scores for result in results])
     per_task = np.mean([result.per_task() for result in results], axis=0)
     shots, measured = shot_curve(runs, statuses, trusted=trusted)
+    trainings = [training_of(result) for result in results]
     return FamilyRow(
         family=family.id,
         protocol_version=results[0].protocol_version,
@@ -245,7 +256,8 @@ def _family_row(
         shots_measured=measured,
         curves=tuple((run.seed, run.curve) for run in runs if run.curve is not None),
         demonstrations=card.demonstrations[family.id],
-        cost=mean_cost([training_of(run.primary.result) for run in runs]),
+        coverage=None if TRACKS[card.track].demonstrations else mean_coverage(trainings),
+        cost=mean_cost(trainings),
         statuses={run.seed: statuses(run.primary) for run in runs},
         shots_statuses=_worst(
             (run.seed, statuses(one)) for run in runs for one in run.shots.values()

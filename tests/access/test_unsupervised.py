@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from smile_bench.access import Access, AccessCounts
 from smile_bench.agents import Context
+from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.datasets import Condition
 from smile_bench.envs import get_family
 from smile_bench.errors import InputError
@@ -20,11 +22,11 @@ FAMILY = get_family(synthetic.FAMILY)
 class Still:
     """Stands still, and keeps the contexts that it was given."""
 
-    def adapt(self, contexts: list[Context]) -> Still:
+    def adapt(self, contexts: Sequence[Context]) -> Still:
         self.contexts = contexts
         return self
 
-    def act(self, observations: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def act(self, observations: FloatArray) -> Float32Array:
         return np.zeros((len(observations), FAMILY.action_size), np.float32)
 
 

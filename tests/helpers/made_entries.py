@@ -44,6 +44,30 @@ def training(seed: int, **facts: Any) -> dict[str, Any]:
     return {**stated, **facts}
 
 
+def without_demonstrations(family: str, seed: int = 0, share: float = 0.5) -> dict[str, Any]:
+    """What a result states of a training on the unsupervised track.
+
+    Args:
+        family: the family's id; it has a partition.
+        seed: of the training.
+        share: of the family's cells that it reached, about.
+    """
+    partition = get_family(family).partition
+    assert partition is not None
+    cells, reached = partition.cells, round(share * partition.cells)
+    return training(
+        seed,
+        track="unsupervised",
+        access={"demonstrations": 0, "env_steps": 5000, "expert_queries": 0},
+        coverage={
+            "partition": partition.name,
+            "cells": cells,
+            "reached": reached,
+            "share": reached / cells,
+        },
+    )
+
+
 def result(
     family: str,
     *,

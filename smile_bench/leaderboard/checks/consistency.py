@@ -104,6 +104,7 @@ def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -
 
 
 def _check_training(card: Card, run: Run, result: Result) -> None:
+    _check_without_demonstrations(card, run.family, result)
     training = training_of(result)
     if training is None:
         return
@@ -113,11 +114,55 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
             f"seed-{training.seed}."
         )
     _check_demonstrations(card, run.family, result, training)
-    order = list(TRACKS)
-    if order.index(training.least_track) > order.index(card.track):
+    if not training.needs <= TRACKS[card.track].permissions:
+        least = training.least_track
+        needed = "several tracks at once" if least is None else f"the track {least!r}"
         raise LeaderboardError(
-            f"its training needs the track {training.least_track!r}, but entry.json says "
-            f"{card.track!r}."
+            f"its training needs {needed}, but entry.json says {card.track!r}. It used or could "
+            f"use {', '.join(sorted(training.needs))}."
+        )
+    _check_coverage(run.family, result)
+
+
+def _check_without_demonstrations(card: Card, family: str, result: Result) -> None:
+    """Refuse demonstrations where the track of an entry, or of its training, has none."""
+    training = training_of(result)
+    claimed = card.demonstrations[family]
+    if claimed and not TRACKS[card.track].demonstrations:
+        raise LeaderboardError(
+            f"entry.json says the track is {card.track!r}, which has no demonstrations, and claims "
+            f'{claimed} for each meta-train task. Set "demonstrations" to 0, or choose the track '
+            "that it was trained on."
+        )
+    if training is None or training.track is None or TRACKS[training.track].demonstrations:
+        return
+    counted = training.demonstrations
+    if counted or states_condition(result):
+        what = f"counts {counted} demonstrations" if counted else "states a condition of some"
+        raise LeaderboardError(
+            f"its recipe says that it was trained on the track {training.track!r}, which has no "
+            f"demonstrations, and {what}. Train it again through smile_bench.access.Access."
+        )
+
+
+def _check_coverage(family: str, result: Result) -> None:
+    """Hold a stated coverage against the family's partition and itself."""
+    stated = (result.training or {}).get("coverage")
+    if stated is None:
+        return
+    partition = get_family(family).partition
+    known = None if partition is None else (partition.name, partition.cells)
+    if (stated["partition"], stated["cells"]) != known:
+        raise LeaderboardError(
+            f"its coverage is of {stated['cells']} cells, {stated['partition']!r}; the family has "
+            f"{'no partition' if known is None else f'{known[1]} cells, {known[0]!r}'}. Train it "
+            "again with this version of smile-bench."
+        )
+    reached, cells, share = stated["reached"], stated["cells"], stated["share"]
+    if reached > cells or abs(share - reached / cells) > ROUNDING:
+        raise LeaderboardError(
+            f"its coverage says {reached} of {cells} cells and a share of {share}, which do not "
+            "fit. Train it again through smile_bench.access.Access."
         )
 
 

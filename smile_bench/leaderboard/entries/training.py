@@ -16,9 +16,18 @@ import numpy as np
 from smile_bench.errors import LeaderboardError
 from smile_bench.leaderboard.entries.files import read_text
 from smile_bench.protocol.result import Result
-from smile_bench.tracks import TRACKS
+from smile_bench.tracks import TRACKS, least_track
 
-__all__ = ["Cost", "Curve", "Training", "mean_cost", "read_curve", "stated_seed", "training_of"]
+__all__ = [
+    "Cost",
+    "Curve",
+    "Training",
+    "mean_cost",
+    "mean_coverage",
+    "read_curve",
+    "stated_seed",
+    "training_of",
+]
 
 LIMIT = 16 * 2**20
 MAX_ROWS = 200_000
@@ -42,18 +51,27 @@ class Training:
     """Observations that an expert labelled."""
     demonstrations: int | None = None
     """Meta-train demonstrations handed out."""
+    coverage: float | None = None
+    """Share of the family's cells that it reached in its environments."""
 
     @property
-    def least_track(self) -> str:
-        """The least track that allows everything that was used and stated."""
-        names = list(TRACKS)
-        allowed = (
-            name
-            for name, track in TRACKS.items()
-            if (track.environments or not self.env_steps)
-            and (track.labels or not self.expert_queries)
-        )
-        return max((next(allowed), self.track or names[0]), key=names.index)
+    def needs(self) -> frozenset[str]:
+        """What a track must allow: all that was used, and all that the stated track allows.
+
+        The names are those of :attr:`smile_bench.tracks.Track.permissions`.
+        """
+        used = {
+            "demonstrations": self.demonstrations,
+            "environments": self.env_steps,
+            "labels": self.expert_queries,
+        }
+        stated = TRACKS[self.track].permissions if self.track else frozenset()
+        return stated | {name for name, number in used.items() if number}
+
+    @property
+    def least_track(self) -> str | None:
+        """The least track that allows everything that was used and stated; None without one."""
+        return least_track(self.needs)
 
 
 def training_of(result: Result) -> Training | None:
@@ -65,13 +83,15 @@ def training_of(result: Result) -> Training | None:
     # What its track forbids was not used, whether or not it was counted.
     without_steps = track is not None and not TRACKS[track].environments
     without_queries = track is not None and not TRACKS[track].labels
+    without_demonstrations = track is not None and not TRACKS[track].demonstrations
     return Training(
         seed=stated_seed(stated),
         track=track,
         seconds=stated.get("seconds"),
         env_steps=access.get("env_steps", 0 if without_steps else None),
         expert_queries=access.get("expert_queries", 0 if without_queries else None),
-        demonstrations=access.get("demonstrations"),
+        demonstrations=access.get("demonstrations", 0 if without_demonstrations else None),
+        coverage=stated.get("coverage", {}).get("share"),
     )
 
 
@@ -98,17 +118,22 @@ class Cost:
 
 def mean_cost(trainings: Sequence[Training | None]) -> Cost:
     """The cost of one training, averaged over the trainings of several seeds."""
-
-    def average(values: Sequence[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return float(np.mean(known)) if len(known) == len(values) else None
-
-    seconds = average([None if t is None else t.seconds for t in trainings])
+    seconds = _average([None if t is None else t.seconds for t in trainings])
     return Cost(
-        env_steps=average([None if t is None else t.env_steps for t in trainings]),
-        expert_queries=average([None if t is None else t.expert_queries for t in trainings]),
+        env_steps=_average([None if t is None else t.env_steps for t in trainings]),
+        expert_queries=_average([None if t is None else t.expert_queries for t in trainings]),
         hours=None if seconds is None else seconds / 3600,
     )
+
+
+def mean_coverage(trainings: Sequence[Training | None]) -> float | None:
+    """The coverage averaged over the trainings of several seeds; None if one does not say."""
+    return _average([None if t is None else t.coverage for t in trainings])
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,9 @@ def _lines(document: Json) -> Iterator[str]:
         "interval over training seeds and tasks. 1 is the task's expert, 0 the same expert acting "
         "for another task. A family's cell has the score and, in brackets, the primary metric. "
         "Agents were trained on the canonical demonstrations unless a heading names another "
-        "condition. A row with one seed is not ranked above a row whose interval overlaps its own."
+        "condition. A row with one seed is not ranked above a row whose interval overlaps its own. "
+        "On a track without demonstrations a cell also has the coverage, the share of a fixed "
+        "partition's cells that training reached."
     )
     for partition in document["partitions"]:
         placed = [
@@ -170,7 +172,9 @@ def _cell(part: Json | None, family: Json) -> str:
     if part is None:
         return "–"
     metric = part["metrics"][family["metrics"][0]["name"]][0]
-    return f"{part['score']['iqm'][0]:.3f} ({metric:.4g})"
+    coverage = part["coverage"]
+    covered = "" if coverage is None else f"; coverage {100 * coverage:.0f} %"
+    return f"{part['score']['iqm'][0]:.3f} ({metric:.4g}{covered})"
 
 
 def _interval(estimate: Sequence[float]) -> str:

@@ -135,6 +135,7 @@ def _family_row(part: FamilyRow) -> Json:
         "shots_status": _status(part.shots_statuses) if part.shots_statuses else None,
         "curves": [_curve(seed, curve) for seed, curve in part.curves],
         "demonstrations": part.demonstrations,
+        "coverage": shown_number(part.coverage),
         "cost": {
             "env_steps": shown_number(part.cost.env_steps),
             "expert_queries": shown_number(part.cost.expert_queries),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,17 @@ import pytest
 from smile_bench.errors import SmileError
 from smile_bench.leaderboard.checks.consistency import check_between, check_entry
 from smile_bench.leaderboard.entries.reading import read_entry
-from tests.helpers.made_entries import ANT, CHEETAH, result, training, write_entry, write_result
+from smile_bench.tracks import TRACKS
+from tests.helpers.made_entries import (
+    ANT,
+    CHEETAH,
+    WALKER,
+    result,
+    training,
+    without_demonstrations,
+    write_entry,
+    write_result,
+)
 
 OTHER_VERSION = "v0-" + "0" * 16
 
@@ -74,6 +85,112 @@ def test_contradictions_are_one_clear_error(
 ) -> None:
     folder = write_entry(tmp_path, "mine", families=(ANT,), facts=facts, **about)
     with pytest.raises(SmileError, match=message):
+        check_entry(read_entry(folder))
+
+
+ALL_TRACKS = ("offline", "interactive", "expert-queries", "rewards", "unsupervised")
+
+
+def unsupervised(**facts: Any) -> dict[str, Any]:
+    """A training without demonstrations, which reached half of ant goal's cells."""
+    return {**without_demonstrations(ANT), **facts}
+
+
+@pytest.mark.parametrize(("claimed", "trained"), list(product(ALL_TRACKS, ALL_TRACKS)))
+def test_a_card_may_claim_a_track_that_allows_the_training_s(
+    tmp_path: Path, claimed: str, trained: str
+) -> None:
+    stated = training(0, track=trained, access={})
+    folder = write_entry(
+        tmp_path,
+        "mine",
+        families=(ANT,),
+        track=claimed,
+        demonstrations={ANT: 0},
+        facts={"training": stated},
+    )
+    if TRACKS[claimed].allows(TRACKS[trained]):
+        check_entry(read_entry(folder))
+        return
+    with pytest.raises(SmileError, match=f"needs the track '{trained}', but .* says '{claimed}'"):
+        check_entry(read_entry(folder))
+
+
+def test_an_entry_without_demonstrations_passes(tmp_path: Path) -> None:
+    folder = write_entry(
+        tmp_path,
+        "mine",
+        families=(ANT,),
+        track="unsupervised",
+        demonstrations={ANT: 0},
+        facts={"training": unsupervised()},
+    )
+    check_entry(read_entry(folder))
+
+
+@pytest.mark.parametrize(
+    ("about", "stated", "message"),
+    [
+        (
+            {"demonstrations": {ANT: 16}},
+            unsupervised(),
+            "is 'unsupervised', which has no demonstrations, and claims 16 .* to 0",
+        ),
+        (
+            {},
+            unsupervised(access={"demonstrations": 512, "env_steps": 9}),
+            "trained on the track 'unsupervised', which has no demonstrations, and counts 512",
+        ),
+        (
+            {"track": "interactive", "demonstrations": {ANT: 16}},
+            unsupervised(access={"demonstrations": 512, "env_steps": 9}),
+            "trained on the track 'unsupervised', which has no demonstrations, and counts 512",
+        ),
+        (
+            {},
+            unsupervised(condition={"demonstrations": 4, "tasks": 8}),
+            "which has no demonstrations, and states a condition",
+        ),
+        (
+            {},
+            training(0, track="interactive", access={"env_steps": 9}),
+            "needs the track 'interactive', but entry.json says 'unsupervised'. It used or could "
+            "use demonstrations, environments",
+        ),
+        (
+            {},
+            unsupervised(coverage={"partition": "x", "cells": 4, "reached": 1, "share": 0.25}),
+            "coverage is of 4 cells, 'x'; the family has 448 cells, 'squares of 0.25 m",
+        ),
+        (
+            {},
+            unsupervised(
+                coverage={**unsupervised()["coverage"], "share": 0.9},
+            ),
+            "says 224 of 448 cells and a share of 0.9, which do not fit",
+        ),
+        (
+            {},
+            unsupervised(
+                coverage={**unsupervised()["coverage"], "reached": 449, "share": 449 / 448}
+            ),
+            "says 449 of 448 cells",
+        ),
+    ],
+)
+def test_contradictions_about_demonstrations_and_coverage_are_refused(
+    tmp_path: Path, about: dict[str, Any], stated: dict[str, Any], message: str
+) -> None:
+    card = {"track": "unsupervised", "demonstrations": {ANT: 0}, **about}
+    folder = write_entry(tmp_path, "mine", families=(ANT,), facts={"training": stated}, **card)
+    with pytest.raises(SmileError, match=message):
+        check_entry(read_entry(folder))
+
+
+def test_coverage_of_a_family_without_a_partition_is_refused(tmp_path: Path) -> None:
+    stated = training(0, coverage={"partition": "gaits", "cells": 4, "reached": 1, "share": 0.25})
+    folder = write_entry(tmp_path, "mine", families=(WALKER,), facts={"training": stated})
+    with pytest.raises(SmileError, match="coverage is of 4 cells, 'gaits'; the family has no part"):
         check_entry(read_entry(folder))
 
 

@@ -28,6 +28,7 @@ from tests.helpers.made_entries import (
     VERSIONS,
     result,
     training,
+    without_demonstrations,
     write_entry,
     write_result,
 )
@@ -552,3 +553,35 @@ def test_what_did_not_replay_exactly_stands_apart(browser: Any, tmp_path: Path) 
         assert front.page.locator("#trust").is_hidden()
         honest = front.page.locator("#board tbody[data-group='all'] .checks .done")
         assert honest.all_inner_texts() == ["replayed ✓"]
+
+
+def test_coverage_is_shown_where_no_demonstrations_were_used(browser: Any, tmp_path: Path) -> None:
+    explored = {"training": without_demonstrations(GRID, share=0.75)}
+    about: dict[str, Any] = {"track": "unsupervised", "demonstrations": {GRID: 0}}
+    folders = [
+        write_entry(tmp_path, "cloned", families=(GRID,)),
+        write_entry(tmp_path, "explored", families=(GRID,), facts=explored, **about),
+    ]
+    found = [
+        row
+        for folder in folders
+        for row in entry_rows(read_entry(folder), lambda one: Status.EXACT, FAMILIES)
+    ]
+    document = leaderboard_document(rank(found), load_published(), FAMILIES, evidence_base="e/")
+    page = tmp_path / "index.html"
+    page.write_text(leaderboard_page(document), encoding="utf-8")
+    for shown in opened(browser, page):
+        assert shown.names("unsupervised/false") == ["Explored"]
+        heading = shown.page.locator("#board tbody[data-group='unsupervised/false'] .group-title")
+        assert heading.inner_text() == "Unsupervised"
+        covered = shown.page.locator("#board .coverage")
+        assert covered.all_inner_texts() == ["75\u00a0% covered"]
+        row = shown.page.locator("#board tbody[data-group='unsupervised/false'] tr.row")
+        assert row.locator("td[data-label='Demos']").inner_text() == "0"
+        row.locator("button.title").click()
+        detail = shown.page.locator("#board tr.detail")
+        assert "no demonstrations" in detail.inner_text()
+        assert "75\u00a0% of the cells reached" in detail.inner_text()
+        shown.page.get_by_label("Family", exact=True).select_option(GRID)
+        columns = shown.page.locator("#board thead .label").all_inner_texts()
+        assert "Coverage" in columns

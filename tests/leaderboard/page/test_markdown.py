@@ -9,7 +9,7 @@ from smile_bench.leaderboard.build import build_leaderboard
 from smile_bench.leaderboard.checks.further import read_further
 from smile_bench.leaderboard.checks.verification import Verifier
 from smile_bench.leaderboard.page.markdown import leaderboard_markdown
-from tests.helpers.made_entries import ANT, training, write_entry
+from tests.helpers.made_entries import ANT, GRID, training, without_demonstrations, write_entry
 from tests.helpers.made_studies import study_cell, write_study
 
 
@@ -55,3 +55,23 @@ def test_headings_name_conditions_and_surfaces_have_two_numbers(tmp_path: Path) 
     )
     document = json.loads((site / "leaderboard.json").read_text(encoding="utf-8"))
     assert [one["label"] for one in document["surfaces"]] == ["a", "b|c"]
+
+
+def test_coverage_stands_beside_the_score_of_entries_without_demonstrations(
+    tmp_path: Path,
+) -> None:
+    root, site = tmp_path / "entries", tmp_path / "site"
+    write_entry(root, "cloned", families=(GRID,))
+    explored = {"training": without_demonstrations(GRID, share=0.75)}
+    about: dict[str, Any] = {"track": "unsupervised", "demonstrations": {GRID: 0}}
+    write_entry(root, "explored", families=(GRID,), level=0.4, facts=explored, **about)
+    build_leaderboard(root, site, Verifier(replay=False))
+    lines = (site / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    start = lines.index("## unsupervised (protocol v0, MuJoCo 4.0)")
+    assert lines[start + 4].startswith("| – | Explored |")
+    assert "; coverage 75 %)" in lines[start + 4]
+    assert sum("coverage 75 %" in line for line in lines) == 1
+    document = json.loads((site / "leaderboard.json").read_text(encoding="utf-8"))
+    covered = {row["name"]: row["families"][GRID]["coverage"] for row in document["rows"]}
+    assert covered == {"cloned": None, "explored": 0.745763}
+    assert {track["id"] for track in document["tracks"]} >= {"offline", "unsupervised"}

@@ -78,6 +78,12 @@ function furtherLines(part) {
   return lines.map((text) => el('span', { class: 'line' }, text));
 }
 
+function trainedOn(part) {
+  if (!part.trained) return ['not trained', `${part.demonstrations} demonstrations a task`];
+  if (!part.demonstrations) return ['no demonstrations', ...(part.coverage === null ? [] : [`${percent(part.coverage)} of the cells reached`])];
+  return [`condition: ${part.condition}`, `${part.demonstrations} demonstrations a task`];
+}
+
 function resultDetail(row) {
   return plainTable(
     ['Family', 'Interquartile mean', 'Mean', 'Optimality gap', 'Seeds', 'Training', 'Checked', 'Results'],
@@ -90,8 +96,7 @@ function resultDetail(row) {
         plain(part.score.gap[0]),
         `${part.seeds.length} (${part.seeds.join(', ')})`,
         [
-          part.trained ? `condition: ${part.condition}` : 'not trained',
-          `${part.demonstrations} demonstrations a task`,
+          ...trainedOn(part),
           `${amount(part.cost.env_steps)} steps`,
           `${amount(part.cost.expert_queries)} queries`,
           `${amount(part.cost.hours)} hours`,

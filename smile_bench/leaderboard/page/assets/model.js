@@ -10,6 +10,7 @@ const TRACK_TITLES = {
   interactive: 'Interactive',
   'expert-queries': 'Expert queries',
   rewards: 'Rewards',
+  unsupervised: 'Unsupervised',
 };
 const trackTitle = (track) => TRACK_TITLES[track] || track;
 

@@ -26,6 +26,14 @@ function columns() {
       cell: (row) => (fresh(row) ? [el('span', { class: 'first' }, plain(fresh(row).fresh)), el('span', { class: 'second' }, gapText(fresh(row)))] : '–'),
     });
   }
+  if (family && data.rows.some((row) => ((row.families[family.id] || {}).coverage ?? null) !== null)) {
+    const coverage = (row) => row.families[family.id].coverage ?? null;
+    middle.push({
+      key: 'coverage', label: 'Coverage', hint: 'cells reached in training', high: true, kind: 'number', neutral: true,
+      value: coverage,
+      cell: (row) => (coverage(row) === null ? '–' : percent(coverage(row))),
+    });
+  }
   middle.push({
     key: 'seeds', label: 'Seeds', high: true, kind: 'number', neutral: true,
     value: (row) => fewestSeeds(row, state.family) || null,
@@ -64,7 +72,8 @@ function familyColumn(family) {
       const raw = withUnit(short(value[0]), primary(family));
       const printed = `${short(value[0])} ± ${short(value[1])}`;
       if (row.kind === 'published') return [el('span', { class: 'second published' }, printed)];
-      return [el('span', { class: 'first' }, plain(part.score.iqm[0])), el('span', { class: 'second' }, raw)];
+      const covered = part.coverage === null ? [] : [el('span', { class: 'second coverage' }, `${percent(part.coverage)} covered`)];
+      return [el('span', { class: 'first' }, plain(part.score.iqm[0])), el('span', { class: 'second' }, raw), ...covered];
     },
   };
 }
