@@ -2,7 +2,7 @@
 
 from smile_bench.agents.actions import checked_actions
 from smile_bench.agents.fine_tuning import FineTuning, FineTuningAgent
-from smile_bench.agents.importing import import_agent
+from smile_bench.agents.importing import import_agent, import_fine_tuner
 from smile_bench.agents.interface import (
     Agent,
     Policy,
@@ -26,6 +26,7 @@ __all__ = [
     "checked_actions",
     "checked_policy",
     "import_agent",
+    "import_fine_tuner",
     "is_state_only",
     "pad_contexts",
     "require_family",

@@ -6,11 +6,12 @@ import importlib
 import inspect
 from typing import Any
 
+from smile_bench.agents.fine_tuning import FineTuningAgent, require_fine_tuner
 from smile_bench.agents.interface import Agent
 from smile_bench.errors import AgentError
 from smile_bench.imports import working_directory_importable
 
-__all__ = ["import_agent"]
+__all__ = ["import_agent", "import_fine_tuner"]
 
 
 def import_agent(path: str, family: str, *, seed: int | None = None) -> Agent:
@@ -29,6 +30,29 @@ def import_agent(path: str, family: str, *, seed: int | None = None) -> Agent:
     Raises:
         AgentError: the path does not have this form, cannot be imported, or does not give an agent.
     """
+    agent = _imported(path, family, seed)
+    if not isinstance(agent, Agent):
+        raise AgentError(
+            f"{path!r} gives {type(agent).__name__}, which has no method adapt(contexts) -> policy."
+        )
+    return agent
+
+
+def import_fine_tuner(path: str, family: str) -> FineTuningAgent:
+    """Import a fine-tuning agent that the user names.
+
+    Args:
+        path: ``"package.module:name"``, as :func:`import_agent` takes it.
+        family: the family's id.
+
+    Raises:
+        AgentError: as :func:`import_agent`.
+    """
+    return require_fine_tuner(_imported(path, family, None))
+
+
+def _imported(path: str, family: str, seed: int | None) -> object:
+    """What a path names, or what the function that it names makes."""
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise AgentError(
@@ -39,17 +63,12 @@ def import_agent(path: str, family: str, *, seed: int | None = None) -> Agent:
             found = getattr(importlib.import_module(module_name), attribute)
         except (ImportError, AttributeError) as error:
             raise AgentError(f"cannot import {path!r}: {error}.") from error
-        agent = found if _is_instance(found) else _made(path, found, family, seed)
-    if not isinstance(agent, Agent):
-        raise AgentError(
-            f"{path!r} gives {type(agent).__name__}, which has no method adapt(contexts) -> policy."
-        )
-    return agent
+        return found if _is_instance(found) else _made(path, found, family, seed)
 
 
 def _is_instance(found: object) -> bool:
     """Whether this is an agent already; the class of one has the same methods."""
-    return isinstance(found, Agent) and not isinstance(found, type)
+    return isinstance(found, Agent | FineTuningAgent) and not isinstance(found, type)
 
 
 def _made(path: str, make: Any, family: str, seed: int | None) -> object:

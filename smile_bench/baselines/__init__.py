@@ -10,6 +10,7 @@ from smile_bench.baselines.registry import (
     all_agents,
     get_agent,
     load_agent,
+    load_fine_tuner,
     register_agent,
 )
 from smile_bench.baselines.training import ComputeOptions, Trained, train, train_agent
@@ -24,6 +25,7 @@ __all__ = [
     "all_agents",
     "get_agent",
     "load_agent",
+    "load_fine_tuner",
     "register_agent",
     "train",
     "train_agent",

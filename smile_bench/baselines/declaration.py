@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from smile_bench.agents import Agent, PrivilegedAgent
+from smile_bench.agents import Agent, FineTuningAgent, PrivilegedAgent
+from smile_bench.agents.fine_tuning import require_fine_tuner
 from smile_bench.envs import get_family
 from smile_bench.envs.grid.family import GridFamily
 from smile_bench.errors import AgentError, InputError
@@ -103,8 +105,9 @@ class TrainingSpec:
 class AgentSpec:
     """The declaration of an agent. Functions may be given as ``"package.module:name"``.
 
-    Give ``load`` for an agent that is made from the family's id alone, or ``read`` for one whose
-    weights are files of ``weights``, one a family.
+    Give ``load`` for an agent that is made from the family's id alone, ``read`` for one whose
+    weights are files of ``weights``, one a family, or ``fine_tune`` for one that learns in the
+    meta-test tasks.
 
     Raises:
         InputError: a part is missing or does not fit the others.
@@ -120,6 +123,8 @@ class AgentSpec:
     read: str | Callable[[Path], AnyAgent] | None = None
     """Called with the path of a weights file. The agent that it returns says by its attributes
     ``name`` and ``config.family`` what the weights are of."""
+    fine_tune: str | Callable[[str], FineTuningAgent] | None = None
+    """Called with a family's id; returns a fine-tuning agent, which ``load_fine_tuner`` gives."""
     weights: Path | None = None
     """Folder of the files ``FAMILY.safetensors``; by default the one that ships."""
     training: TrainingSpec | None = None
@@ -137,10 +142,11 @@ class AgentSpec:
             raise InputError(
                 f"the declaration of agent {self.name!r} lacks a summary; give one sentence."
             )
-        if (self.load is None) == (self.read is None):
+        if (self.load, self.read, self.fine_tune).count(None) != 2:
             raise InputError(
                 f"the declaration of agent {self.name!r} needs either load, called with a family's "
-                "id, or read, called with the path of its weights; give one of them."
+                "id, or read, called with the path of its weights, or fine_tune, called with a "
+                "family's id; give one of them."
             )
         if self.training is not None:
             require_track(self.training.track)
@@ -159,6 +165,32 @@ class AgentSpec:
                 is not one that the agent is made for, PyTorch is missing, or what the declaration
                 names is not an agent.
         """
+        if self.fine_tune is not None:
+            raise AgentError(
+                f"{self.name} learns from rewarded episodes in the meta-test tasks, so it is not "
+                f"evaluated alone. Use `smile-bench fine-tune --agent {self.name} --family "
+                f"{family}`."
+            )
+        with self._made_for(family) as found:
+            if self.load is not None:
+                return self._checked(_resolved(self.load)(found))
+            return self._read(found)
+
+    def make_fine_tuner(self, family: str) -> FineTuningAgent:
+        """The fine-tuning agent for a family.
+
+        Raises:
+            UnknownNameError: no such family.
+            AgentError: the agent does not fine-tune, or as :meth:`make`.
+        """
+        if self.fine_tune is None:
+            return require_fine_tuner(self.make(family))
+        with self._made_for(family) as found:
+            return require_fine_tuner(_resolved(self.fine_tune)(found))
+
+    @contextmanager
+    def _made_for(self, family: str) -> Iterator[str]:
+        """Make an agent in this block: refuse a wrong family, and say if PyTorch is missing."""
         found = get_family(family)
         if self.grid_only and not isinstance(found, GridFamily):
             raise AgentError(
@@ -166,9 +198,7 @@ class AgentSpec:
                 "is not one. Choose a gridworld family or another agent."
             )
         try:
-            if self.load is not None:
-                return self._checked(_resolved(self.load)(found.id))
-            return self._read(found.id)
+            yield found.id
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise

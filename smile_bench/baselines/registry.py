@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from smile_bench.agents import FineTuningAgent
 from smile_bench.baselines.declaration import AgentSpec, AnyAgent, TrainingSpec
 from smile_bench.compat import deprecated
 from smile_bench.errors import InputError, UnknownNameError, suggestion
@@ -21,6 +22,7 @@ __all__ = [
     "all_agents",
     "get_agent",
     "load_agent",
+    "load_fine_tuner",
     "register_agent",
     "weights_path",
 ]
@@ -81,6 +83,20 @@ def load_agent(name: str, family: str) -> AnyAgent:
         AgentError, ExpertError, DatasetError: the agent has no weights for the family.
     """
     return get_agent(name).make(family)
+
+
+def load_fine_tuner(name: str, family: str) -> FineTuningAgent:
+    """A fine-tuning agent, ready to learn in meta-test tasks.
+
+    Args:
+        name: one of :func:`all_agents`.
+        family: the family's id.
+
+    Raises:
+        UnknownNameError: no such agent or family.
+        AgentError: the agent does not fine-tune, or has no weights for the family.
+    """
+    return get_agent(name).make_fine_tuner(family)
 
 
 def weights_path(name: str, family: str) -> Path:

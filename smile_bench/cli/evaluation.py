@@ -10,11 +10,16 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smile_bench.cli.options import add_timeout_option, agent_by_name, opened_agent
+from smile_bench.cli.options import (
+    add_timeout_option,
+    agent_by_name,
+    fine_tuner_by_name,
+    opened_agent,
+)
 from smile_bench.errors import InputError
 
 if TYPE_CHECKING:
-    from smile_bench.agents import Agent, PrivilegedAgent
+    from smile_bench.agents import Agent, FineTuningAgent, PrivilegedAgent
 
 __all__ = ["add_evaluation_commands"]
 
@@ -53,7 +58,9 @@ def add_evaluation_commands(commands: Any) -> None:
     )
     verify.add_argument("directory", nargs="+", help="a folder with result.json and evidence.h5")
     verify.add_argument(
-        "--rerun", action="store_true", help="also ask the reference agent for its actions again"
+        "--rerun",
+        action="store_true",
+        help="also run the reference agent again; one that fine-tunes learns again",
     )
     verify.add_argument(
         "--agent", help="also ask this agent: a name, or an import path package.module:name"
@@ -96,35 +103,50 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from smile_bench.baselines import load_agent
+    from smile_bench.protocol.result_file import read_result
     from smile_bench.protocol.verification import rerun_verified
     from smile_bench.protocol.verification.isolated import verify_isolated
 
     opened = ExitStack()
-
-    def named(_: str, family: str) -> Agent | PrivilegedAgent:
-        return opened.enter_context(_opened(arguments.agent, family, arguments))
-
     _require_paths(arguments, [arguments.agent or ""])
-    load: Callable[[str, str], Agent | PrivilegedAgent] | None = None
-    if arguments.agent:
-        load = named
-    elif arguments.rerun:
-        # Only registered agents: a result must not name the code that is run.
-        load = load_agent
     worst = 0
     for directory in arguments.directory:
         # A file that crashes or hangs what reads it is a line with its name.
         found = verify_isolated(directory, families=tuple(arguments.modules))
-        if load is not None:
+        if found.passed and (arguments.agent or arguments.rerun):
+            fine_tunes = read_result(directory).fine_tuning is not None
             with opened:
-                found = rerun_verified(found, load)
+                found = rerun_verified(found, _loader(arguments, opened, fine_tunes))
         for finding in found.findings:
             print(f"{'ok  ' if finding.passed else 'FAIL'} {finding.name}: {finding.detail}")
         outcome = {"verified": "verified exactly", "not verified": "NOT VERIFIED"}
         print(f"{directory}: {outcome.get(found.status, found.status)}", flush=True)
         worst = max(worst, STATUS[found.status])
     return worst
+
+
+def _loader(
+    arguments: argparse.Namespace, opened: ExitStack, fine_tunes: bool
+) -> Callable[[str, str], Agent | PrivilegedAgent | FineTuningAgent]:
+    """Loads the agent that shall act again: the one of ``--agent``, or a result's own.
+
+    A result's own agent must be registered: a result must not name the code that is run.
+    """
+    from smile_bench.baselines import load_agent, load_fine_tuner
+
+    def named(_: str, family: str) -> Agent | PrivilegedAgent | FineTuningAgent:
+        if fine_tunes:
+            return fine_tuner_by_name(arguments.agent, family)
+        return opened.enter_context(_opened(arguments.agent, family, arguments))
+
+    if fine_tunes and arguments.isolated:
+        raise InputError(
+            "--isolated is for agents that imitate; an agent that learns from rewarded episodes "
+            "runs in this process. Leave --isolated out."
+        )
+    if arguments.agent:
+        return named
+    return load_fine_tuner if fine_tunes else load_agent
 
 
 def _opened(

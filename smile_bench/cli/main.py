@@ -17,6 +17,7 @@ from smile_bench import __version__
 from smile_bench.cli.datasets import add_dataset_commands
 from smile_bench.cli.evaluation import add_evaluation_commands
 from smile_bench.cli.experts import add_expert_commands
+from smile_bench.cli.fine_tuning import add_fine_tuning_command
 from smile_bench.cli.leaderboard import add_leaderboard_commands
 from smile_bench.cli.listing import add_listing_commands
 from smile_bench.cli.studies import add_study_commands
@@ -90,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     add_listing_commands(commands)
     add_evaluation_commands(commands)
+    add_fine_tuning_command(commands)
     add_training_command(commands)
     add_dataset_commands(commands)
     add_expert_commands(commands)

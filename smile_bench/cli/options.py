@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smile_bench.agents import Agent, PrivilegedAgent
+    from smile_bench.agents import Agent, FineTuningAgent, PrivilegedAgent
 
 __all__ = [
     "add_run_options",
     "add_timeout_option",
     "agent_by_name",
+    "fine_tuner_by_name",
     "opened_agent",
 ]
 
@@ -56,6 +57,25 @@ def agent_by_name(name: str, family: str, *, seed: int | None = None) -> Agent |
     if ":" in name:
         return import_agent(name, family, seed=seed)
     return load_agent(name, family)
+
+
+def fine_tuner_by_name(name: str, family: str) -> FineTuningAgent:
+    """A registered fine-tuning agent, or the one that an import path names.
+
+    Args:
+        name: of the agent, or its import path.
+        family: the family's id.
+
+    Raises:
+        UnknownNameError: no such agent or family.
+        AgentError: the agent does not fine-tune, lacks weights, or cannot be imported.
+    """
+    from smile_bench.agents import import_fine_tuner
+    from smile_bench.baselines import load_fine_tuner
+
+    if ":" in name:
+        return import_fine_tuner(name, family)
+    return load_fine_tuner(name, family)
 
 
 def opened_agent(
