@@ -15,6 +15,7 @@ from smile_bench.seeds import checked_seeds, parse_seeds
 from smile_bench.settings import as_text, flatten, replaced
 from smile_bench.studies.lines import Lines
 from smile_bench.studies.study import Cell
+from smile_bench.tracks import TRACKS
 
 __all__ = ["SHARED", "read_entry", "require_keys", "texts"]
 
@@ -165,6 +166,14 @@ def _cell(
         given.on(family)
     except SmileError as error:
         raise lines.wrong(str(error), key="conditions", value=words) from error
+    if agent.training is not None and given != Condition():
+        track = agent.training.track
+        if not TRACKS[track].demonstrations:
+            problem = (
+                f"{agent.name} learns without demonstrations, on the {track} track, so that it "
+                f"has no condition but 'canonical'; got '{given}'"
+            )
+            raise lines.wrong(problem, key="conditions", value=words)
     if agent.training is None:
         for name in changes:
             raise lines.wrong(f"{agent.name} is not trained and has no settings", key=name)
