@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from smile_bench.agents.actions import checked_actions
-from smile_bench.arrays import BoolArray, Float32Array, FloatArray
+from smile_bench.arrays import BoolArray, FloatArray
 from smile_bench.envs import Family
 from smile_bench.errors import InputError
 
@@ -106,7 +109,7 @@ class RewardedEpisodes:
         self._rewards = np.zeros(self.slots)
         return self._simulator.observe()
 
-    def step(self, actions: Float32Array) -> FloatArray:
+    def step(self, actions: NDArray[Any]) -> FloatArray:
         """Take one control step in every slot.
 
         Args:
