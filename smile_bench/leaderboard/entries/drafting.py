@@ -20,7 +20,7 @@ from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.tracks import TRACKS
 
-__all__ = ["Statements", "draft_entry", "found_results"]
+__all__ = ["CARD", "Statements", "draft_entry", "found_results"]
 
 CARD = "entry.json"
 SCHEMA = "entry.schema.json"
