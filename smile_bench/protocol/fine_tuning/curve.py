@@ -93,8 +93,9 @@ class FineTuned:
             for n, score in zip(self.episodes, self.scores.mean(axis=0), strict=True)
         )
         area = f"\n  area under the curve {self.area:.3f}" if len(self.episodes) > 1 else ""
+        seeds = f"{len(self.results)} training seed{'s' * (len(self.results) > 1)}"
         return (
             f"{self.agent} on {self.family}, contexts of the {self.contexts} demonstrator (score "
-            f"{self.demonstrator_score:.3f}), {len(self.results)} training seeds\n"
+            f"{self.demonstrator_score:.3f}), {seeds}\n"
             f"  score {curve} rewarded episodes{area}"
         )
