@@ -200,10 +200,17 @@ class SAC:
             TwinCritic(inputs, hidden, self.config.layer_norm, generators),
         )
 
-    def explore(self, features: Tensor) -> Tensor:
-        """Sample actions (M, B, A) of the policies in states (M, B, F)."""
+    def explore(self, features: Tensor, policy: nn.Module | None = None) -> Tensor:
+        """Sample actions (M, B, A) in states (M, B, F).
+
+        Args:
+            features: of the states.
+            policy: copies of the policies, such as former ones; by default the policies as they
+                are.
+        """
         noise = self.streams.normal(features.shape[1], self.actions)
-        sampled: Tensor = self.policy.sample(features, noise)[0]
+        acting: Any = policy or self.policy
+        sampled: Tensor = acting.sample(features, noise)[0]
         return sampled
 
     def _critic_loss(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,8 +92,8 @@ RANGES: Mapping[Range, tuple[str, ...]] = {
         "sac.policy_every",
         "sac.n_step",
     ),
-    AMOUNT: ("seed", "validate_every", "goal.radius", "sac.learning_rate"),
-    POSITIVE: ("sac.entropy_weight",),
+    AMOUNT: ("seed", "validate_every", "sac.learning_rate"),
+    POSITIVE: ("goal.radius", "sac.entropy_weight"),
     SHARE: (
         "final_lr_fraction",
         "goal.future",

@@ -89,10 +89,11 @@ class ActionValues(nn.Module):
 class DiscreteSAC(SAC):
     """As :class:`smile_bench.learning.sac.SAC`, for one-hot actions."""
 
-    def explore(self, features: Tensor) -> Tensor:
-        """Sample one-hot actions (M, B, A) of the policies in states (M, B, F)."""
+    def explore(self, features: Tensor, policy: nn.Module | None = None) -> Tensor:
+        """Sample one-hot actions (M, B, A) in states (M, B, F), by a former policy if given."""
         uniform = self.streams.uniform(features.shape[1], self.actions)
-        return sampled(self.policy(features), uniform)
+        acting: Any = policy or self.policy
+        return sampled(acting(features), uniform)
 
     def _networks(
         self, features: int, hidden: Sequence[int], generators: Sequence[torch.Generator]

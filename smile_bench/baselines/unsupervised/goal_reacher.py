@@ -18,6 +18,11 @@ from smile_bench.agents import Context, require_family
 from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.baselines.unsupervised.discrete_sac import CategoricalPolicy
 from smile_bench.baselines.unsupervised.goal_space import GoalConfig, GoalSpace, goals_of
+from smile_bench.baselines.unsupervised.stored import (
+    as_tensors,
+    take_network,
+    take_normaliser,
+)
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
 from smile_bench.io.tensors import read_tensors, write_tensors
@@ -178,11 +183,9 @@ class GoalReacher:
     def save(self, path: Path) -> None:
         """Write weights and configuration as one safetensors file."""
         tensors: dict[str, Tensor] = {}
-        for index, (policy, normaliser) in enumerate(self.members):
-            for name, value in policy.state_dict().items():
-                tensors[f"{index}.policy.{name}"] = value.to("cpu", copy=True)
-            for name in ("mean", "scale"):
-                tensors[f"{index}.normaliser.{name}"] = torch.from_numpy(getattr(normaliser, name))
+        for index, member in enumerate(self.members):
+            tensors |= as_tensors(f"{index}.policy", member.policy)
+            tensors |= as_tensors(f"{index}.normaliser", member.normaliser)
         metadata = {
             "format": FORMAT,
             "name": self.name,
@@ -219,32 +222,8 @@ class GoalReacher:
 def _read_member(config: ReacherConfig, index: int, tensors: dict[str, Tensor]) -> Member:
     # A network without memory takes the file's tensors: no stated width allocates anything.
     policy = make_policy(config, None, torch.device("meta"))
-    weights = _taken(f"{index}.policy.", tensors)
-    for name, value in weights.items():
-        _require_numbers(f"{index}.policy.{name}", value, value.shape)
-    # Copies, because products may depend on how memory is aligned.
-    policy.load_state_dict({k: value.clone() for k, value in weights.items()}, assign=True)
     observed = get_family(config.family).observation_size
-    parts = _taken(f"{index}.normaliser.", tensors)
-    mean, scale = parts.pop("mean"), parts.pop("scale")
-    for name, value in (("mean", mean), ("scale", scale)):
-        _require_numbers(f"{index}.normaliser.{name}", value, (observed,))
-    if parts or not (scale > 0.0).all():
-        raise ValueError(f"its normaliser has other parts or a scale that is not positive: {index}")
-    return Member(policy, Normaliser(mean.numpy(), scale.numpy()))
-
-
-def _taken(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Remove the tensors whose names begin like this, and return them under their own names."""
-    names = [name for name in tensors if name.startswith(prefix)]
-    return {name[len(prefix) :]: tensors.pop(name) for name in names}
-
-
-def _require_numbers(name: str, value: Tensor, shape: Sequence[int]) -> None:
-    if value.dtype != torch.float32 or tuple(value.shape) != tuple(shape):
-        raise ValueError(
-            f"{name} has the type {value.dtype} and the shape {tuple(value.shape)}; expected "
-            f"float32 and {tuple(shape)}"
-        )
-    if not value.isfinite().all():
-        raise ValueError(f"{name} holds numbers that are not finite")
+    return Member(
+        take_network(f"{index}.policy", tensors, policy),
+        take_normaliser(f"{index}.normaliser", tensors, observed),
+    )

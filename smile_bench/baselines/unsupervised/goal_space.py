@@ -28,8 +28,9 @@ class GoalConfig:
     """Whether exactly one feature is 1 and the others are 0."""
     relative: bool = False
     """Whether the policy sees the way to the goal in place of the goal."""
-    reward: Literal["reached", "distance"] = "reached"
-    """Of a step: 1 within the radius and else 0, or minus the distance."""
+    reward: Literal["reached", "distance", "progress"] = "reached"
+    """Of a step: 1 within the radius and else 0; or, in radii, minus the distance or the way made
+    towards the goal."""
     radius: float = 0.5
     """Distance at which a goal counts as reached, in the features' units."""
     future: float = 0.5
@@ -38,9 +39,10 @@ class GoalConfig:
     """Share that is the last state of its episode."""
     proposed: float = 0.0
     """Share that the model of goals proposes. The rest is from anywhere in the replay."""
-    shown: Literal["last", "mean", "in turn"] = "last"
-    """Goal of an imitation: the demonstration's last state, the mean of its second half, or its
-    states in turn."""
+    shown: Literal["last", "typical", "in turn"] = "last"
+    """Goal of an imitation: the last state in which the demonstrator acted, the mean of the states
+    of the demonstrations' second halves (of one-hot features, the most frequent), or the states in
+    turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +83,14 @@ class GoalSpace:
             return observations[..., first : last + 1]
         return observations[..., list(self.columns)]
 
-    def rewards(self, reached: Tensor, goals: Tensor, config: GoalConfig) -> Tensor:
-        """Of steps that led to features (..., G) under goals (..., G)."""
+    def rewards(self, before: Tensor, reached: Tensor, goals: Tensor, config: GoalConfig) -> Tensor:
+        """Of steps from features (..., G) to features (..., G) under goals (..., G)."""
         away: Tensor = torch.linalg.vector_norm(reached - goals, dim=-1)
         if config.reward == "distance":
-            return -away
+            return -away / config.radius
+        if config.reward == "progress":
+            was: Tensor = torch.linalg.vector_norm(before - goals, dim=-1)
+            return (was - away) / config.radius
         return (away <= config.radius).to(away)
 
     def checked(self, goals: Any, slots: int) -> Float32Array:
@@ -130,8 +135,8 @@ class GoalSpace:
 def goals_of(contexts: Sequence[Context], space: GoalSpace, shown: str) -> Float32Array:
     """What demonstrations show as goals.
 
-    With several demonstrations, the goals are those of the one whose last state is closest to the
-    others' last states.
+    Of several demonstrations, the one counts whose last state is closest to the others' last
+    states; all count for what is typical.
 
     Args:
         contexts: one a slot.
@@ -148,11 +153,13 @@ def goals_of(contexts: Sequence[Context], space: GoalSpace, shown: str) -> Float
 
 
 def _goals_of(context: Context, space: GoalSpace, shown: str) -> Float32Array:
-    reached: Float32Array = context.next_observations[..., list(space.columns)]
-    if shown == "mean":
-        mean: Float32Array = reached[:, reached.shape[1] // 2 :].mean((0, 1))[None]
-        return mean
-    chosen: Float32Array = reached[_most_central(reached[:, -1])]
+    # What the last action led to does not show what the demonstrator wanted: nothing came after it.
+    visited: Float32Array = context.observations[..., list(space.columns)]
+    if shown == "typical":
+        mean: Float32Array = visited[:, visited.shape[1] // 2 :].mean((0, 1))
+        goal = np.eye(space.size, dtype=np.float32)[mean.argmax()] if space.one_hot else mean
+        return goal[None]
+    chosen: Float32Array = visited[_most_central(visited[:, -1])]
     return chosen if shown == "in turn" else chosen[-1:]
 
 

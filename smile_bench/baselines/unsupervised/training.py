@@ -10,8 +10,7 @@ every tensor begins with the axis M.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from smile_bench.access import Access
 from smile_bench.access.together import environments_together
-from smile_bench.arrays import BoolArray, Float32Array, FloatArray
+from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.baselines.imitation.collector import Collector
 from smile_bench.baselines.imitation.trainer import AgentTrainings
 from smile_bench.baselines.unsupervised.config import (
@@ -27,15 +26,15 @@ from smile_bench.baselines.unsupervised.config import (
     GoalReachingConfig,
     require_fitting,
 )
-from smile_bench.baselines.unsupervised.discrete_sac import DiscreteSAC, sampled
+from smile_bench.baselines.unsupervised.discrete_sac import sampled
 from smile_bench.baselines.unsupervised.episode_replay import EpisodeReplay
+from smile_bench.baselines.unsupervised.explorer import Explorer, Parts, make_sac
 from smile_bench.baselines.unsupervised.goal_reacher import (
     GoalReacher,
     Member,
     ReacherConfig,
     is_discrete,
     make_policy,
-    policy_input,
 )
 from smile_bench.baselines.unsupervised.goal_space import GoalSpace
 from smile_bench.baselines.unsupervised.own_statistics import OwnStatistics
@@ -43,7 +42,7 @@ from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
 from smile_bench.learning.networks import member
-from smile_bench.learning.sac import SAC, Batch
+from smile_bench.learning.sac import Batch
 from smile_bench.learning.stacking import (
     column,
     in_step,
@@ -51,86 +50,8 @@ from smile_bench.learning.stacking import (
     require_stackable,
     to_logs,
 )
-from smile_bench.learning.streams import Streams
 
-__all__ = ["Explorer", "GoalTrainings", "Parts", "make_sac"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What goal learner and explorer share, of M trainings with N environments each."""
-
-    configs: Sequence[Any]
-    """Settings, one a training, (M,)."""
-    environments: int
-    """N."""
-    space: GoalSpace
-    statistics: OwnStatistics
-    """The normaliser."""
-    replay: EpisodeReplay
-    sac: SAC
-    """Of the goal-conditioned policy."""
-    streams: Streams
-    generators: Sequence[torch.Generator]
-    """Sources of initial weights, (M,)."""
-    compute: Compute
-
-    def input(self, states: Tensor, goals: Tensor) -> Tensor:
-        """What the goal-conditioned policy sees, (M, B, O + G)."""
-        statistics, relative = self.statistics, self.configs[0].goal.relative
-        return policy_input(states, goals, statistics.mean, statistics.scale, self.space, relative)
-
-
-class Explorer(Protocol):
-    """Who acts in the meta-train tasks, and how it learns to."""
-
-    def begin(self, over: BoolArray) -> None:
-        """Note in which environments (M · N,) an episode has just begun."""
-
-    def act(self, states: Tensor) -> Tensor:
-        """Actions (M, N, A) in observations (M, N, O)."""
-
-    def scale_learning_rate(self, factors: float | Sequence[float]) -> None:
-        """Set every learning rate to a multiple of the configured one."""
-
-    def update(self, number: int) -> dict[str, Tensor]:
-        """What comes with the ``number``-th update of the critics, on the device.
-
-        Returns:
-            What to log, (M,) each. The key of a cycle is ``kind(number)``.
-        """
-
-    def kind(self, number: int) -> Any:
-        """What the operations of an update depend on."""
-
-    def end(self) -> None:
-        """Note that an iteration has ended."""
-
-    def propose(self, number: int) -> Tensor:
-        """Goals (M, B, G) of its model; asked for where ``goal.proposed`` is not 0."""
-
-    def failures(self) -> list[list[str]]:
-        """The names of what is not finite of each training."""
-
-    def state_dict(self, index: int) -> dict[str, Any]:
-        """Everything that continues the exploration of a training exactly."""
-
-    def load_state_dict(self, index: int, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state_dict` returned."""
-
-
-def make_sac(
-    discrete: bool,
-    features: int,
-    actions: int,
-    configs: Sequence[Any],
-    generators: Sequence[torch.Generator],
-    streams: Streams,
-    compute: Compute,
-) -> SAC:
-    """Soft actor-critic for the family's kind of actions; the arguments are those of ``SAC``."""
-    kind = DiscreteSAC if discrete else SAC
-    return kind(features, actions, configs, generators, streams, compute)
+__all__ = ["GoalTrainings"]
 
 
 class GoalTrainings(AgentTrainings):
@@ -227,6 +148,7 @@ class GoalTrainings(AgentTrainings):
     def add(self, states: Tensor, actions: Tensor, next_states: Tensor) -> None:
         """Store one transition of each environment: (M, N, O), (M, N, A), (M, N, O)."""
         self.replay.add(states, actions, next_states)
+        self.explorer.note(next_states)
         if self.iteration < self.config.collection.normaliser_iterations:
             self.parts.statistics.add(next_states)
 
@@ -247,12 +169,10 @@ class GoalTrainings(AgentTrainings):
             self._scale_learning_rates()
             for _ in range(self.config.updates_per_iteration):
                 log |= self._update()
-        self.explorer.end()
+        self.explorer.end(self.iteration)
         self.ema.update()
-        steps = [access.counts.env_steps for access in self.accesses for _ in range(self.members)]
-        counts = ({"charts/updates": self.updates, "charts/env_steps": n} for n in steps)
         logs = to_logs(log) or [{} for _ in self.seeds]
-        return [logged | count for logged, count in zip(logs, counts, strict=True)]
+        return [logged | self._counts(index) for index, logged in enumerate(logs)]
 
     def failures(self) -> list[list[str]]:
         """What is not finite of each training."""
@@ -308,7 +228,9 @@ class GoalTrainings(AgentTrainings):
         drawn = self.replay.sample(streams, config.batch, config.sac.n_step)
         goals = self._goals(drawn)
         reached = parts.space.reached(drawn.following)
-        rewards = parts.space.rewards(reached, goals[:, :, None], config.goal)
+        first = parts.space.reached(drawn.states)[:, :, None]
+        before = torch.cat((first, reached[:, :, :-1]), 2)
+        rewards = parts.space.rewards(before, reached, goals[:, :, None], config.goal)
         steps = torch.arange(config.sac.n_step, device=self.device)
         weights = drawn.linked * (self._discount[..., None] ** steps)
         return Batch(
@@ -334,6 +256,17 @@ class GoalTrainings(AgentTrainings):
         if anywhere:
             goals.append(space.reached(replay.anywhere(self.streams, anywhere)))
         return torch.cat(goals, 1)
+
+    def _counts(self, index: int) -> dict[str, float]:
+        """What a training has used, and its agent's coverage where the family has a partition."""
+        access = self.accesses[index // self.members]
+        log: dict[str, float] = {
+            "charts/updates": self.updates,
+            "charts/env_steps": access.counts.env_steps,
+        }
+        if (coverage := access.coverage) is not None:
+            log["charts/coverage"] = coverage.share
+        return log
 
     def _act_randomly(self, states: Tensor) -> Tensor:
         """Uniformly random actions, each kept for some steps."""

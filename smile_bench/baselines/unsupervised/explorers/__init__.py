@@ -1,0 +1,1 @@
+"""Who acts without rewards, and how it learns to."""
