@@ -127,7 +127,7 @@ class BoxPartition(StatePartition):
             )
 
     @cached_property
-    def cells(self) -> int:  # type: ignore[override]
+    def cells(self) -> int:
         """How many boxes are cells."""
         return int(self._are_cells.sum())
 

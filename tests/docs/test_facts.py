@@ -40,10 +40,23 @@ def test_tracks(page: str, heading: str) -> None:
     stated = {row[0]: row[1:] for row in rows(DOCS / f"{page}.md", heading)}
     assert stated == {
         f"`{name}`": [
-            "yes",
-            *("yes" * allowed for allowed in (track.environments, track.labels, track.rewards)),
+            "yes" * allowed
+            for allowed in (track.demonstrations, track.environments, track.labels, track.rewards)
         ]
         for name, track in TRACKS.items()
+    }
+
+
+def test_partitions() -> None:
+    stated = {
+        title: (int(cells), what)
+        for titles, cells, what in rows(DOCS / "unsupervised.md", "## Coverage")
+        for title in titles.split(", ")
+    }
+    assert stated == {
+        family.title: (family.partition.cells, family.partition.name)
+        for family in all_families().values()
+        if family.partition is not None
     }
 
 
