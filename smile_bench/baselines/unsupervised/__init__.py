@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from smile_bench.baselines.registry import AgentSpec, TrainingSpec
+from smile_bench.baselines.unsupervised.diayn import AGENTS as SKILLS
 
 __all__ = ["AGENTS"]
 
@@ -58,4 +59,5 @@ AGENTS = (
         "model_error",
         "reaches goals that an explorer found where its model of the dynamics errs",
     ),
+    *SKILLS,
 )

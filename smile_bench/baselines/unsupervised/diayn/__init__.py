@@ -7,7 +7,7 @@ __all__ = ["AGENTS"]
 AGENTS = (
     AgentSpec(
         name="diayn",
-        summary="follows the skill, of those that it learnt to tell apart, that a demonstration shows",
+        summary="follows the one of its diverse skills that a demonstration shows",
         read="smile_bench.baselines.unsupervised.diayn.skill_imitator:SkillImitator.load",
         training=TrainingSpec(
             track="unsupervised",
