@@ -20,8 +20,10 @@ from smile_bench.cli.experts import add_expert_commands
 from smile_bench.cli.fine_tuning import add_fine_tuning_command
 from smile_bench.cli.leaderboard import add_leaderboard_commands
 from smile_bench.cli.listing import add_listing_commands
+from smile_bench.cli.new import add_new_command
 from smile_bench.cli.studies import add_study_commands
 from smile_bench.cli.training import add_training_command
+from smile_bench.cli.watching import add_watch_command
 from smile_bench.errors import ConditionWarning, ConvergenceWarning, InputError, SmileError
 from smile_bench.imports import working_directory_importable
 
@@ -90,9 +92,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     add_listing_commands(commands)
+    add_new_command(commands)
     add_evaluation_commands(commands)
     add_fine_tuning_command(commands)
     add_training_command(commands)
+    add_watch_command(commands)
     add_dataset_commands(commands)
     add_expert_commands(commands)
     add_study_commands(commands)
