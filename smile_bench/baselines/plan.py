@@ -68,6 +68,8 @@ class Plan:
     configure: Callable[[Any], Any] | None
     settings: Mapping[str, Any]
     """What ``configure`` changes, for the command in the recipes."""
+    loggers: tuple[str, ...] = ()
+    """Names of ``smile_bench.learning.loop.loggers.LOGGERS``, besides TensorBoard."""
 
     def train(self, stop_after: int | None) -> Trained:
         """Train to the end and store weights, or continue.
@@ -77,6 +79,9 @@ class Plan:
         """
         import torch
 
+        from smile_bench.learning.loop.loggers import require_loggers
+
+        require_loggers(self.loggers)
         configs = [self._config(seed) for seed in self.seeds]
         compute = self._compute(configs)
         try:
@@ -96,6 +101,7 @@ class Plan:
             [self._folder(seed) for seed in self.seeds],
             subset=self.access.subset,
             extra={} if compute.precision == "float32" else {"precision": compute.precision},
+            loggers=self.loggers,
             stop_after=stop_after,
         )
         diverged = {self.seeds[index]: reason for index, reason in report.diverged.items()}

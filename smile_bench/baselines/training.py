@@ -38,6 +38,7 @@ def train(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Path | None: ...
 
@@ -54,6 +55,7 @@ def train(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Trained: ...
 
@@ -69,6 +71,7 @@ def train(
     compute: ComputeOptions = USUAL,
     configure: Configure | None = None,
     settings: Mapping[str, Any] | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Path | Trained | None:
     """Train an agent, or continue a training, and store its weights.
@@ -91,6 +94,7 @@ def train(
         compute: how to compute, for agents that train many at once.
         configure: changes the preset configuration.
         settings: what ``configure`` changes, for the command in the recipe.
+        loggers: trackers that get the logged numbers, too: ``"wandb"``, ``"trackio"``.
         stop_after: stop at this iteration, as an interruption would.
 
     Returns:
@@ -98,7 +102,7 @@ def train(
         the paths of all and which trainings diverged.
 
     Raises:
-        UnknownNameError: no such agent or precision.
+        UnknownNameError: no such agent, precision or tracker.
         InputError: the access does not allow what the agent needs; a seed is negative or given
             twice; or the device is not there, lacks what ``compute`` asks for, or has too little
             memory, in which case the message says how many trainings fit.
@@ -122,6 +126,7 @@ def train(
         options=compute,
         configure=configure,
         settings=settings or {},
+        loggers=tuple(loggers),
     )
 
 
@@ -140,6 +145,7 @@ def train_agent(
     condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Path | None: ...
 
@@ -159,6 +165,7 @@ def train_agent(
     condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Trained: ...
 
@@ -177,6 +184,7 @@ def train_agent(
     condition: str | Condition | None = None,
     demonstrations: int | None = None,
     tasks: int | None = None,
+    loggers: Sequence[str] = (),
     stop_after: int | None = None,
 ) -> Path | Trained | None:
     """As :func:`train`, through the least access that the agent needs.
@@ -212,6 +220,7 @@ def train_agent(
         options=compute,
         configure=configure,
         settings=settings or {},
+        loggers=tuple(loggers),
     )
 
 

@@ -67,6 +67,15 @@ def add_training_command(commands: Any) -> None:
     train.add_argument(
         "--variant", help="who gives the demonstrations: expert (default), noisy or medium"
     )
+    train.add_argument(
+        "--log",
+        dest="loggers",
+        metavar="TRACKER",
+        action="append",
+        default=[],
+        help="send the logged numbers to wandb or trackio, too; both keep them on this machine "
+        "unless WANDB_MODE or TRACKIO_SPACE_ID say otherwise",
+    )
     add_run_options(train)
     train.set_defaults(run=_train, seed=None)
 
@@ -133,6 +142,7 @@ def _train(arguments: argparse.Namespace) -> int:
         ),
         "configure": lambda config: replaced(config, changes),
         "settings": {setting: as_text(settings[setting]) for setting in changes},
+        "loggers": arguments.loggers,
         "condition": Condition(
             demonstrations=arguments.demonstrations,
             tasks=arguments.tasks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
@@ -78,10 +79,16 @@ def test_tensorboard_has_every_step_once_whatever_was_cut(tmp_path: Path) -> Non
                 raise KeyboardInterrupt
             return {"losses/x": super().step()["losses/x"] + 100.0}
 
+    def next_second() -> None:
+        """TensorBoard orders the files of one second by a number without leading zeros."""
+        time.sleep(1.05)
+
     run(Sparse(), tmp_path, stop_after=3)
+    next_second()
     with pytest.raises(KeyboardInterrupt):
         run(Cut(), tmp_path)  # It leaves the events of 4 and 5, and no checkpoint.
     for _ in range(2):  # The second has nothing to do.
+        next_second()
         run(Sparse(), tmp_path)
         events = EventAccumulator(str(tmp_path / "tensorboard"))
         events.Reload()

@@ -81,6 +81,7 @@ def run_all(
     *,
     subset: Mapping[str, int | str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    loggers: Sequence[str] = (),
     checkpoint_seconds: float = 120.0,
     stop_after: int | None = None,
 ) -> RunReport:
@@ -101,6 +102,7 @@ def run_all(
         subset: of the data, as ``Access.subset`` has it; checkpoints of another one are refused.
         extra: what else must be the same when the run is resumed, as JSON-able data; it is stored
             with the settings.
+        loggers: names of :data:`smile_bench.learning.loop.loggers.LOGGERS`, besides TensorBoard.
         checkpoint_seconds: least time between checkpoints; 0 for some after every iteration. It
             is longer where writing takes more than a twentieth of it.
         stop_after: stop at this iteration, as an interruption would; by default at the end.
@@ -119,7 +121,7 @@ def run_all(
         record.save()  # A training that diverges before the next round has a checkpoint, too.
     began = trainings.iteration
     end = trainings.iterations if stop_after is None else min(stop_after, trainings.iterations)
-    _step(record, end, checkpoint_seconds)
+    _step(record, end, checkpoint_seconds, loggers)
     # Those of a run which had ended stay as they are: no step has set what steps set.
     if trainings.iteration > began or not record.resumed:
         record.save()
@@ -127,11 +129,11 @@ def run_all(
     return RunReport(seconds=spent.seconds, cpu_seconds=spent.cpu_seconds, diverged=record.diverged)
 
 
-def _step(record: _Record, end: int, checkpoint_seconds: float) -> None:
+def _step(record: _Record, end: int, checkpoint_seconds: float, loggers: Sequence[str]) -> None:
     """Do the iterations before ``end``, with rows, events, progress bar and checkpoints."""
     trainings, folders = record.trainings, record.folders
     with (
-        Boards(folders, trainings.iteration) as boards,
+        Boards(folders, trainings.iteration, loggers) as boards,
         tqdm(total=trainings.iterations, initial=trainings.iteration, disable=None) as bar,
     ):
         postfix: dict[str, str] = {}

@@ -1,28 +1,39 @@
-"""What is shown while trainings run: TensorBoard events, and the text of the progress bar."""
+"""What is shown while trainings run: loggers, and the text of the progress bar."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
 from smile_bench.learning.loop.folder import Folder
+from smile_bench.learning.loop.loggers import LOGGERS, tensorboard
 
 __all__ = ["Boards", "shown"]
 
 
 class Boards:
-    """TensorBoard events of trainings that have not stopped, for a ``with`` block."""
+    """The loggers of trainings that have not stopped, for a ``with`` block.
 
-    def __init__(self, folders: Sequence[Folder], iteration: int) -> None:
+    Args:
+        folders: of the trainings.
+        iteration: that they continue after.
+        names: loggers besides TensorBoard, of :data:`smile_bench.learning.loop.loggers.LOGGERS`.
+    """
+
+    def __init__(
+        self, folders: Sequence[Folder], iteration: int, names: Sequence[str] = ()
+    ) -> None:
         self._stack = ExitStack()
-        self._boards = {
-            n: self._stack.enter_context(
-                # The steps of a former run after the checkpoint are done again: hide them.
-                SummaryWriter(str(folder.directory / "tensorboard"), purge_step=iteration + 1)
-            )
+        self._loggers = {
+            n: [
+                self._stack.enter_context(closing(logger))
+                for logger in (
+                    tensorboard(folder.directory, iteration),
+                    *(LOGGERS[name](folder.directory, folder.settings) for name in names),
+                )
+            ]
             for n, folder in enumerate(folders)
             if folder.reason is None
         }
@@ -36,13 +47,14 @@ class Boards:
     def add(self, logs: Mapping[int, Mapping[str, float]], iteration: int) -> None:
         """Add the numbers of an iteration, by position of the training."""
         for index, log in logs.items():
-            for name, value in log.items():
-                self._boards[index].add_scalar(name, value, iteration)
+            for logger in self._loggers[index]:
+                logger.add(log, iteration)
 
     def flush(self) -> None:
         """Write what was added: a killed run keeps all events before its checkpoint."""
-        for board in self._boards.values():
-            board.flush()
+        for loggers in self._loggers.values():
+            for logger in loggers:
+                logger.flush()
 
 
 def shown(logs: Mapping[int, Mapping[str, float]], number: int) -> dict[str, str]:
