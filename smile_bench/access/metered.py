@@ -355,7 +355,7 @@ class Access:
         self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
 
     def _no_cells(self) -> ReachedCells | None:
-        partition = self.family.partition
+        partition = self.family.coverage_cells
         measured = self._rules.environments and partition is not None
         return ReachedCells(partition) if measured else None  # type: ignore[arg-type]
 

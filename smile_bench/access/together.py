@@ -84,5 +84,5 @@ def environments_together(
         np.concatenate(checked),
         count,
         threads=threads,
-        watch=None if first.family.partition is None else watch,
+        watch=None if first.family.coverage_cells is None else watch,
     )

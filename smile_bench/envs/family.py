@@ -95,6 +95,11 @@ class Family(ABC):
     renderer_entry_point: ClassVar[str]
     """The renderer likewise. It is called with the family, ``width`` and ``height``."""
 
+    @property
+    def coverage_cells(self) -> StatePartition | None:
+        """The partition that coverage is measured on, None for no coverage."""
+        return self.partition
+
     def __post_init__(self) -> None:
         declaration.require_id(self.id)
         entry_points = ("entry_point", "simulator_entry_point", "renderer_entry_point")

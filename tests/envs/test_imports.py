@@ -35,7 +35,7 @@ def test_a_declaration_knows_no_physics(imports: dict[str, set[str]]) -> None:
         module = waiting.pop()
         known.add(module)
         waiting.extend(imports[module] - known)
-    names = ("family", "facts", "declaration", "simulation", "arguments", "tables")
+    names = ("family", "facts", "declaration", "simulation", "arguments", "partition", "tables")
     assert known == {f"{PACKAGE}.{name}" for name in names}
 
 

@@ -15,6 +15,8 @@ from smile_bench.envs.simulation import StepResult
 
 CONTROL_COST = 0.005
 RADIUS = 2.0
+SUCCESS_DISTANCE = 0.2
+"""Metres; who has been as near has succeeded. No score depends on it."""
 AROUND_START = BoxPartition(
     name="squares of 0.25 m in x and y whose centre is within 3 m of the start",
     axes=tuple(Axis(column=column, low=-3.0, high=3.0, bins=24) for column in (0, 1)),
@@ -93,7 +95,7 @@ class AntGoal(MujocoFamily):
 
     ## Metrics
     ``min_distance``: smallest distance to the goal over the episode in m, the start included.
-    Lower is better.
+    Lower is better. ``info`` also has ``success``: 1 once it is 0.2 m or less, else 0.
 
     ## Version history
     * v0: first version.
@@ -124,6 +126,7 @@ class AntGoal(MujocoFamily):
             "reward_dist": closeness,
             "reward_ctrl": control,
             "min_distance": nearest,
+            "success": (nearest <= SUCCESS_DISTANCE).astype(np.float64),
         }
         return StepResult(closeness + control, info, nearest[:, None])
 

@@ -17,7 +17,7 @@ from smile_bench.arrays import FloatArray, IntArray
 from smile_bench.envs.arguments import as_array
 from smile_bench.envs.family import Family
 from smile_bench.envs.grid.mdp import MDP
-from smile_bench.envs.partition import OneHotPartition
+from smile_bench.envs.partition import OneHotPartition, StatePartition
 from smile_bench.envs.simulation import PrivilegedPolicy
 from smile_bench.errors import InputError
 
@@ -76,10 +76,12 @@ class GridFamily(Family):
                 f"{self.kinds!r}: give different kinds and {1 + weights} parameter_names, got "
                 f"{self.parameter_names}."
             )
-        if self.partition is None:
-            places = tuple(self.free.tolist())
-            cells = OneHotPartition(name="cells that are not walls", places=places)
-            object.__setattr__(self, "partition", cells)
+
+    @property
+    def coverage_cells(self) -> StatePartition:
+        """The partition that was declared, or the grid's cells."""
+        places = tuple(self.free.tolist())
+        return self.partition or OneHotPartition(name="cells that are not walls", places=places)
 
     @property
     def observation_size(self) -> int:
