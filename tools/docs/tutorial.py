@@ -21,12 +21,16 @@ def tutorial_pages() -> dict[str, str | bytes]:
 
 
 def tutorial_page(path: Path) -> str:
-    """Text cells as text, code cells as code, and the pictures that the script writes."""
+    """Text cells as text, code cells as code, and pictures that no text cell shows, at the end."""
     _, *cells = CELL.split(path.read_text(encoding="utf-8"))
     parts = []
     for kind, cell in zip(cells[::2], cells[1::2], strict=True):
         text = cell.strip()
         parts.append(text.strip('"') + "\n" if "[markdown]" in kind else fence(text, "python"))
-    pictures = sorted((path.parent / path.stem).glob("*.png"))
-    parts += [f"![{picture.stem}]({path.stem}/{picture.name})\n" for picture in pictures]
-    return "\n".join(parts)
+    page = "\n".join(parts)
+    places = {
+        f"{path.stem}/{picture.name}": picture.stem
+        for picture in sorted((path.parent / path.stem).glob("*.png"))
+    }
+    shown = (f"![{stem}]({place})\n" for place, stem in places.items() if place not in page)
+    return "\n".join((page, *shown))
