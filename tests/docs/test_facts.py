@@ -54,9 +54,9 @@ def test_partitions() -> None:
         for title in titles.split(", ")
     }
     assert stated == {
-        family.title: (family.partition.cells, family.partition.name)
+        family.title: (cells.cells, cells.name)
         for family in all_families().values()
-        if family.partition is not None
+        if (cells := family.coverage_cells) is not None
     }
 
 

@@ -52,7 +52,7 @@ def without_demonstrations(family: str, seed: int = 0, share: float = 0.5) -> di
         seed: of the training.
         share: of the family's cells that it reached, about.
     """
-    partition = get_family(family).partition
+    partition = get_family(family).coverage_cells
     assert partition is not None
     cells, reached = partition.cells, round(share * partition.cells)
     return training(

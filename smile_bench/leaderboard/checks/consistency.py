@@ -150,7 +150,7 @@ def _check_coverage(family: str, result: Result) -> None:
     stated = (result.training or {}).get("coverage")
     if stated is None:
         return
-    partition = get_family(family).partition
+    partition = get_family(family).coverage_cells
     known = None if partition is None else (partition.name, partition.cells)
     if (stated["partition"], stated["cells"]) != known:
         raise LeaderboardError(
