@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import iterate
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -22,8 +23,9 @@ class SB3VecEnv(VecEnv):
     processes; here all are stepped together on native threads.
 
     Args:
-        env: with same-step autoreset, such as ``gymnasium.make_vec("SmileAntGoal-v0", num_envs=32,
-            autoreset_mode="SameStep")`` makes, wrapped or not.
+        env: with the autoreset mode ``"SameStep"`` or ``"Disabled"``, such as
+            ``gymnasium.make_vec("SmileAntGoal-v0", num_envs=32, autoreset_mode="Disabled")`` makes.
+            The observation wrappers of Gymnasium take the second alone.
 
     Raises:
         InputError: another autoreset mode.
@@ -31,12 +33,13 @@ class SB3VecEnv(VecEnv):
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         mode = env.metadata.get("autoreset_mode")
-        if mode is not AutoresetMode.SAME_STEP:
+        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
             raise InputError(
                 f"stable-baselines3 expects the first observation of the next episode in the step "
                 f"that ends one, and these environments have the autoreset mode {mode}. Make them "
-                'with autoreset_mode="SameStep".'
+                'with autoreset_mode="SameStep", or "Disabled" for wrappers of Gymnasium.'
             )
+        self._resets = mode is AutoresetMode.DISABLED
         self.env = env
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._actions: NDArray[Any] | None = None
@@ -66,10 +69,17 @@ class SB3VecEnv(VecEnv):
         observations, rewards, terminations, truncations, info = self.env.step(self._actions)
         ended = terminations | truncations
         infos = self._infos(info)
+        if not ended.any():
+            return observations, rewards.astype(np.float32), ended, infos
+        if self._resets:
+            last, final = list(iterate(self.env.observation_space, observations)), info
+            observations, _ = self.env.reset(options={"reset_mask": ended})
+        else:
+            last, final = info["final_obs"], info["final_info"]
         for i in np.flatnonzero(ended):
             infos[i] = {
-                **self._info(info["final_info"], int(i)),
-                "terminal_observation": info["final_obs"][i],
+                **self._info(final, int(i)),
+                "terminal_observation": last[i],
                 "TimeLimit.truncated": bool(truncations[i] and not terminations[i]),
             }
         return observations, rewards.astype(np.float32), ended, infos

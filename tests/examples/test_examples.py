@@ -15,10 +15,11 @@ from smile_bench.leaderboard.checks.verification import Status, Verifier
 FOLDER = Path(__file__).parents[2] / "examples"
 COMMANDS = {
     "in_context_transformer": ["--updates", "150"],
+    "imitation_library": ["--epochs", "1"],
     "sac_with_context": ["--steps", "2000", "--learning-starts", "500"],
     "sb3_ppo": ["--steps", "4096"],
 }
-NEEDS = {"sb3_ppo": "stable_baselines3"}
+NEEDS = {"imitation_library": "imitation", "sb3_ppo": "stable_baselines3"}
 LOWEST = {"in_context_transformer": 0.5}
 """Scores that the small budgets reach."""
 

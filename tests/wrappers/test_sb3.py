@@ -21,15 +21,14 @@ from smile_bench.wrappers.sb3 import SB3VecEnv  # noqa: E402
 FAMILY, NUMBER, HORIZON = "SmileAntGoal-v0", 3, 100
 
 
-def native(**options: Any) -> Any:
-    return gym.make_vec(
-        FAMILY, num_envs=NUMBER, tasks=[0, 1, 2], autoreset_mode="SameStep", **options
-    )
+def native(mode: str = "SameStep", **options: Any) -> Any:
+    return gym.make_vec(FAMILY, num_envs=NUMBER, tasks=[0, 1, 2], autoreset_mode=mode, **options)
 
 
-def test_it_gives_what_the_own_environments_of_stable_baselines3_give() -> None:
+@pytest.mark.parametrize("mode", ["SameStep", "Disabled"])
+def test_it_gives_what_the_own_environments_of_stable_baselines3_give(mode: str) -> None:
     made: Any = [partial(gym.make, FAMILY, task=task) for task in range(NUMBER)]
-    ours: Any = SB3VecEnv(native())
+    ours: Any = SB3VecEnv(native(mode))
     theirs: Any = DummyVecEnv(made)
     for env in (ours, theirs):
         env.seed(7)
@@ -63,11 +62,14 @@ def test_attributes_and_what_cannot_be_done() -> None:
     env.close()
 
 
+@pytest.mark.parametrize("mode", ["SameStep", "Disabled"])
 @pytest.mark.parametrize("raw", [False, True])
-def test_ppo_learns_on_contexts(raw: bool) -> None:
+def test_ppo_learns_on_contexts(raw: bool, mode: str) -> None:
     demonstrations = Access(FAMILY).demonstrations()
     wrapped = VectorContextObservation(
-        native(), demonstrations, embed=None if raw else lambda c: c.observations[:, -1, :2].mean(0)
+        native(mode),
+        demonstrations,
+        embed=None if raw else lambda c: c.observations[:, -1, :2].mean(0),
     )
     env: Any = VecMonitor(SB3VecEnv(wrapped))
     assert env.env_is_wrapped(VectorContextObservation) == [True] * NUMBER
