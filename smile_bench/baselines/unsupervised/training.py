@@ -270,10 +270,10 @@ class GoalTrainings(AgentTrainings):
 
     def _act_randomly(self, states: Tensor) -> Tensor:
         """Uniformly random actions, each kept for some steps."""
-        kept = self.replay.added % self.config.collection.hold
+        step = self.replay.added % self.replay.horizon
         _, *size = self._acting
         uniform = self.streams.uniform(*size)
-        if kept == 0 or self.replay.added % self.replay.horizon == 0:
+        if step % self.config.collection.hold == 0:
             discrete = is_discrete(self.access.family)
             chosen = sampled(torch.zeros_like(uniform), uniform) if discrete else 2.0 * uniform - 1
             self.held.copy_(chosen)
