@@ -25,6 +25,8 @@ class Track:
     """Whether the learner may ask the experts for their actions."""
     rewards: bool = False
     """Whether the learner may see the task's reward."""
+    fine_tuning: bool = False
+    """Whether the agent may also learn from rewarded episodes in the meta-test tasks."""
 
     @property
     def permissions(self) -> frozenset[str]:
@@ -68,6 +70,12 @@ TRACKS: Mapping[str, Track] = MappingProxyType(
             demonstrations=False,
             environments=True,
             labels=False,
+        ),
+        "fine-tune": Track(
+            rule="May also learn from rewarded episodes in the meta-test tasks.",
+            environments=True,
+            labels=True,
+            fine_tuning=True,
         ),
     }
 )

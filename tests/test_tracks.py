@@ -15,6 +15,7 @@ ALLOWED = {
     "expert-queries": {"offline", "interactive", "expert-queries", "unsupervised"},
     "rewards": {"offline", "interactive", "expert-queries", "rewards", "unsupervised"},
     "unsupervised": {"unsupervised"},
+    "fine-tune": {"offline", "interactive", "expert-queries", "unsupervised", "fine-tune"},
 }
 """Which tracks each one allows; what tests say of every pair follows."""
 
@@ -55,6 +56,7 @@ def test_permissions_are_the_rules_by_name() -> None:
         ({"environments", "demonstrations"}, "interactive"),
         ({"labels"}, "expert-queries"),
         ({"rewards"}, "rewards"),
+        ({"fine_tuning"}, "fine-tune"),
         ({"something else"}, None),
     ],
 )

@@ -16,6 +16,11 @@ from smile_bench.leaderboard.checks.study import StudyCell
 from smile_bench.leaderboard.checks.verification import Verifier, status_label
 from smile_bench.leaderboard.checks.whole import Checked, check_entries, check_folder
 from smile_bench.leaderboard.entries.conditions import CANONICAL
+from smile_bench.leaderboard.fine_tuned import (
+    FineTunedRow,
+    fine_tuned_rows,
+    ranked_fine_tuned,
+)
 from smile_bench.leaderboard.page.document import leaderboard_document
 from smile_bench.leaderboard.page.html import leaderboard_page
 from smile_bench.leaderboard.page.markdown import leaderboard_markdown
@@ -75,7 +80,7 @@ def build_leaderboard(
         LeaderboardError: an entry cannot be shown, or ``output`` holds other files.
     """
     require_replaceable(output)
-    rows = _ranked_rows(
+    rows, fine_tuned = _ranked_rows(
         root,
         verify,
         further,
@@ -86,7 +91,9 @@ def build_leaderboard(
     base = evidence_base or Path(os.path.relpath(root, output)).as_posix()
     code = _code_base(output, evidence_base)
     studies = () if further is None else further.studies
-    document = _document(rows, verify, base.rstrip("/") + "/", code, agent_source, studies)
+    document = _document(
+        rows, fine_tuned, verify, base.rstrip("/") + "/", code, agent_source, studies
+    )
     contents = {
         "index.html": leaderboard_page(document),
         "leaderboard.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
@@ -112,7 +119,7 @@ def markdown_table(
     Raises:
         LeaderboardError: an entry cannot be shown.
     """
-    rows = _ranked_rows(
+    rows, fine_tuned = _ranked_rows(
         root,
         verify,
         None,
@@ -120,23 +127,29 @@ def markdown_table(
         shipped_weights=shipped_weights,
         evidence=evidence,
     )
-    return leaderboard_markdown(_document(rows, verify, evidence_base=""))
+    return leaderboard_markdown(_document(rows, fine_tuned, verify, evidence_base=""))
 
 
-def _ranked_rows(root: Path, verify: Verifier, further: Further | None, **checks: Any) -> list[Row]:
+def _ranked_rows(
+    root: Path, verify: Verifier, further: Further | None, **checks: Any
+) -> tuple[list[Row], list[FineTunedRow]]:
+    """The ranked rows, and those of the fine-tune track."""
     checked = check_entries(root, verify, **checks)
     ranked, trusted = ranked_families(), not verify.replay
-    return rank(
-        [
-            row
-            for one in checked
-            for row in entry_rows(one.entry, one.status, ranked, trusted=trusted, further=further)
-        ]
-    )
+    rows = [
+        row
+        for one in checked
+        for row in entry_rows(one.entry, one.status, ranked, trusted=trusted, further=further)
+    ]
+    fine_tuned = [
+        row for one in checked for row in fine_tuned_rows(one.entry, one.status, trusted=trusted)
+    ]
+    return rank(rows), ranked_fine_tuned(fine_tuned)
 
 
 def _document(
     rows: Sequence[Row],
+    fine_tuned: Sequence[FineTunedRow],
     verify: Verifier,
     evidence_base: str,
     code_base: str = "",
@@ -153,6 +166,7 @@ def _document(
         replayed=verify.replay,
         code={agent: f"{code_base}{path}" for agent, path in sources.items() if path},
         studies=studies,
+        fine_tuned=fine_tuned,
     )
 
 

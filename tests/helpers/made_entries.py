@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from smile_bench.envs import get_family
+from smile_bench.protocol.fine_tuning import EPISODES, load_fine_tuning
 from smile_bench.protocol.meta_test import load_meta_test
-from smile_bench.protocol.result import Result, render, sealed
+from smile_bench.protocol.result import FineTuningFacts, Result, render, sealed
 from smile_bench.protocol.scores import normalised_scores
 
 ANT = "SmileAntGoal-v0"
@@ -198,4 +200,79 @@ def write_entry(
                 **{"training": training(seed), **(facts or {})},
             )
             write_result(folder / family / f"seed-{seed}" / "primary", made)
+    return folder
+
+
+def fine_tuned_result(
+    family: str, contexts: str, number: int, *, level: float = 0.5, seed: int = 0, **facts: Any
+) -> Result:
+    """A result of fine-tuning in which every episode of a task scores ``level``.
+
+    Args:
+        family: the family's id.
+        contexts: who gave the demonstrations.
+        number: rewarded episodes, one of the protocol's.
+        level: normalised score.
+        seed: of the learning.
+        facts: fields of the result that differ.
+    """
+    frozen = load_fine_tuning(family, contexts)
+    episodes = {}
+    for metric in get_family(family).metrics:
+        expert = frozen.references.expert[metric.name]
+        blind = frozen.references.blind[metric.name]
+        episodes[metric.name] = (blind + level * (expert - blind))[frozen.tasks]
+    learned = FineTuningFacts(
+        contexts=contexts,
+        seed=seed,
+        schedule=tuple(n for n in EPISODES if n <= number),
+        used_episodes=number,
+        used_steps=number * get_family(family).horizon,
+    )
+    fields: dict[str, Any] = {
+        "protocol_version": frozen.version,
+        "meta_test": frozen.digest,
+        "dataset": frozen.dataset,
+        "evaluation": learned.evaluation,
+        "tasks": frozen.tasks,
+        "shots": frozen.shots,
+        "episodes": episodes,
+        "scores": normalised_scores(family, frozen.tasks, episodes, frozen.references),
+        "training": training(7),
+        "fine_tuning": learned,
+    }
+    return replace(result(family), **{**fields, **facts})
+
+
+def write_fine_tuned(
+    root: Path,
+    name: str,
+    *,
+    levels: Mapping[str, Sequence[float]],
+    family: str = GRID,
+    seeds: Sequence[int] = (0, 1),
+    facts: Mapping[str, Any] | None = None,
+    **about: Any,
+) -> Path:
+    """Write the folder of an entry of the fine-tune track; return it.
+
+    Args:
+        root: the folder of entries.
+        name: the entry's name.
+        levels: who gave the demonstrations, to the score after each number of rewarded episodes.
+        family: the family.
+        seeds: the seeds of its learning.
+        facts: fields of its results that differ.
+        about: keys of its ``entry.json`` that differ.
+    """
+    folder = root / name
+    write_card(folder, card(name, (family,), **{"track": "fine-tune", **about}))
+    for seed in seeds:
+        for contexts, scores in levels.items():
+            for number, level in zip(EPISODES, scores, strict=True):
+                made = fine_tuned_result(
+                    family, contexts, number, level=level, seed=seed, **(facts or {})
+                )
+                where = folder / family / f"seed-{seed}" / f"{contexts}-{number}"
+                write_result(where, made)
     return folder

@@ -178,11 +178,10 @@ def _check(arguments: argparse.Namespace) -> int:
     checking = _checking(arguments)
     for folder in arguments.entry:
         checked = check_folder(Path(folder).absolute(), **checking)
-        for run in checked.entry.runs:
-            for one in run.evaluations:
-                source = _place_of_evidence(one, arguments.evidence)
-                label = checked.status(one).label
-                print(f"ok   {one.place:48} score {one.result.score:7.3f}  {source}; {label}")
+        for one in checked.entry.evaluations:
+            source = _place_of_evidence(one, arguments.evidence)
+            label = checked.status(one).label
+            print(f"ok   {one.place:48} score {one.result.score:7.3f}  {source}; {label}")
     return 0
 
 

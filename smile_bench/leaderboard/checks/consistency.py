@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from smile_bench.arrays import IntArray
 from smile_bench.datasets.conditions.condition import FamilyCondition
 from smile_bench.envs import get_family
 from smile_bench.errors import LeaderboardError
@@ -17,12 +18,19 @@ from smile_bench.leaderboard.entries.conditions import (
 )
 from smile_bench.leaderboard.entries.reading import Entry, Evaluated, Run
 from smile_bench.leaderboard.entries.training import Training, training_of
-from smile_bench.protocol.meta_test import load_meta_test
+from smile_bench.protocol.meta_test import MetaTest, load_meta_test
 from smile_bench.protocol.result import Result
 from smile_bench.protocol.scores import normalised_scores
 from smile_bench.tracks import TRACKS
 
-__all__ = ["ShippedWeights", "check_between", "check_entry", "check_weights"]
+__all__ = [
+    "ShippedWeights",
+    "check_between",
+    "check_entry",
+    "check_episodes",
+    "check_training",
+    "check_weights",
+]
 
 ShippedWeights = Callable[[str, str], str | None]
 """SHA-256 of the weights of an agent for a family, given their names; None without weights."""
@@ -36,7 +44,7 @@ def check_entry(entry: Entry) -> None:
     Raises:
         LeaderboardError: the first contradiction, with the folder that it is in.
     """
-    agents = {one.result.agent for run in entry.runs for one in run.evaluations}
+    agents = {one.result.agent for one in entry.evaluations}
     if len(agents) > 1:
         raise LeaderboardError(
             f"its results are of different agents: {', '.join(sorted(map(repr, agents)))}. An "
@@ -64,8 +72,35 @@ def check_entry(entry: Entry) -> None:
 
 
 def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -> None:
-    result, evaluation = one.result, "primary" if shots is None else f"{shots} shots"
-    if result.family != run.family:
+    meta_test = load_meta_test(run.family)
+    evaluation = "primary" if shots is None else f"{shots} shots"
+    sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
+    check_episodes(card, one.result, evaluation, meta_test, sizes)
+    training = training_of(one.result)
+    if training is not None and training.seed not in (None, run.seed):
+        raise LeaderboardError(
+            f"the agent was trained with seed {training.seed}; move the result to the folder "
+            f"seed-{training.seed}."
+        )
+    check_training(card, one.result)
+
+
+def check_episodes(
+    card: Card, result: Result, evaluation: str, meta_test: MetaTest, sizes: IntArray
+) -> None:
+    """Check a result against its folder, the frozen set of its episodes (E) and the card.
+
+    Args:
+        card: of its entry.
+        result: the result.
+        evaluation: what it must be of.
+        meta_test: the frozen set, of the family of the folder.
+        sizes: demonstrations in each context, (E,).
+
+    Raises:
+        LeaderboardError: the first contradiction.
+    """
+    if result.family != meta_test.family:
         raise LeaderboardError(
             f"the result is of {result.family}; move it to the folder of that family."
         )
@@ -73,18 +108,17 @@ def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -
         raise LeaderboardError(
             f"the result is of the evaluation {result.evaluation!r}, not {evaluation!r}."
         )
-    meta_test = load_meta_test(run.family)
     if result.protocol_version != meta_test.version:
         raise LeaderboardError(
             f"the protocol version is {result.protocol_version}; this leaderboard has "
             f"{meta_test.version}. Evaluate the agent again with this version of smile-bench."
         )
-    sizes = meta_test.shots if shots is None else np.full_like(meta_test.shots, shots)
     if not np.array_equal(result.tasks, meta_test.tasks) or not np.array_equal(result.shots, sizes):
         raise LeaderboardError(
             "its episodes are not those of the protocol. Evaluate the agent again."
         )
-    scores = normalised_scores(run.family, meta_test.tasks, result.episodes, meta_test.references)
+    references = meta_test.references
+    scores = normalised_scores(result.family, meta_test.tasks, result.episodes, references)
     if not np.allclose(result.scores, scores, rtol=ROUNDING, atol=ROUNDING, equal_nan=True):
         raise LeaderboardError(
             f"its score is {result.score:.6g}, but its episodes give {np.nanmean(scores):.6g}. "
@@ -100,20 +134,20 @@ def _check_evaluation(card: Card, run: Run, shots: int | None, one: Evaluated) -
             f"the agent was shown {shown}; entry.json must say "
             f'"state_only": {str(result.state_only).lower()}.'
         )
-    _check_training(card, run, result)
 
 
-def _check_training(card: Card, run: Run, result: Result) -> None:
-    _check_without_demonstrations(card, run.family, result)
+def check_training(card: Card, result: Result) -> None:
+    """Check what a result's training used against the card.
+
+    Raises:
+        LeaderboardError: it used more than the card says.
+    """
+    family = result.family
+    _check_without_demonstrations(card, family, result)
     training = training_of(result)
     if training is None:
         return
-    if training.seed is not None and training.seed != run.seed:
-        raise LeaderboardError(
-            f"the agent was trained with seed {training.seed}; move the result to the folder "
-            f"seed-{training.seed}."
-        )
-    _check_demonstrations(card, run.family, result, training)
+    _check_demonstrations(card, family, result, training)
     if not training.needs <= TRACKS[card.track].permissions:
         least = training.least_track
         needed = "several tracks at once" if least is None else f"the track {least!r}"
@@ -121,7 +155,7 @@ def _check_training(card: Card, run: Run, result: Result) -> None:
             f"its training needs {needed}, but entry.json says {card.track!r}. It used or could "
             f"use {', '.join(sorted(training.needs))}."
         )
-    _check_coverage(run.family, result)
+    _check_coverage(family, result)
 
 
 def _check_without_demonstrations(card: Card, family: str, result: Result) -> None:

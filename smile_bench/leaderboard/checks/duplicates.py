@@ -84,8 +84,9 @@ def read_content(entry: Entry, one: Evaluated, *, evidence: bool) -> Content:
 def shared_runs(contents: Sequence[Content]) -> list[str]:
     """One line for each result that is the same run as an earlier one.
 
-    Two evaluations of one training share the episodes whose contexts agree, and references share
-    tasks that look alike; both are compared by their files alone.
+    Two evaluations of one training share the episodes whose contexts agree, references share tasks
+    that look alike, and learners that were fine-tuned share the imitator that they began from; all
+    three are compared by their files alone.
     """
     findings = []
     for index, one in enumerate(contents):
@@ -101,7 +102,9 @@ def _matches(one: Content, earlier: Sequence[Content]) -> Iterator[str]:
             yield f"{one.place} has the same evidence as {other.place}."
             continue
         own = (one.entry, one.run) == (other.entry, other.run)
-        if own or (one.reference and other.reference) or one.run[0] != other.run[0]:
+        learned = any(content.result.fine_tuning is not None for content in (one, other))
+        references = one.reference and other.reference
+        if own or learned or references or one.run[0] != other.run[0]:
             continue
         if (shared := same_run(one, other)) is not None:
             yield (

@@ -16,6 +16,7 @@ from smile_bench.leaderboard.checks.consistency import (
     check_weights,
 )
 from smile_bench.leaderboard.checks.duplicates import read_content, shared_runs
+from smile_bench.leaderboard.checks.fine_tuned import check_fine_tuned
 from smile_bench.leaderboard.checks.verification import Status, Verifier
 from smile_bench.leaderboard.entries.evidence import require_folder
 from smile_bench.leaderboard.entries.reading import Entry, Evaluated, entry_folders, read_entry
@@ -59,7 +60,8 @@ def check_folder(
     """
     require_folder(evidence)
     entry = _read(folder, known_agent, shipped_weights, evidence)
-    checked = Checked(entry, {one.folder: _verified(entry, one, verify) for one in _all_of(entry)})
+    statuses = {one.folder: _verified(entry, one, verify) for one in entry.evaluations}
+    checked = Checked(entry, statuses)
     if found := _duplicates([checked]):
         raise LeaderboardError("\n".join(found))
     return checked
@@ -89,13 +91,13 @@ def check_entries(
         except LeaderboardError as error:
             findings.append(str(error))
     checked = []
-    total = sum(len(_all_of(entry)) for entry in entries)
+    total = sum(len(entry.evaluations) for entry in entries)
     with tqdm(total=total, unit="evaluation", leave=False, disable=None) as progress:
         for entry in entries:
             statuses = {}
             progress.set_description(entry.card.name)
             try:
-                for one in _all_of(entry):
+                for one in entry.evaluations:
                     statuses[one.folder] = _verified(entry, one, verify)
                     progress.update()
             except LeaderboardError as error:
@@ -124,6 +126,7 @@ def _read(
                 "out if the agent does not ship."
             )
         check_entry(entry)
+        check_fine_tuned(entry)
         if shipped_weights is not None:
             check_weights(entry, shipped_weights)
     except (SmileError, OSError) as error:
@@ -131,8 +134,15 @@ def _read(
     return entry
 
 
-def _all_of(entry: Entry) -> list[Evaluated]:
-    return [one for run in entry.runs for one in run.evaluations]
+def _compared(entry: Entry) -> list[Evaluated]:
+    """The evaluations that must be of runs of their own.
+
+    Of a fine-tuned curve that is the last one: before, a learner may still act as the imitator that
+    it began from, like others.
+    """
+    runs = [one for run in entry.runs for one in run.evaluations]
+    curves = [curve for run in entry.fine_tuned for curve in run.curves.values()]
+    return runs + [curve[max(curve)] for curve in curves]
 
 
 def _verified(entry: Entry, one: Evaluated, verify: Verifier) -> Status:
@@ -148,7 +158,7 @@ def _duplicates(checked: Sequence[Checked]) -> list[str]:
         contents = [
             read_content(each.entry, one, evidence=each.status(one) <= Status.CLOSE)
             for each in checked
-            for one in _all_of(each.entry)
+            for one in _compared(each.entry)
         ]
     except SmileError as error:
         return [str(error)]

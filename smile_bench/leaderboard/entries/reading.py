@@ -18,10 +18,12 @@ from smile_bench.leaderboard.entries.card import Card, read_card
 from smile_bench.leaderboard.entries.evidence import MAX_RESULT, find_evidence, stated_sha256
 from smile_bench.leaderboard.entries.files import children, require_name
 from smile_bench.leaderboard.entries.training import Curve, read_curve
+from smile_bench.protocol.fine_tuning import CONTEXTS, EPISODES
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
 from smile_bench.protocol.result_file import read_result
+from smile_bench.tracks import TRACKS
 
-__all__ = ["Entry", "Evaluated", "Run", "entry_folders", "read_entry"]
+__all__ = ["Entry", "Evaluated", "FineTunedRun", "Run", "entry_folders", "read_entry"]
 
 _BESIDE_CARD = ("README.md", "LICENSE")
 
@@ -63,12 +65,35 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class FineTunedRun:
+    """One training seed of fine-tuning on one family."""
+
+    family: str
+    seed: int
+    curves: Mapping[str, Mapping[int, Evaluated]]
+    """Who gave the demonstrations, to the evaluation after each number of rewarded episodes."""
+
+    @property
+    def evaluations(self) -> tuple[Evaluated, ...]:
+        """Those of all curves, by rising numbers of episodes."""
+        return tuple(one for curve in self.curves.values() for one in curve.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Entry:
     """A submission: its card and its results."""
 
     card: Card
     runs: tuple[Run, ...]
-    """By family in the suite's order, then by seed."""
+    """By family in the suite's order, then by seed; none on the fine-tune track."""
+    fine_tuned: tuple[FineTunedRun, ...] = ()
+    """The same on the fine-tune track; none elsewhere."""
+
+    @property
+    def evaluations(self) -> tuple[Evaluated, ...]:
+        """All evaluations."""
+        runs: tuple[Run | FineTunedRun, ...] = (*self.runs, *self.fine_tuned)
+        return tuple(one for run in runs for one in run.evaluations)
 
 
 def entry_folders(root: Path) -> list[Path]:
@@ -123,16 +148,20 @@ def read_entry(folder: Path, *, evidence: Path | None = None) -> Entry:
         raise LeaderboardError(
             f"there are results on {', '.join(extra)}, which entry.json does not list."
         )
-    runs = []
+    runs: list[Run] = []
+    fine_tuned: list[FineTunedRun] = []
     for family in card.families:
         seeds = _seed_folders(found[family])
         for seed, path in seeds:
             reader = _Reader(card, evidence, first=seed == seeds[0][0])
             try:
-                runs.append(reader.run(family, seed, path))
+                if TRACKS[card.track].fine_tuning:
+                    fine_tuned.append(reader.fine_tuned_run(family, seed, path))
+                else:
+                    runs.append(reader.run(family, seed, path))
             except SmileError as error:
                 raise LeaderboardError(f"{family}/{path.name}: {error}") from error
-    return Entry(card=card, runs=tuple(runs))
+    return Entry(card=card, runs=tuple(runs), fine_tuned=tuple(fine_tuned))
 
 
 def _seed_folders(folder: Path) -> list[tuple[int, Path]]:
@@ -183,8 +212,38 @@ class _Reader:
             curve=None if curve is None else read_curve(curve, get_family(family).metric.name),
         )
 
-    def evaluation(self, folder: Path) -> Evaluated:
-        """Read the folder of an evaluation."""
+    def fine_tuned_run(self, family: str, seed: int, folder: Path) -> FineTunedRun:
+        """Read the folder of a seed of fine-tuning."""
+        found = children(folder)
+        curves: dict[str, dict[int, Evaluated]] = {}
+        for contexts in CONTEXTS:
+            names = {f"{contexts}-{number}": number for number in EPISODES}
+            if missing := [name for name in names if name not in found]:
+                if len(missing) < len(names):
+                    raise LeaderboardError(
+                        f"{', '.join(missing)} of the curve is missing; the protocol scores after "
+                        f"{', '.join(map(str, EPISODES))} rewarded episodes."
+                    )
+                continue
+            curves[contexts] = {
+                number: self.evaluation(found.pop(name), ships=False)
+                for name, number in names.items()
+            }
+        if found or not curves:
+            known = ", ".join(f"{contexts}-N" for contexts in CONTEXTS)
+            raise LeaderboardError(
+                f"{next(iter(found), 'nothing')} is not an evaluation of fine-tuning; those are "
+                f"{known}, N the number of rewarded episodes: {', '.join(map(str, EPISODES))}."
+            )
+        return FineTunedRun(family=family, seed=seed, curves=curves)
+
+    def evaluation(self, folder: Path, *, ships: bool = True) -> Evaluated:
+        """Read the folder of an evaluation.
+
+        Args:
+            folder: the folder.
+            ships: whether running an agent that ships would give the evaluation again.
+        """
         found = children(folder)
         unknown = sorted(set(found) - {RESULT_FILE, EVIDENCE_FILE})
         if unknown:
@@ -200,7 +259,7 @@ class _Reader:
         result = read_result(found[RESULT_FILE])
         sha256 = stated_sha256(found[RESULT_FILE])
         evidence = find_evidence(folder, sha256, self.elsewhere)
-        reproducible = self.first and self.card.agent is not None
+        reproducible = ships and self.first and self.card.agent is not None
         if evidence is None and self.first:
             self._require_replaceable(folder.name, reproducible)
         return Evaluated(

@@ -9,7 +9,9 @@ import numpy as np
 from smile_bench.envs import Family, all_families
 from smile_bench.errors import ProtocolError
 from smile_bench.leaderboard.checks.study import StudyCell
+from smile_bench.leaderboard.fine_tuned import FineTunedRow
 from smile_bench.leaderboard.page.comparison_data import comparison_data
+from smile_bench.leaderboard.page.fine_tuned_data import fine_tuned_data
 from smile_bench.leaderboard.page.published import Published
 from smile_bench.leaderboard.page.row_data import (
     Json,
@@ -37,6 +39,7 @@ def leaderboard_document(
     replayed: bool = True,
     code: Mapping[str, str] | None = None,
     studies: Sequence[StudyCell] = (),
+    fine_tuned: Sequence[FineTunedRow] = (),
 ) -> Json:
     """The whole leaderboard.
 
@@ -49,11 +52,12 @@ def leaderboard_document(
         replayed: whether results were replayed, rather than trusted.
         code: address of the code of agents that ship, for cards that name none.
         studies: cells of studies, which become budget surfaces.
+        fine_tuned: ranked rows of the fine-tune track.
     """
     partitions = {row.partition: "" for row in rows}
     used = {family for row in rows for family in row.families}
     used |= {family for row in published.rows for family in row.families}
-    used |= {cell.family for cell in studies}
+    used |= {cell.family for cell in studies} | {row.family for row in fine_tuned}
     return {
         "format": FORMAT,
         "evidence": evidence_base,
@@ -70,6 +74,7 @@ def leaderboard_document(
         "rows": [row_data(row, code or {}) for row in rows],
         "comparison": comparison_data(rows, ranked),
         "surfaces": surfaces_data(studies),
+        "fine_tuned": fine_tuned_data(fine_tuned),
         "published": {
             "title": published.title,
             "authors": list(published.authors),

@@ -29,6 +29,7 @@ SCRIPTS = (
     "polar.js",
     "plots.js",
     "comparison.js",
+    "fine_tuned.js",
     "surfaces.js",
     "main.js",
 )

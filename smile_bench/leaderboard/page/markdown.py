@@ -47,6 +47,9 @@ def _lines(document: Json) -> Iterator[str]:
     for (partition, title), group in groupby(document["rows"], _group):
         yield from _section(title, titles[partition])
         yield from _table(list(group), families)
+    if document["fine_tuned"]:
+        yield ""
+        yield from _fine_tuned(document["fine_tuned"], families)
     if document["surfaces"]:
         yield ""
         yield from _surfaces(document["surfaces"], families)
@@ -120,6 +123,39 @@ def _table(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
             _checked(row),
         ]
         yield _line(cells)
+
+
+def _fine_tuned(rows: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:
+    titles = {family["id"]: family["title"] for family in families}
+    yield "## Fine-tune: rewarded episodes in the meta-test tasks"
+    yield ""
+    yield (
+        "Ranked within a family and a kind of contexts by the area under the score over "
+        "log(1 + n), a mean score, with its 95 % interval. Scores are after n rewarded episodes in "
+        "each task; the demonstrator's own score stands beside them. A row with one seed has no "
+        "rank."
+    )
+    yield ""
+    numbers = rows[0]["episodes"]
+    headers = ["", "entry", "family", "contexts", "area", *(f"n = {n}" for n in numbers)]
+    headers += ["demonstrator", "seeds", "checked"]
+    yield _line(headers)
+    yield _line(["---"] * len(headers))
+    for row in rows:
+        form = ", state-only" if row["state_only"] else ""
+        yield _line(
+            [
+                "–" if row["rank"] is None else str(row["rank"]),
+                _escape(row["title"]),
+                _escape(titles[row["family"]]),
+                row["contexts"] + form,
+                _interval(row["area"]),
+                *(f"{score[0]:.3f}" for score in row["scores"]),
+                f"{row['demonstrator']:.3f}",
+                str(len(row["seeds"])),
+                row["status"],
+            ]
+        )
 
 
 def _surfaces(surfaces: Sequence[Json], families: Sequence[Json]) -> Iterator[str]:

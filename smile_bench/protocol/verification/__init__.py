@@ -34,10 +34,20 @@ from smile_bench.protocol.scores import normalised_scores
 from smile_bench.protocol.verification.guided import compare_guided
 from smile_bench.protocol.verification.rerun import learn_again, rerun_agent
 
-__all__ = ["AgentLoader", "Verification", "made_here", "rerun_verified", "verify_result"]
+__all__ = [
+    "AgentLoader",
+    "AnyLoader",
+    "Verification",
+    "made_here",
+    "rerun_verified",
+    "verify_result",
+]
 
-AgentLoader = Callable[[str, str], Agent | PrivilegedAgent | FineTuningAgent]
+AgentLoader = Callable[[str, str], Agent | PrivilegedAgent]
 """Loads an agent, given its name and a family's id, as :func:`smile_bench.load_agent` does."""
+
+AnyLoader = Callable[[str, str], Agent | PrivilegedAgent | FineTuningAgent]
+"""The same, for results of fine-tuning, too."""
 
 ROUNDING = 1e-9
 """Allowed relative difference of numbers that another version of NumPy may sum in another order. A
@@ -81,7 +91,7 @@ class Verification:
         return "verified" if self.exact else "consistent, not exact"
 
 
-def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) -> Verification:
+def verify_result(directory: str | Path, *, rerun: AnyLoader | None = None) -> Verification:
     """Replay a result's evidence and compute every number that follows from it again.
 
     What the result states about itself never makes the check weaker: every result is replayed to
@@ -121,7 +131,7 @@ def verify_result(directory: str | Path, *, rerun: AgentLoader | None = None) ->
     return Verification(directory, exact, tuple(findings))
 
 
-def rerun_verified(found: Verification, load: AgentLoader) -> Verification:
+def rerun_verified(found: Verification, load: AnyLoader) -> Verification:
     """Let the agent of a result act again, after its evidence was replayed.
 
     The two parts of :func:`verify_result` are apart here, so that the evidence can be replayed in a
@@ -161,7 +171,7 @@ def _frozen_set(family: Family, result: Result) -> MetaTest:
     return load_frozen(family)[0]
 
 
-def _rerun(family: Family, result: Result, load: AgentLoader, exact: bool) -> Iterator[Check]:
+def _rerun(family: Family, result: Result, load: AnyLoader, exact: bool) -> Iterator[Check]:
     """Let the agent act again; one that fine-tunes learns again first."""
     if result.fine_tuning is not None:
         return learn_again(family, result, load)

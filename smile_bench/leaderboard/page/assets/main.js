@@ -59,6 +59,7 @@ function drawAll(message) {
   drawTable();
   drawPlots();
   drawComparison();
+  drawFineTuned();
   drawSurfaces();
   if (message) byId('count').textContent = message;
 }

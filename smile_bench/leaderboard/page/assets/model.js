@@ -11,6 +11,7 @@ const TRACK_TITLES = {
   'expert-queries': 'Expert queries',
   rewards: 'Rewards',
   unsupervised: 'Unsupervised',
+  'fine-tune': 'Fine-tune',
 };
 const trackTitle = (track) => TRACK_TITLES[track] || track;
 

@@ -14,6 +14,7 @@ const state = {
   plotFamily: (families.find((family) => family.ranked) || families[0] || { id: '' }).id,
   costMeasure: 'env_steps',
   surfaceFamily: '',
+  fineTuneFamily: '',
   cell: '',
   selected: [],
   open: new Set(),
