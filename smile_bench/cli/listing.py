@@ -56,7 +56,7 @@ def describe_agent(spec: AgentSpec) -> dict[str, Any]:
         "name": spec.name,
         "summary": spec.summary,
         "trainable": training is not None,
-        "track": training and training.track,
+        "track": "fine-tune" if spec.fine_tune is not None else training and training.track,
         "state_only": bool(training and training.state_only),
         "weights": [
             family
@@ -86,10 +86,11 @@ def _agents(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found, indent=2))
         return 0
-    print(f"{'agent':24}{'track':16}{'sees':8}{'weights for':15}what it is")
+    width = 2 + max(len(one["name"]) for one in found)
+    print(f"{'agent':{width}}{'track':16}{'sees':8}{'weights for':15}what it is")
     for one in found:
         seen = "states" if one["state_only"] else "actions" if one["trainable"] else ""
         number = len(one["weights"])
         weights = f"{number} {'family' if number == 1 else 'families'}" if one["trainable"] else ""
-        print(f"{one['name']:24}{one['track'] or '':16}{seen:8}{weights:15}{one['summary']}")
+        print(f"{one['name']:{width}}{one['track'] or '':16}{seen:8}{weights:15}{one['summary']}")
     return 0

@@ -26,6 +26,12 @@ from smile_bench.errors import AgentError, InputError, UnknownNameError
 
 FAMILY, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 NAMES = (
+    "pretrain-fine-tune",
+    "demonstrations-in-replay",
+    "hybrid-loss",
+    "sac-from-nothing",
+    "embedding-search",
+    "off-policy-policy-gradient",
     "meta-bc",
     "meta-dagger",
     "expert",
@@ -73,7 +79,10 @@ def test_every_shipped_agent_is_in_the_table() -> None:
 @pytest.mark.parametrize("family", [FAMILY, GRID])
 def test_every_agent_loads_or_says_why_not(name: str, family: str) -> None:
     spec = get_agent(name)
-    if spec.grid_only and family != GRID:
+    if spec.fine_tune is not None:
+        with pytest.raises(AgentError, match=f"smile-bench fine-tune --agent {name}"):
+            load_agent(name, family)
+    elif spec.grid_only and family != GRID:
         with pytest.raises(AgentError, match="needs a gridworld family"):
             load_agent(name, family)
     elif spec.read is not None and not weights_path(name, family).exists():

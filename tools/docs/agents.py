@@ -23,6 +23,11 @@ import smile_bench
 
 agent = smile_bench.load_agent("{name}", "{family}")
 """
+LOAD_FINE_TUNER = """\
+from smile_bench.baselines import load_fine_tuner
+
+agent = load_fine_tuner("{name}", "{family}")
+"""
 
 
 @cache
@@ -41,6 +46,8 @@ def agents_table() -> str:
 
 
 def _track(spec: AgentSpec) -> str:
+    if spec.fine_tune is not None:
+        return "fine-tune"
     if spec.training is None:
         return "not trained"
     return spec.training.track + (", state-only" if spec.training.state_only else "")
@@ -51,7 +58,7 @@ def _families(spec: AgentSpec) -> dict[str, str]:
     found = {}
     for family in all_families().values():
         grid = isinstance(family, GridFamily)
-        made = spec.load is not None or spec.weights_path(family.id).exists()
+        made = spec.read is None or spec.weights_path(family.id).exists()
         if made and (grid or not spec.grid_only):
             found[family.id] = family.title
     return found
@@ -110,8 +117,10 @@ def _use(spec: AgentSpec) -> list[str]:
     """How to load, score and train it."""
     parts, commands = [], []
     if families := list(_families(spec)):
-        parts.append(fence(LOAD.format(name=spec.name, family=families[0]), "python"))
-        commands.append(f"smile-bench evaluate --agent {spec.name} --family {families[0]}")
+        load = LOAD if spec.fine_tune is None else LOAD_FINE_TUNER
+        command = "evaluate" if spec.fine_tune is None else "fine-tune"
+        parts.append(fence(load.format(name=spec.name, family=families[0]), "python"))
+        commands.append(f"smile-bench {command} --agent {spec.name} --family {families[0]}")
     if spec.training is not None:
         family = next(iter(presets(spec.training)))
         commands.append(f"smile-bench train --agent {spec.name} --family {family} --seed 0")
