@@ -25,7 +25,7 @@ LOWEST = {"in_context_transformer": 0.5}
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.stem for path in FOLDER.glob("*.py")} == set(COMMANDS)
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*COMMANDS, "export_lerobot"}
 
 
 @pytest.mark.slow
