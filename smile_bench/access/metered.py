@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from gymnasium.vector import AutoresetMode
 
 from smile_bench.access.conditioned import ConditionedData, given_condition
 from smile_bench.access.counts import AccessCounts
-from smile_bench.access.coverage import Coverage, ReachedCells
+from smile_bench.access.coverage import Coverage
+from smile_bench.access.meter import Meter
 from smile_bench.access.validation import Episodes, scores_of
 from smile_bench.access.vector import MeteredVectorEnv
 from smile_bench.agents import Agent, checked_policy, is_state_only
@@ -40,7 +41,7 @@ SPLITS = ("train", "validation")
 """The splits that a learner can reach."""
 
 
-class Access:
+class Access(Meter):
     """Everything that a learner gets of a family.
 
     What the track allows: demonstrations of meta-train and meta-validation tasks, reward-free
@@ -102,8 +103,7 @@ class Access:
         self.family = get_family(family)
         self.track = track
         self.state_only = state_only
-        self.counts = AccessCounts()
-        self._reached = self._no_cells()
+        super().__init__(self.family.coverage_cells if self._rules.environments else None)
         self.data = ConditionedData.of(self.family, asked, dataset)
         self._dataset = self.data.dataset
         self._tables = {
@@ -132,17 +132,8 @@ class Access:
     def fresh(self) -> Access:
         """Another access of the same kind, which has counted nothing yet."""
         made = copy(self)
-        made.counts, made._reached = AccessCounts(), self._no_cells()
+        made.reset_meter()
         return made
-
-    @property
-    def coverage(self) -> Coverage | None:
-        """The share of the family's cells that the learner has reached in its environments.
-
-        None where the family declares no partition, on a track without environments, and after
-        :meth:`restore` from counts that do not say what was reached.
-        """
-        return None if self._reached is None else self._reached.coverage
 
     def facts(self) -> dict[str, Any]:
         """What the recipe of a training says of its access, beside the counts.
@@ -318,46 +309,6 @@ class Access:
             validation_env_steps=len(tasks) * family.horizon,
         )
         return Episodes(policy, parameters, starts)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The counts, and the cells that were reached; :meth:`restore` continues from it."""
-        reached = {} if self._reached is None else {"reached": self._reached.marks}
-        return {**asdict(self.counts), **reached}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from :meth:`state_dict`, or from counts alone, in a training that is resumed.
-
-        After counts alone with control steps the coverage is not known.
-
-        Raises:
-            ValueError: the reached cells are of another partition.
-        """
-        counts = dict(state)
-        reached = counts.pop("reached", None)
-        self.counts = AccessCounts(**{name: int(number) for name, number in counts.items()})
-        self._reached = self._no_cells()
-        if self._reached is not None and reached is not None:
-            self._reached.marks = reached
-        elif self.counts.env_steps:
-            self._reached = None
-
-    def note_reached(self, observations: FloatArray) -> None:
-        """Mark the cells of observations (N, O) as reached. The environments call it."""
-        if self._reached is not None:
-            self._reached.note(observations)
-
-    def count_env_steps(self, steps: int) -> None:
-        """Count control steps. The environments call it."""
-        self._count(env_steps=steps)
-
-    def _count(self, **more: int) -> None:
-        now = asdict(self.counts)
-        self.counts = replace(self.counts, **{name: now[name] + n for name, n in more.items()})
-
-    def _no_cells(self) -> ReachedCells | None:
-        partition = self.family.coverage_cells
-        measured = self._rules.environments and partition is not None
-        return ReachedCells(partition) if measured else None  # type: ignore[arg-type]
 
     def _no_demonstrations(self, asked: str) -> InputError:
         return InputError(
