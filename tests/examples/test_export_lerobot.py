@@ -18,7 +18,14 @@ FAMILY = "SmileAntGoal-v0"
 
 def test_every_transition_is_there(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
-    command = [sys.executable, SCRIPT, "--split", "validation", "--output", tmp_path / "set"]
+    command: list[str | Path] = [
+        sys.executable,
+        SCRIPT,
+        "--split",
+        "validation",
+        "--output",
+        tmp_path / "set",
+    ]
     subprocess.run(command, check=True)
     part = load_dataset(FAMILY).validation
     tasks, each, length = part.observations.shape[:3]
