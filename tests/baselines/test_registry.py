@@ -49,6 +49,11 @@ NAMES = (
     "gan-irl",
     "gan-plain",
     "tabular-smile",
+    "proposed-goals",
+    "skew-fit",
+    "state-marginal-matching",
+    "model-error",
+    "diayn",
 )
 
 

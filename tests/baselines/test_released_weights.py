@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from smile_bench.baselines import all_agents, load_agent
-from smile_bench.baselines.imitation.imitator import Imitator
 from smile_bench.baselines.registry import weights_path
 from smile_bench.compat.settings import FORMER_SETTINGS, current_name, renamed_settings
 from smile_bench.envs import all_families
@@ -73,7 +72,7 @@ def test_released_weights_have_the_settings_of_their_preset(name: str, family: s
     assert training is not None
     config = training.make_preset(family, 0)
     now = as_stored(config)
-    agent = Imitator.load(weights_path(name, family))
+    agent: Any = all_agents()[name].read_weights(weights_path(name, family), family)
     assert len(agent.members) == config.members
     recipe = agent.recipe
     stored = flat(recipe["settings"])

@@ -21,11 +21,19 @@ from smile_bench.errors import InputError, UnknownNameError
 from smile_bench.learning import devices
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.devices import find_device
+from smile_bench.tracks import TRACKS
 from tests.helpers import synthetic
 from tests.helpers.tiny import access_for, config_for, shrink
 
 FAMILY, GRID = synthetic.FAMILY, "SmileGridGoal-v0"
-NAMES = [name for name in trainable_agents() if name != "tabular-smile"]
+NAMES = [
+    name
+    for name, spec in trainable_agents().items()
+    if not spec.grid_only
+    and spec.training is not None
+    and TRACKS[spec.training.track].demonstrations
+]
+"""Those without demonstrations are in ``unsupervised``."""
 
 
 @pytest.fixture

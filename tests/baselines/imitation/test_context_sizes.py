@@ -31,6 +31,7 @@ from smile_bench.envs.grid.family import GridFamily
 from smile_bench.errors import ConditionWarning, DivergedError
 from smile_bench.learning.streams import Streams
 from smile_bench.settings import replaced
+from smile_bench.tracks import TRACKS
 
 ANT, CLASSIFICATION = "SmileAntGoal-v0", "SmileAntLinearClassification-v0"
 CHEETAH, GRID = "SmileHalfCheetahVelocity-v0", "SmileGridGoal-v0"
@@ -225,6 +226,8 @@ def test_every_agent_is_trained_on_few_demonstrations(
     grid = isinstance(all_families()[family], GridFamily)
     for name, spec in trainable_agents().items():
         if spec.grid_only != grid and not (grid and name.startswith("meta")):
+            continue
+        if spec.training is not None and not TRACKS[spec.training.track].demonstrations:
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConditionWarning)
