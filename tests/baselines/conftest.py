@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smile_bench.access import Access
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.learning.normaliser import Normaliser
 
 

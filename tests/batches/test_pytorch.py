@@ -33,9 +33,8 @@ def require_equal(found: list[TensorBatch], first: int = 0, *, state_only: bool 
     for tensors, arrays in zip(found, islice(made.endless(first), NUMBER), strict=True):
         assert isinstance(tensors, TensorBatch)
         for tensor, array in zip(tensors, arrays, strict=True):
-            if array is None or tensor is None:
-                assert array is tensor
-            else:
+            assert (array is None) == (tensor is None)
+            if array is not None and tensor is not None:
                 np.testing.assert_array_equal(tensor.numpy(), array)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.errors import InputError
 from smile_bench.learning.devices import to_device
 from smile_bench.learning.replay import Transitions, take_rows

@@ -11,7 +11,7 @@ from smile_bench.errors import InputError
 from smile_bench.learning.networks import Source, relu_mlp
 from smile_bench.learning.normaliser import CLIP, MINIMUM_SCALE
 
-__all__ = ["ContextEncoder", "EncoderConfig", "context_features"]
+__all__ = ["ContextEncoder", "EncoderConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,6 @@ class EncoderConfig:
     sees_changes: bool = False
     """See s' − s in place of s', in standard deviations over the meta-train demonstrations. A
     control step changes little, so that s' alone adds little to s."""
-
-
-def context_features(
-    observations: Tensor, actions: Tensor | None, next_observations: Tensor
-) -> Tensor:
-    """What the encoder sees of a transition: (s, a, s'), or (s, s') without actions."""
-    middle = [] if actions is None else [actions]
-    return torch.cat([observations, *middle, next_observations], dim=-1)
 
 
 class ContextEncoder(nn.Module):

@@ -17,9 +17,9 @@ from smile_bench.arrays import Float32Array, FloatArray
 from smile_bench.baselines.imitation.encoder import (
     ContextEncoder,
     EncoderConfig,
-    context_features,
 )
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.batches.stacked import context_features
 from smile_bench.compat.settings import renamed_settings
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError

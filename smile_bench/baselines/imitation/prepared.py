@@ -14,8 +14,8 @@ from smile_bench.baselines.imitation.augmentation import (
     ConstantFeatureNoise,
     SignedPermutations,
 )
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.datasets import Context
 from smile_bench.errors import InputError
 from smile_bench.learning.normaliser import Normaliser

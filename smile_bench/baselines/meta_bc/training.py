@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from smile_bench.access import Access
 from smile_bench.baselines.imitation.context_sizes import announced_sizes
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_losses
 from smile_bench.baselines.imitation.imitator import (
     ImitatorConfig,
@@ -27,6 +26,7 @@ from smile_bench.baselines.imitation.imitator import (
 from smile_bench.baselines.imitation.prepared import prepare, shared_demonstrations
 from smile_bench.baselines.imitation.trainer import ImitatorTrainings
 from smile_bench.baselines.meta_bc.config import SCALARS, MetaBCConfig, require_fitting
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.networks import member

@@ -10,7 +10,7 @@ from smile_bench.baselines.imitation.augmentation import (
     ConstantFeatureNoise,
     SignedPermutations,
 )
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.envs import get_mujoco_family
 from smile_bench.envs.families.ant_linear_classification import AntLinearClassification
 from smile_bench.errors import InputError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig, context_features
+from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig
+from smile_bench.batches.stacked import context_features
 from smile_bench.errors import InputError
 from smile_bench.learning.networks import member
 from smile_bench.learning.stacking import initial_generators

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from smile_bench.baselines.imitation.augmentation import ConstantFeatureNoise, SignedPermutations
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig
 from smile_bench.baselines.imitation.final_state import FinalStatePredictor, final_state_losses
 from smile_bench.baselines.imitation.prepared import PreparedDemonstrations
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.learning.stacking import initial_generators
 from smile_bench.learning.streams import Streams
 

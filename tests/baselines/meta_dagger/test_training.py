@@ -63,7 +63,7 @@ def test_labels_belong_to_the_states_in_which_each_learner_acted() -> None:
         return advance(actions)
 
     trained._embeddings = watched_embeddings  # type: ignore[method-assign]
-    trained.environments.step = watched_step  # type: ignore[method-assign]
+    trained.environments.step = watched_step  # type: ignore[assignment,method-assign]
     trained._gather()
     assert len(acted) == trained.gathered == FAMILY.horizon
     expert, rows = load_expert(FAMILY), FAMILY.table("train")[:3]

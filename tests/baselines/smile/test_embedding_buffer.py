@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from smile_bench.baselines.imitation.augmentation import SignedPermutations
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
 from smile_bench.baselines.imitation.encoder import ContextEncoder, EncoderConfig
 from smile_bench.baselines.smile.embedding_buffer import EmbeddingBuffer
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.learning.stacking import initial_generators
 from smile_bench.learning.streams import Streams
 

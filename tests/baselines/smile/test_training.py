@@ -223,7 +223,7 @@ def test_transitions_lie_in_the_ring_of_their_task() -> None:
         seen.append((before, actions, step(actions)))
         return seen[-1][2]
 
-    environments.step = recorded  # type: ignore[method-assign]
+    environments.step = recorded  # type: ignore[assignment,method-assign]
     training.step()
     steps = CONFIG.env_steps_per_iteration
     assert len(seen) == steps

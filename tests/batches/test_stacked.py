@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smile_bench.baselines.imitation.demonstrations import TaskDemonstrations
+from smile_bench.batches.stacked import TaskDemonstrations
 from smile_bench.errors import InputError
 from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.streams import Streams

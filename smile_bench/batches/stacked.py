@@ -1,4 +1,4 @@
-"""The demonstrations that imitators train on: tensors by task, contexts, and transitions."""
+"""Batches on the learner's device, for M trainings at once: contexts and transitions of tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from smile_bench.baselines.imitation.encoder import context_features
 from smile_bench.datasets import Context
 from smile_bench.errors import InputError
 from smile_bench.learning.devices import CPU, to_device
@@ -15,7 +14,15 @@ from smile_bench.learning.normaliser import Normaliser
 from smile_bench.learning.replay import Transitions, take_rows
 from smile_bench.learning.streams import Streams
 
-__all__ = ["TaskDemonstrations"]
+__all__ = ["TaskDemonstrations", "context_features"]
+
+
+def context_features(
+    observations: Tensor, actions: Tensor | None, next_observations: Tensor
+) -> Tensor:
+    """What the encoder sees of a transition: (s, a, s'), or (s, s') without actions."""
+    middle = [] if actions is None else [actions]
+    return torch.cat([observations, *middle, next_observations], dim=-1)
 
 
 class TaskDemonstrations:
