@@ -32,6 +32,8 @@ VERSIONS = {
     ("SmileGridGoal-v0", "half"): "v0-057db69d94dbfeff",
     ("SmileHalfCheetahVelocity-v0", "expert"): "v0-f1fe3fc3b1376b17",
     ("SmileHalfCheetahVelocity-v0", "half"): "v0-52b6a3b1e5fc1333",
+    ("SmileWalkerDynamics-v0", "expert"): "v0-fa6560787a96addf",
+    ("SmileWalkerDynamics-v0", "half"): "v0-5a14925a9cc4fab6",
 }
 
 
