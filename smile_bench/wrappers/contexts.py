@@ -94,12 +94,22 @@ class ContextSource:
         }
         return {name: part for name, part in parts.items() if part is not None}
 
-    def require_family(self, family: str) -> None:
-        """Refuse environments of another family.
+    def require_family(self, environments: Any) -> None:
+        """Refuse environments of another family, or of none.
+
+        Args:
+            environments: without their wrappers.
 
         Raises:
-            InputError: naming both.
+            InputError: saying what was given.
         """
+        family = getattr(getattr(environments, "family", None), "id", None)
+        if family is None:
+            raise InputError(
+                f"{shown(environments)} is not of a family of smile-bench, so its tasks have no "
+                "demonstrations. Make it with gymnasium.make, gymnasium.make_vec or "
+                "Access.vector_env."
+            )
         if family != self.demonstrations.family:
             raise InputError(
                 f"the environments are of {family} and the demonstrations of "

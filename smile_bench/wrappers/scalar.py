@@ -44,7 +44,7 @@ class ContextObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         )
         super().__init__(env)
         self.source = ContextSource(demonstrations, shots, embed)
-        self.source.require_family(self.unwrapped.family.id)  # type: ignore[attr-defined]
+        self.source.require_family(env.unwrapped)
         self.observation_space = self.source.space(env.observation_space)
         self._rng = np.random.default_rng()
         self._seen: Seen = self.source.example

@@ -44,7 +44,7 @@ class VectorContextObservation(VectorWrapper):
         base: Any = env.unwrapped
         self._base = base
         """What knows the family and the tasks."""
-        self.source.require_family(base.family.id)
+        self.source.require_family(base)
         self.single_observation_space = self.source.space(env.single_observation_space)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._mode = env.metadata["autoreset_mode"]

@@ -128,6 +128,10 @@ def test_sampled_tasks_get_their_own_contexts() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     demonstrations = given()
+    for env in (gym.make("CartPole-v1"), gym.make_vec("CartPole-v1", num_envs=2)):
+        wrapper: Any = ContextObservation if isinstance(env, gym.Env) else VectorContextObservation
+        with pytest.raises(InputError, match="is not of a family of smile-bench"):
+            wrapper(env, demonstrations)
     with pytest.raises(InputError, match=f"of {ANT} and the demonstrations of {FAMILY}"):
         ContextObservation(gym.make(ANT), demonstrations)
     with pytest.raises(InputError, match="shots is 0; each task has"):
