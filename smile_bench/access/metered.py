@@ -14,16 +14,15 @@ from smile_bench.access.conditioned import ConditionedData, given_condition
 from smile_bench.access.counts import AccessCounts
 from smile_bench.access.coverage import Coverage
 from smile_bench.access.meter import Meter
-from smile_bench.access.validation import Episodes, scores_of
+from smile_bench.access.validation import Episodes, prepared_episodes, scores_of
 from smile_bench.access.vector import MeteredVectorEnv
-from smile_bench.agents import Agent, checked_policy, is_state_only
+from smile_bench.agents import Agent, is_state_only
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
 from smile_bench.datasets import Condition, Context, Dataset
 from smile_bench.datasets.conditions import FamilyCondition
 from smile_bench.datasets.dataset import checked_indices
 from smile_bench.datasets.subsets import own_tasks
 from smile_bench.envs import Family, get_family
-from smile_bench.envs.simulation import sample_starts
 from smile_bench.errors import InputError
 from smile_bench.experts.policy import load_expert
 from smile_bench.reward_free import Environments
@@ -281,34 +280,18 @@ class Access(Meter):
 
     def episodes_of(self, agent: Agent, episodes: int, seed: int) -> Episodes:
         """An agent's counted episodes on the meta-validation tasks, before the first step."""
-        family, rng = self.family, np.random.default_rng(seed)
-        part, most = self._dataset.validation, max(self.family.context_sizes)
-        if part.demonstrations < most:
-            raise InputError(
-                f"contexts of {family.id} hold up to {most} demonstrations, but this dataset has "
-                f"{part.demonstrations} of each validation task, so that agents cannot be "
-                f"validated. Give a dataset with at least {most}."
-            )
-        tasks = np.repeat(np.arange(part.tasks), episodes)
-        contexts = []
-        for slot, task in enumerate(tasks):
-            size = family.context_sizes[slot % len(family.context_sizes)]
-            chosen = rng.permutation(part.demonstrations)[:size].tolist()
-            contexts.append(part.context(int(task), chosen))
-        if self.state_only or is_state_only(agent):
-            contexts = [context.state_only() for context in contexts]
-        policy = checked_policy(agent, agent.adapt(contexts))
-        parameters = part.task_parameters[tasks]
-        simulator = family.make_simulator(len(tasks), threads=1)
-        simulator.set_tasks(parameters)
-        starts = sample_starts(simulator, rng, parameters)
+        part = self._dataset.validation
+        hidden = self.state_only or is_state_only(agent)
+        prepared = prepared_episodes(
+            self.family, part, agent, episodes=episodes, seed=seed, state_only=hidden
+        )
         self._count(
             validation_demonstrations=max(
                 0, part.tasks * part.demonstrations - self.counts.validation_demonstrations
             ),
-            validation_env_steps=len(tasks) * family.horizon,
+            validation_env_steps=len(prepared.parameters) * self.family.horizon,
         )
-        return Episodes(policy, parameters, starts)
+        return prepared
 
     def _no_demonstrations(self, asked: str) -> InputError:
         return InputError(
