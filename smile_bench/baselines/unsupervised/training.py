@@ -26,7 +26,6 @@ from smile_bench.baselines.unsupervised.config import (
     GoalReachingConfig,
     require_fitting,
 )
-from smile_bench.baselines.unsupervised.discrete_sac import sampled
 from smile_bench.baselines.unsupervised.episode_replay import EpisodeReplay
 from smile_bench.baselines.unsupervised.explorer import Explorer, Parts, make_sac
 from smile_bench.baselines.unsupervised.goal_reacher import (
@@ -38,6 +37,7 @@ from smile_bench.baselines.unsupervised.goal_reacher import (
 )
 from smile_bench.baselines.unsupervised.goal_space import GoalSpace
 from smile_bench.baselines.unsupervised.own_statistics import OwnStatistics
+from smile_bench.baselines.unsupervised.random_actions import RandomActions
 from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
@@ -92,8 +92,8 @@ class GoalTrainings(AgentTrainings):
         tasks = np.tile(np.arange(self.access.tasks()), self.members * config.collection.copies)
         environments = environments_together(accesses, tasks, threads=compute.threads)
         self.collector = Collector(environments, _as_observed, self, self.device)
-        self.held = torch.zeros(self._acting, device=self.device)
-        """Random actions that are kept for some steps, (M, N, A)."""
+        environments_each, hold = self.parts.environments, config.collection.hold
+        self.random = RandomActions(self.access.family, environments_each, hold, self.streams)
         self.ema = EMA((self.sac.policy,), config.ema_decay)
         self.cycles = Cycles(self.streams, compute.graph)
         self.updates = 0
@@ -139,11 +139,6 @@ class GoalTrainings(AgentTrainings):
     def iterations(self) -> int:
         """How many iterations the trainings have."""
         return self.config.iterations
-
-    @property
-    def _acting(self) -> tuple[int, int, int]:
-        """M, N, A."""
-        return len(self.seeds), self.parts.environments, self.access.family.action_size
 
     def add(self, states: Tensor, actions: Tensor, next_states: Tensor) -> None:
         """Store one transition of each environment: (M, N, O), (M, N, A), (M, N, O)."""
@@ -202,7 +197,7 @@ class GoalTrainings(AgentTrainings):
             "replay": self.replay.state_dict(index),
             "ema": self.ema.state_dict(index),
             "collector": self.collector.state_dict(index, len(self.seeds)),
-            "held": self.held[index],
+            "held": self.random.held[index],
             "updates": self.updates,
         }
 
@@ -213,7 +208,7 @@ class GoalTrainings(AgentTrainings):
         self.parts.statistics.load_state_dict(index, state["statistics"])
         self.replay.load_state_dict(index, state["replay"])
         self.ema.load_state_dict(index, state["ema"])
-        self.held[index].copy_(state["held"])
+        self.random.held[index].copy_(state["held"])
         self.updates = in_step(index, self.updates, state["updates"])
 
     def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
@@ -269,15 +264,7 @@ class GoalTrainings(AgentTrainings):
         return log
 
     def _act_randomly(self, states: Tensor) -> Tensor:
-        """Uniformly random actions, each kept for some steps."""
-        step = self.replay.added % self.replay.horizon
-        _, *size = self._acting
-        uniform = self.streams.uniform(*size)
-        if step % self.config.collection.hold == 0:
-            discrete = is_discrete(self.access.family)
-            chosen = sampled(torch.zeros_like(uniform), uniform) if discrete else 2.0 * uniform - 1
-            self.held.copy_(chosen)
-        return self.held.clone()
+        return self.random.act(self.replay.added % self.replay.horizon)
 
     def _scale_learning_rates(self) -> None:
         progress = self.iteration / self.config.iterations

@@ -14,29 +14,42 @@ from smile_bench.learning.sac import SACConfig
 __all__ = ["preset"]
 
 _FAMILIES: Mapping[str, Mapping[str, Any]] = {
+    # The discriminator sees cells alone: with the time of a step it memorises the few episodes of
+    # each skill. Four environments a task make them more.
     "SmileGridGoal-v0": {
-        "skills": 16,
-        "iterations": 30,
+        "iterations": 40,
         "updates_per_iteration": 50,
-        "collection": CollectionConfig(env_steps=20, episodes=8, normaliser_iterations=3),
+        "validate_every": 20,
+        "collection": CollectionConfig(env_steps=20, copies=4, episodes=4, normaliser_iterations=3),
         "discriminator": SkillDiscriminatorConfig(
-            hidden=(64,), optimizer=AdamConfig(learning_rate=3e-3)
+            features=tuple(range(64)), hidden=(64,), optimizer=AdamConfig(learning_rate=3e-3)
         ),
         "sac": SACConfig(
             hidden=(64, 64),
             layer_norm=True,
             discount=0.9,
             polyak=0.02,
-            learning_rate=1e-3,
-            policy_every=2,
+            learning_rate=3e-3,
             entropy_weight=0.1,
         ),
     },
+    # A skill leads to a place of the torso.
     "SmileAntGoal-v0": {
-        "skills": 32,
-        "iterations": 100,
-        "collection": CollectionConfig(env_steps=100, episodes=20, normaliser_iterations=10),
-        "discriminator": SkillDiscriminatorConfig(features=(0, 1)),
+        "skills": 16,
+        "iterations": 400,
+        "validate_every": 40,
+        "collection": CollectionConfig(
+            random_iterations=3, hold=5, normaliser_iterations=10, episodes=20
+        ),
+        "discriminator": SkillDiscriminatorConfig(features=(0, 1), hidden=(64, 64)),
+        "sac": SACConfig(
+            hidden=(128, 128),
+            layer_norm=True,
+            discount=0.97,
+            learning_rate=6e-4,
+            policy_every=2,
+            entropy_weight=0.02,
+        ),
     },
 }
 

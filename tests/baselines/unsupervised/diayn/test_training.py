@@ -44,6 +44,7 @@ TINY_ANT = replace(
     discriminator=replace(TINY.discriminator, features=(0, 1)),
     ema_decay=0.5,
 )
+SKILLS = ".members.0.collection.skills"
 CASES = {"grid": TINY, "ant": TINY_ANT}
 
 
@@ -106,40 +107,60 @@ def test_a_seed_is_the_same_alone_and_among_others(case: str) -> None:
         first, second = parts(together, index), parts(alone)
         for name, part in first.items():
             torch.testing.assert_close(part, second[name], rtol=1e-4, atol=1e-4, msg=name)
-        assert torch.equal(first[".members.0.skills"], second[".members.0.skills"])
+        assert torch.equal(first[SKILLS], second[SKILLS])
 
 
 def test_an_episode_follows_one_skill_which_the_replay_knows() -> None:
-    training = made(TINY, replace(TINY, seed=1))
-    followed = []
+    training = made(*(replace(one_step(TINY), seed=seed) for seed in (0, 1)))
+    collection, followed = training.collection, []
     for _ in range(20):
-        training.collector.collect(1, training._act_randomly, training.rngs, began=training.begin)
-        followed.append(training.skills.clone())
+        collection.collect(0, training.sac.explore)
+        followed.append(collection.skills.clone())
     assert all(torch.equal(each, followed[0]) for each in followed[:-1])
     # The last step began other episodes with skills of their own.
     assert not torch.equal(followed[-1], followed[0])
     assert {*followed[0].flatten().tolist()} == {0, 1, 2}
     assert not torch.equal(followed[0][0], followed[0][1])
-    rows = training.state_dict(1)["members"][0]["replay"]["rows"]
-    stored = rows[..., : training.access.family.observation_size + 1][..., -1]
+    rows = collection.state_dict(1)["replay"]["rows"]
+    stored = rows[..., training.access.family.observation_size]
     assert torch.equal(stored, followed[0][1][:, None].expand(-1, 21).float())
+    found = collection.sample()
+    assert torch.equal(found.features[..., 65:].argmax(-1), found.skills)
 
 
-def test_rewards_are_those_of_the_discriminator_in_the_states_reached() -> None:
+def one_step(config: DIAYNConfig) -> DIAYNConfig:
+    return replace(config, collection=replace(config.collection, env_steps=1))
+
+
+def test_random_iterations_do_not_ask_the_policy_and_later_ones_do() -> None:
+    training, asked = made(one_step(TINY)), []
+
+    def explore(features: Tensor) -> Tensor:
+        asked.append(features)
+        return training.sac.explore(features)
+
+    training.collection.collect(0, explore)
+    assert not asked
+    training.collection.collect(1, explore)
+    (features,) = asked
+    assert torch.equal(features[..., 65:].argmax(-1), training.collection.skills)
+
+
+def test_returns_are_of_the_discriminators_rewards_in_the_states_reached() -> None:
     training = made(TINY)
     training.step()
-    batch, reached, skills = training._sample()
-    assert reached.shape == (1, 16, 2, 65)
-    assert (batch.features[..., 65:].argmax(-1) == skills).all()
-    # Without a second step in the episode, its reward has no weight.
-    discount = TINY.sac.discount
-    weights = {tuple(np.round(row, 4)) for row in batch.rewards[0].tolist()}
-    assert weights <= {(1.0, round(discount, 4)), (1.0, 0.0)}
-    two = batch.rewards[..., 1] > 0.0
-    torch.testing.assert_close(batch.continues, torch.where(two, discount, 1.0))
-    each = skills[..., None].expand(-1, -1, 2)
-    rewards = training.discriminator.rewards(reached, each)
+    found = training.collection.sample()
+    assert found.reached.shape == (1, 16, 2, 65)
+    each = found.skills[..., None].expand(-1, -1, 2)
+    rewards = training.discriminator.rewards(found.reached, each)
     assert rewards.max() <= math.log(3)
+    batch, discount = training._batch(found, rewards), TINY.sac.discount
+    two = found.linked[..., 1] > 0.0
+    assert 0 < int(two.sum()) < 16
+    expected = rewards[..., 0] + torch.where(two, discount * rewards[..., 1], 0.0)
+    torch.testing.assert_close(batch.rewards, expected)
+    # The value that follows counts by γ once more where there is a second step.
+    torch.testing.assert_close(batch.continues, torch.where(two, discount, 1.0))
 
 
 def test_what_is_logged_and_what_the_recipe_says() -> None:
@@ -222,6 +243,6 @@ def test_trainings_of_one_computation_have_the_same_skills() -> None:
 def test_presets() -> None:
     assert preset(ANT, 3).discriminator.features == (0, 1)
     assert (preset(ANT, 3).family, preset(ANT, 3).seed) == (ANT, 3)
-    assert preset(GRID).discriminator.features == ()
+    assert preset(GRID).discriminator.features == tuple(range(64))
     with pytest.raises(InputError, match="diayn has no settings for SmileWalkerDynamics-v0"):
         preset("SmileWalkerDynamics-v0")
