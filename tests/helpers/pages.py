@@ -21,7 +21,7 @@ FENCE = re.compile(r"^```(\w*)(?: title=\"(.*?)\")?\n(.*?)^```$", re.MULTILINE |
 QUICK_FAMILIES = {"SmileGridGoal-v0", "MyGrid-v0"}
 QUICK = {"families", "agents", "verify"}
 QUICK_STUDY = "grid.toml"
-QUICK_ON_A_GRID = {"evaluate", "datasets build", "datasets verify", "datasets card"}
+QUICK_ON_A_GRID = {"evaluate", "fine-tune", "datasets build", "datasets verify", "datasets card"}
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str, str]]:
