@@ -45,8 +45,9 @@ _FAMILIES: Mapping[str, Mapping[str, Any]] = {
     },
     # A goal is a place of the torso.
     ANT_GOAL: {
-        "iterations": 600,
+        "iterations": 400,
         "updates_per_iteration": 400,
+        "validate_every": 20,
         "batch": 256,
         "collection": CollectionConfig(
             env_steps=100, random_iterations=3, hold=5, normaliser_iterations=10, episodes=150

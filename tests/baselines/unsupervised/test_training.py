@@ -21,7 +21,8 @@ from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from tests.baselines.unsupervised.made import ANT, GRID, accesses, small, trainings
 
-CASES = [(name, GRID) for name in PRESETS] + [("skew-fit", ANT), ("model-error", ANT)]
+CASES = [(name, family) for family in (GRID, ANT) for name in PRESETS[1:]]
+CASES.append(("proposed-goals", GRID))
 
 
 def config_of(name: str, family: str, seed: int = 0) -> Any:
