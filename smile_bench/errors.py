@@ -105,6 +105,10 @@ def shown(value: object, longest: int = 60) -> str:
     return clipped(repr(value), longest)
 
 
+LISTED = 300
+"""Characters of known names that a message lists."""
+
+
 def clipped(text: str, longest: int = 200) -> str:
     """Text on one line, cut to ``longest`` characters."""
     line = " ".join(text.split())
@@ -119,9 +123,16 @@ def suggestion(name: object, known: Iterable[str]) -> str:
         known: the names that exist.
 
     Returns:
-        ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if no name is close.
+        ``"Did you mean 'x'? Known: 'x', 'y'."``, without the question if no name is close. Of a
+        long list it names the first ones and says how many more there are.
     """
     names = sorted(known)
     close = difflib.get_close_matches(str(name)[:100], names, n=1, cutoff=0.4)
     question = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{question}Known: {', '.join(map(repr, names))}."
+    listed, left = "", len(names)
+    for each in names:
+        if len(listed) + len(each) > LISTED:
+            break
+        listed, left = f"{listed}, {each!r}" if listed else repr(each), left - 1
+    more = f" and {left} more" if left else ""
+    return f"{question}Known: {listed}{more}."

@@ -19,6 +19,16 @@ def test_a_suggestion_lists_what_there_is() -> None:
     assert suggestion(3, ("validation", "train")) == "Known: 'train', 'validation'."
 
 
+def test_a_long_list_ends_with_how_many_more_there_are() -> None:
+    names = [f"name-{number:03}" for number in range(100)]
+    text = suggestion("x", names)
+    assert text.startswith("Known: 'name-000', 'name-001', ")
+    listed = text.count("'") // 2
+    assert text.endswith(f"' and {100 - listed} more.")
+    assert 250 < len(text) < 350
+    assert suggestion("name-099", names).startswith("Did you mean 'name-099'? Known: 'name-000'")
+
+
 def test_every_error_can_be_caught_in_one_place() -> None:
     named = [name for name in errors.__all__ if name.endswith("Error")]
     assert len(named) > 5

@@ -25,6 +25,7 @@ __all__ = [
     "overwritten",
     "retyped",
     "truncated",
+    "value_replaced",
 ]
 
 ODD: tuple[Any, ...] = (
@@ -32,6 +33,12 @@ ODD: tuple[Any, ...] = (
     [1, "a"], [None] * 50,
 )  # fmt: skip
 """Values that take the place of others in JSON."""
+
+TOML = (
+    b"true", b"-1", b"0", b"9223372036854775807", b"1e308", b"nan", b'""', b'"x"', b"[]", b"[[]]",
+    b"{}", b"{ a = 1 }", b"[1, 'a']", b"1979-05-27", b"'" + b"x" * 3000 + b"'", b"",
+)  # fmt: skip
+"""Values that take the place of others in TOML."""
 
 Bytes = Callable[[bytes, np.random.Generator], bytes]
 
@@ -72,6 +79,19 @@ def retyped(content: bytes, rng: np.random.Generator) -> bytes:
     except ValueError:
         return overwritten(content, rng)
     return json.dumps(_retyped(document, rng)).encode()
+
+
+def value_replaced(content: bytes, rng: np.random.Generator) -> bytes:
+    """TOML with one line's value replaced, or one line removed or written twice."""
+    lines = content.splitlines(keepends=True)
+    chosen = int(rng.integers(len(lines)))
+    key, equals, _ = lines[chosen].partition(b"=")
+    if equals and rng.random() < 0.7:
+        odd = TOML[int(rng.integers(len(TOML)))]
+        lines[chosen] = key + equals + b" " + odd + b"\n"
+    else:
+        lines[chosen : chosen + 1] = lines[chosen : chosen + 1] * (2 * int(rng.integers(2)))
+    return b"".join(lines)
 
 
 def _retyped(value: Any, rng: np.random.Generator) -> Any:

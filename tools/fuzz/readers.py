@@ -209,10 +209,11 @@ class AgentFile(Case):
         shutil.copy(
             weights / "tabular-smile" / f"{GRID}.safetensors", self.folder / "b.safetensors"
         )
+        _skills().save(self.folder / "c.safetensors")
 
     def files(self) -> list[str]:
         """As :meth:`Case.files`."""
-        return ["a.safetensors", "b.safetensors"]
+        return ["a.safetensors", "b.safetensors", "c.safetensors"]
 
     def read(self) -> Any:
         """As :meth:`Case.read`."""
@@ -220,6 +221,19 @@ class AgentFile(Case):
 
         get_agent("meta-bc").read_weights(self.folder / "a.safetensors", GRID)
         get_agent("tabular-smile").read_weights(self.folder / "b.safetensors", GRID)
+        get_agent("diayn").read_weights(self.folder / "c.safetensors", GRID)
+
+
+def _skills() -> Any:
+    """DIAYN before its first step."""
+    from dataclasses import replace
+
+    from smile_bench.access import Access
+    from smile_bench.baselines.unsupervised.diayn.presets import preset
+    from smile_bench.baselines.unsupervised.diayn.training import DIAYN
+
+    config = replace(preset(GRID), skills=3)
+    return DIAYN([config], [Access(GRID, track="unsupervised")]).agent(0, {})
 
 
 class ProtocolFiles(Case):

@@ -16,7 +16,7 @@ import numpy as np
 
 from smile_bench.errors import SmileError
 from smile_bench.io import hdf5_sound
-from tools.fuzz import built, exchanged, readers
+from tools.fuzz import built, exchanged, readers, written
 from tools.fuzz.alterations import Bytes, flipped, meaning, one_flipped
 from tools.fuzz.case import Case
 
@@ -28,6 +28,7 @@ CASES: dict[str, type[Case]] = {
         readers.ProtocolFiles, readers.MinariFiles, built.BuildNotes, built.CachedBatch,
         exchanged.ResultFiles,
         exchanged.EntryFiles, exchanged.Checkpoints, exchanged.MeasuredFiles,
+        written.StudyFile,
     )
 }  # fmt: skip
 
