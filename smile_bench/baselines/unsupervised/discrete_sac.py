@@ -133,5 +133,5 @@ def sampled(log_chances: Tensor, uniform: Tensor) -> Tensor:
     """
     tiny = torch.finfo(uniform.dtype).tiny
     gumbel = -(-(uniform.clamp_min(tiny)).log()).clamp_min(tiny).log()
-    chosen = (log_chances + gumbel).argmax(-1)
-    return functional.one_hot(chosen, log_chances.shape[-1]).to(uniform)
+    scores = log_chances + gumbel
+    return torch.zeros_like(scores).scatter_(-1, scores.argmax(-1, keepdim=True), 1.0)

@@ -20,6 +20,7 @@ from smile_bench.baselines.unsupervised.training import GoalTrainings
 from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.checkpoint import load_checkpoint, save_checkpoint
 from tests.baselines.unsupervised.made import ANT, GRID, accesses, small, trainings
+from tests.helpers.cycles import nothing_read
 
 CASES = [(name, family) for family in (GRID, ANT) for name in PRESETS[1:]]
 CASES.append(("proposed-goals", GRID))
@@ -224,3 +225,13 @@ def test_on_the_grid_the_goal_of_a_demonstration_is_reached() -> None:
         training.step()
     scored = training.access.validate(training.agent(0, {}), episodes=2)
     assert scored["episode_return"] > 18.0
+
+
+@pytest.mark.parametrize(("name", "family"), CASES)
+def test_updates_read_nothing_from_the_device(name: str, family: str) -> None:
+    training = trainings(name, [config_of(name, family, seed) for seed in range(2)])
+    with nothing_read() as keys:
+        for _ in range(2):
+            training.step()
+    assert len(keys) == 6
+    assert len({*keys}) >= 2
