@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from smile_bench.access import Access
 from smile_bench.access.together import environments_together
@@ -155,8 +154,8 @@ class SkillCollection:
 
     def _seen(self, states: Tensor, skills: Tensor) -> Tensor:
         """What policy and critics see of normalised states (M, B, O) under skills (M, B)."""
-        one_hot = functional.one_hot(skills, self.config.skills)
-        return torch.cat((states, one_hot.to(states)), -1)
+        one_hot = states.new_zeros((*skills.shape, self.config.skills))
+        return torch.cat((states, one_hot.scatter_(-1, skills[..., None], 1.0)), -1)
 
 
 def _as_observed(observations: FloatArray) -> Float32Array:

@@ -21,6 +21,7 @@ from smile_bench.errors import DivergedError, InputError
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.learning.sac import SACConfig
 from smile_bench.settings import replaced
+from tests.helpers.cycles import nothing_read
 
 GRID, ANT = "SmileGridGoal-v0", "SmileAntGoal-v0"
 TINY = DIAYNConfig(
@@ -184,6 +185,16 @@ def test_what_is_logged_and_what_the_recipe_says() -> None:
     assert agent.recipe["settings"]["skills"] == 3
     assert agent.recipe["access"]["demonstrations"] == 0
     assert agent.state_only
+
+
+def test_updates_read_nothing_from_the_device() -> None:
+    training = made(TINY, replace(TINY, seed=1))
+    with nothing_read() as keys:
+        for _ in range(3):
+            training.step()
+    assert len(keys) == 6
+    # Updates of critics alone, with the policy, and with the discriminator.
+    assert len({*keys}) >= 2
 
 
 def test_one_that_diverges_leaves_the_others_as_they_are() -> None:
