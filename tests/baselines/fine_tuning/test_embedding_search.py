@@ -92,9 +92,10 @@ def test_a_budget_is_not_exceeded(
 
 
 def test_what_does_not_fit_is_refused(imitator: Imitator) -> None:
-    for wrong in ({"segment": 7}, {"segment": 10, "settling": 10}):
+    for segment, settling in ((7, 0), (10, 10)):
+        wrong = replace(CONFIG, segment=segment, settling=settling)
         with pytest.raises(InputError, match="does not fit an episode of 20"):
-            EmbeddingSearcher("search", replace(CONFIG, **wrong), imitator)
+            EmbeddingSearcher("search", wrong, imitator)
     with pytest.raises(InputError, match="give both for one family"):
         EmbeddingSearcher("search", EmbeddingSearchConfig(family="SmileAntGoal-v0"), imitator)
     with pytest.raises(InputError, match="noise is 0"):
