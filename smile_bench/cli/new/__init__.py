@@ -17,11 +17,11 @@ __all__ = ["add_new_command", "write_package"]
 
 PLACES = {
     "README.md": "README.md",
-    "pyproject.toml": "pyproject.toml",
     "agent.py": "{module}/agent.py",
+    "checks.py": "tests/test_agent.py",
     "package.py": "{module}/__init__.py",
+    "pyproject.toml": "pyproject.toml",
     "train.py": "{module}/train.py",
-    "test_agent.py": "tests/test_agent.py",
 }
 """Each file of the template, and where it goes."""
 
