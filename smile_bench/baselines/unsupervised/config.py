@@ -13,7 +13,14 @@ from smile_bench.learning.sac import SACConfig
 from smile_bench.settings import AMOUNT, COUNT, DECAY, POSITIVE, SHARE, Range, require_ranges
 from smile_bench.tracks import TRACKS
 
-__all__ = ["RANGES", "SCALARS", "CollectionConfig", "GoalReachingConfig", "require_fitting"]
+__all__ = [
+    "RANGES",
+    "SCALARS",
+    "CollectionConfig",
+    "GoalReachingConfig",
+    "require_acting",
+    "require_fitting",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +131,7 @@ def require_fitting(
         InputError: an access to another family or without environments, a number out of range, or
             shares of goals above 1.
     """
-    if config.family != access.family.id:
-        raise InputError(
-            f"the settings are for {config.family} and the access is to {access.family.id}; give "
-            "both for one family."
-        )
-    if not TRACKS[access.track].environments:
-        raise InputError(
-            f"{name} learns by acting, and the {access.track} track has no environments; make an "
-            "access with track='unsupervised'."
-        )
+    require_acting(name, config.family, access)
     require_ranges(config, RANGES)
     require_ranges(config, ranges or {})
     goal = config.goal
@@ -141,4 +139,27 @@ def require_fitting(
         raise InputError(
             f"goal.future, goal.final and goal.proposed are {goal.future}, {goal.final} and "
             f"{goal.proposed}; give shares of a batch whose sum is at most 1."
+        )
+
+
+def require_acting(name: str, family: str, access: Access) -> None:
+    """Refuse an access to another family or without environments.
+
+    Args:
+        name: what the agent is called.
+        family: id of the family that its settings are for.
+        access: what it is trained on.
+
+    Raises:
+        InputError: it is one of them.
+    """
+    if family != access.family.id:
+        raise InputError(
+            f"the settings are for {family} and the access is to {access.family.id}; give "
+            "both for one family."
+        )
+    if not TRACKS[access.track].environments:
+        raise InputError(
+            f"{name} learns by acting, and the {access.track} track has no environments; make an "
+            "access with track='unsupervised'."
         )

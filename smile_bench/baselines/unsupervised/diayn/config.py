@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from smile_bench.access import Access
-from smile_bench.baselines.unsupervised.config import CollectionConfig
+from smile_bench.baselines.unsupervised.config import CollectionConfig, require_acting
 from smile_bench.envs import Family
 from smile_bench.errors import InputError
 from smile_bench.learning.optimizers import AdamConfig
 from smile_bench.learning.sac import SCALARS as SAC_SCALARS
 from smile_bench.learning.sac import SACConfig
 from smile_bench.settings import AMOUNT, COUNT, DECAY, POSITIVE, SHARE, Range, require_ranges
-from smile_bench.tracks import TRACKS
 
 __all__ = ["CHOICES", "SCALARS", "DIAYNConfig", "SkillDiscriminatorConfig", "require_fitting"]
 
@@ -142,16 +141,7 @@ def require_fitting(name: str, config: DIAYNConfig, access: Access) -> None:
         InputError: an access to another family or without environments, a number out of range, an
             unknown choice, or columns that observations do not have.
     """
-    if config.family != access.family.id:
-        raise InputError(
-            f"the settings are for {config.family} and the access is to {access.family.id}; give "
-            "both for one family."
-        )
-    if not TRACKS[access.track].environments:
-        raise InputError(
-            f"{name} learns by acting, and the {access.track} track has no environments; make an "
-            "access with track='unsupervised'."
-        )
+    require_acting(name, config.family, access)
     require_ranges(config, RANGES)
     if config.choice not in CHOICES:
         raise InputError(
