@@ -35,11 +35,13 @@ def document() -> Json:
 
 
 def board_table() -> str:
-    """Every row: its track, its overall IQM with the interval, its IQM on each family."""
+    """Every row with a ranked family: its track, overall IQM with interval, IQM on each family."""
     families = [family for family in document()["families"] if family["ranked"]]
     header = ["agent", "track", "IQM", "95 % interval", *(family["title"] for family in families)]
     rows = []
     for row in document()["rows"]:
+        if not any(family["id"] in row["families"] for family in families):
+            continue
         scores = [_iqm(row["families"].get(family["id"])) for family in families]
         rows.append([row["title"], _track(row), *_overall(row), *scores])
     return table(header, rows)
