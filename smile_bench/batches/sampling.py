@@ -11,6 +11,7 @@ import numpy as np
 from smile_bench.arrays import Float32Array, IntArray
 from smile_bench.batches.settings import BatchSettings
 from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.dataset import Demonstrations, require_demonstrations
 from smile_bench.errors import InputError, shown
 from smile_bench.learning.normaliser import Normaliser
 
@@ -55,7 +56,7 @@ class ContextQueryBatches(Sequence[Batch]):
 
     Args:
         demonstrations: of all tasks, with arrays (N, D, T, ...), as
-            ``smile_bench.access.Access.demonstrations`` hands them out.
+            ``smile_bench.access.Access.demonstrations`` hands them out, or a split of a dataset.
         settings: what a batch holds.
         seed: of everything that is sampled.
         normaliser: of observations; they stay as they are by default.
@@ -69,7 +70,7 @@ class ContextQueryBatches(Sequence[Batch]):
 
     def __init__(
         self,
-        demonstrations: Context,
+        demonstrations: Context | Demonstrations,
         settings: BatchSettings | None = None,
         *,
         seed: int = 0,
@@ -77,8 +78,9 @@ class ContextQueryBatches(Sequence[Batch]):
         length: int | None = None,
     ) -> None:
         self.settings = settings = settings or BatchSettings()
+        demonstrations = require_demonstrations(demonstrations)
         self.family, self.normaliser = demonstrations.family, normaliser
-        self.number, self.each, self.timesteps = _sizes(demonstrations)
+        self.number, self.each, self.timesteps = demonstrations.observations.shape[:3]
         _require_fitting(settings, self.each, self.timesteps)
         self.seed = _natural("seed", seed)
         per_batch = settings.tasks * (settings.queries or self.timesteps)
@@ -159,29 +161,6 @@ class ContextQueryBatches(Sequence[Batch]):
             return rng.integers(self.timesteps - kept + 1, size=size)[..., None] + np.arange(kept)
         chosen = rng.random((*size, self.timesteps)).argpartition(kept, axis=-1)[..., :kept]
         return np.sort(chosen, axis=-1)
-
-
-def _sizes(demonstrations: Context) -> tuple[int, int, int]:
-    """N tasks, D demonstrations of each, T timesteps of each.
-
-    Raises:
-        InputError: arrays of another shape.
-    """
-    observations, later = demonstrations.observations, demonstrations.next_observations
-    actions = demonstrations.actions
-    leading = np.shape(observations)[:-1]
-    alike = np.shape(later) == np.shape(observations) and (
-        actions is None or np.shape(actions)[:-1] == leading
-    )
-    if len(leading) != 3 or 0 in leading or not alike:
-        raise InputError(
-            f"observations {np.shape(observations)}, actions "
-            f"{None if actions is None else np.shape(actions)} and next observations "
-            f"{np.shape(later)} are not demonstrations of several tasks. Give arrays (tasks, "
-            "demonstrations, timesteps, size), such as Access.demonstrations() returns."
-        )
-    tasks, each, timesteps = leading
-    return tasks, each, timesteps
 
 
 def _require_fitting(settings: BatchSettings, each: int, timesteps: int) -> None:

@@ -16,7 +16,14 @@ from smile_bench.datasets.variants import EXPERT, current_variant
 from smile_bench.envs.family import SPLITS
 from smile_bench.errors import InputError, UnknownNameError, shown, suggestion
 
-__all__ = ["ARRAYS", "PER_DEMONSTRATION", "Dataset", "Demonstrations", "checked_indices"]
+__all__ = [
+    "ARRAYS",
+    "PER_DEMONSTRATION",
+    "Dataset",
+    "Demonstrations",
+    "checked_indices",
+    "require_demonstrations",
+]
 
 ARRAYS: dict[str, type[np.generic]] = {
     "task_parameters": np.float64,
@@ -230,3 +237,38 @@ def checked_indices(what: str, given: Any, number: int) -> IntArray:
             f"the index of {what} is an integer from 0 to {number - 1}; got {shown(given)}."
         )
     return indices
+
+
+def require_demonstrations(given: Any) -> Context:
+    """Accept the demonstrations of several tasks, arrays (N, D, T, ...).
+
+    Args:
+        given: as :meth:`smile_bench.access.Access.demonstrations` hands them out, or a split of a
+            dataset.
+
+    Raises:
+        InputError: anything else, or arrays of other shapes.
+    """
+    if isinstance(given, Demonstrations):
+        given = Context(
+            family=given.family,
+            observations=given.observations,
+            actions=given.actions,
+            next_observations=given.next_observations,
+        )
+    if not isinstance(given, Context):
+        raise InputError(
+            f"a {type(given).__name__} is not the demonstrations of several tasks. Give "
+            "Access.demonstrations(), or a split of a dataset, such as "
+            "smile_bench.load_dataset(...).train."
+        )
+    shape, later = np.shape(given.observations), np.shape(given.next_observations)
+    acted = None if given.actions is None else np.shape(given.actions)
+    alike = later == shape and (acted is None or acted[:-1] == shape[:-1])
+    if len(shape) != 4 or 0 in shape or not alike:
+        raise InputError(
+            f"observations {shape}, actions {acted} and next observations {later} are not "
+            "demonstrations of several tasks. Give arrays (tasks, demonstrations, timesteps, "
+            "size), such as Access.demonstrations() returns."
+        )
+    return given

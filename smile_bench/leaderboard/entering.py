@@ -7,7 +7,15 @@ from pathlib import Path
 
 from smile_bench.agents import Agent
 from smile_bench.errors import LeaderboardError
-from smile_bench.leaderboard.entries.drafting import CARD, Statements, draft_entry, found_results
+from smile_bench.leaderboard.entries.drafting import (
+    CARD,
+    Statements,
+    draft_entry,
+    extend_card,
+    found_results,
+    require_stated,
+)
+from smile_bench.leaderboard.entries.files import require_name
 from smile_bench.leaderboard.entries.training import stated_seed
 from smile_bench.protocol.evaluation import evaluate
 from smile_bench.protocol.result import Result
@@ -27,11 +35,13 @@ def add_result(
     authors: Sequence[str],
     track: str | None = None,
     demonstrations: int | None = None,
+    replace: bool = False,
 ) -> Result:
     """Check an agent, score it, verify the result, and put it into an entry.
 
     The result lies in ``ENTRY/FAMILY/seed-N/primary``, where N is the seed that the agent's recipe
-    states. The first result of an entry also makes its card, ``entry.json``.
+    states. The first result of an entry also makes its card, ``entry.json``; further families are
+    added to it.
 
     Args:
         agent: trained on the family.
@@ -41,6 +51,7 @@ def add_result(
         authors: of the entry.
         track: needed if the recipe does not state one.
         demonstrations: of each meta-train task; needed if the recipe does not state them.
+        replace: a result of the same family and seed that is there.
 
     Returns:
         The result.
@@ -50,17 +61,23 @@ def add_result(
         LeaderboardError: the agent does not act the same again, or a card cannot be made.
         UnknownNameError: there is no such family or track.
     """
+    folder, recipe = Path(entry), training_of(agent)
+    place = folder / family / f"seed-{stated_seed(recipe) or 0}" / "primary"
+    stated = Statements(title=title, authors=authors, track=track, demonstrations=demonstrations)
+    require_name(folder.resolve().name)
+    require_stated(recipe, stated)
+    if place.exists() and not replace:
+        raise LeaderboardError(
+            f"{place} holds a result already. Train another seed, or give replace=True."
+        )
     check_agent(agent, family)
     result = evaluate(agent, family)
-    folder, seed = Path(entry), stated_seed(training_of(agent)) or 0
-    place = folder / family / f"seed-{seed}" / "primary"
     result.save(place)
     found = verify_result(place, rerun=lambda name, family: agent)
     if not found.passed:
         raise LeaderboardError(f"{place} does not verify: {'; '.join(map(str, found.findings))}")
-    if not (folder / CARD).exists():
-        stated = Statements(
-            title=title, authors=authors, track=track, demonstrations=demonstrations
-        )
+    if (folder / CARD).exists():
+        extend_card(folder, result, demonstrations)
+    else:
         draft_entry(folder, found_results([folder]), stated)
     return result

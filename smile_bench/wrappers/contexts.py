@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from smile_bench.arrays import FloatArray
 from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.dataset import Demonstrations, require_demonstrations
 from smile_bench.errors import InputError, shown
 
 __all__ = ["ContextSource", "Embed", "Seen"]
@@ -41,14 +42,15 @@ class ContextSource:
             embedding that is not a vector of finite numbers.
     """
 
-    def __init__(self, demonstrations: Context, shots: int = 1, embed: Embed | None = None) -> None:
-        if np.ndim(demonstrations.observations) != 4:
-            raise InputError(
-                f"observations {np.shape(demonstrations.observations)} are not demonstrations of "
-                "several tasks; give arrays (tasks, demonstrations, timesteps, size), such as "
-                "Access.demonstrations() returns."
-            )
-        self.demonstrations, self.embed = demonstrations, embed
+    def __init__(
+        self,
+        demonstrations: Context | Demonstrations,
+        shots: int = 1,
+        embed: Embed | None = None,
+        split: str = "train",
+    ) -> None:
+        demonstrations = require_demonstrations(demonstrations)
+        self.demonstrations, self.embed, self.split = demonstrations, embed, split
         self.tasks, self.each = demonstrations.observations.shape[:2]
         if type(shots) is not int or not 1 <= shots <= self.each:
             raise InputError(
@@ -105,15 +107,21 @@ class ContextSource:
         """
         family = getattr(getattr(environments, "family", None), "id", None)
         if family is None:
+            spec = getattr(environments, "spec", None)
+            name = type(environments).__name__ if spec is None else spec.id
             raise InputError(
-                f"{shown(environments)} is not of a family of smile-bench, so its tasks have no "
-                "demonstrations. Make it with gymnasium.make, gymnasium.make_vec or "
-                "Access.vector_env."
+                f"{name} is not of a family of smile-bench, so its tasks have no demonstrations. "
+                f"Give an environment of {self.demonstrations.family}."
             )
         if family != self.demonstrations.family:
             raise InputError(
                 f"the environments are of {family} and the demonstrations of "
                 f"{self.demonstrations.family}; give both of one family."
+            )
+        if (split := getattr(environments, "split", "train")) != self.split:
+            raise InputError(
+                f"the environments have {split} tasks and the demonstrations are of {self.split} "
+                f"tasks. Give demonstrations of {split} tasks and split={split!r}."
             )
 
     def space(self, observed: spaces.Space[Any]) -> spaces.Space[Any]:
@@ -144,7 +152,7 @@ def _checked(embedding: Any) -> NDArray[np.floating]:
     vector = np.asarray(embedding, np.float64)
     if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
         raise InputError(
-            f"embed returned {shown(embedding)}, shape {vector.shape}; it must return a vector of "
-            "finite numbers."
+            f"embed returned an array of shape {vector.shape}; it must return a vector of finite "
+            "numbers."
         )
     return vector

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.dataset import Demonstrations
 from smile_bench.wrappers.contexts import ContextSource, Embed, Seen
 
 __all__ = ["ContextObservation"]
@@ -27,6 +28,7 @@ class ContextObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         embed: a context to a vector (Z,), which is appended to the observation. Without it an
             observation is a dictionary with the keys ``observation``, ``context_observations``,
             ``context_actions`` and ``context_next_observations``, arrays (K, T, ...).
+        split: of the tasks that the demonstrations are of; it must be the environment's.
 
     Raises:
         InputError: demonstrations of another family, or what :class:`ContextSource` refuses.
@@ -35,15 +37,16 @@ class ContextObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def __init__(
         self,
         env: gym.Env[Any, Any],
-        demonstrations: Context,
+        demonstrations: Context | Demonstrations,
         shots: int = 1,
         embed: Embed | None = None,
+        split: str = "train",
     ) -> None:
         RecordConstructorArgs.__init__(
-            self, demonstrations=demonstrations, shots=shots, embed=embed
+            self, demonstrations=demonstrations, shots=shots, embed=embed, split=split
         )
         super().__init__(env)
-        self.source = ContextSource(demonstrations, shots, embed)
+        self.source = ContextSource(demonstrations, shots, embed, split)
         self.source.require_family(env.unwrapped)
         self.observation_space = self.source.space(env.observation_space)
         self._rng = np.random.default_rng()

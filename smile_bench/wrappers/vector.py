@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 
 from smile_bench.arrays import BoolArray
 from smile_bench.datasets.contexts import Context
+from smile_bench.datasets.dataset import Demonstrations
 from smile_bench.wrappers.contexts import ContextSource, Embed
 
 __all__ = ["VectorContextObservation"]
@@ -26,7 +27,8 @@ class VectorContextObservation(VectorWrapper):
             ``smile_bench.access.Access.vector_env``.
         demonstrations: of all tasks of the environments' split, arrays (N, D, T, ...).
         shots: K, demonstrations in a context.
-        embed: as there.
+        embed: a context to a vector (Z,), or None for a dictionary, as there.
+        split: of the tasks that the demonstrations are of; it must be the environments'.
 
     Raises:
         InputError: demonstrations of another family, or what :class:`ContextSource` refuses.
@@ -35,12 +37,13 @@ class VectorContextObservation(VectorWrapper):
     def __init__(
         self,
         env: VectorEnv[Any, Any, Any],
-        demonstrations: Context,
+        demonstrations: Context | Demonstrations,
         shots: int = 1,
         embed: Embed | None = None,
+        split: str = "train",
     ) -> None:
         super().__init__(env)
-        self.source = ContextSource(demonstrations, shots, embed)
+        self.source = ContextSource(demonstrations, shots, embed, split)
         base: Any = env.unwrapped
         self._base = base
         """What knows the family and the tasks."""

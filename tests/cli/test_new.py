@@ -32,7 +32,7 @@ def test_it_is_written_trained_and_entered(
         )
 
     run("-m", "pytest", "-q", "-p", "no:cacheprovider")
-    run("-m", "my_agent.train", "--updates", "300")
+    run("-m", "my_agent.train", "--updates", "300", "--author", "A. Author")
     command = ("-m", "smile_bench", "leaderboard")
     run(*command, "check", "entries/my-agent")
     run(*command, "build", "--entries", "entries", "--output", "site")
@@ -49,6 +49,14 @@ def test_a_name_that_cannot_be_imported_is_refused(
     assert main(["new", str(tmp_path / name)]) == 2
     assert "cannot name a package" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["numpy", "json", "smile_bench"])
+def test_a_name_that_would_hide_a_package_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", str(tmp_path / name)]) == 2
+    assert "would hide it" in capsys.readouterr().err
 
 
 def test_an_existing_folder_and_an_unknown_family_are_refused(

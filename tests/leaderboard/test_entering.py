@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import pytest
 
 from smile_bench.access import Access, recipe_of
 from smile_bench.agents import Context, require_family
-from smile_bench.errors import AgentError, LeaderboardError
+from smile_bench.errors import AgentError, LeaderboardError, SmileError
 from smile_bench.leaderboard import add_result
 from smile_bench.leaderboard.build import check_folder
 from smile_bench.leaderboard.checks.verification import Verifier
 from smile_bench.leaderboard.entries.card import read_card
+from smile_bench.leaderboard.entries.drafting import extend_card
+from smile_bench.protocol.result_file import read_result
 
-GRID = "SmileGridGoal-v0"
+ANT, GRID = "SmileAntGoal-v0", "SmileGridGoal-v0"
 
 
 class Still:
@@ -56,10 +59,34 @@ def test_two_seeds_make_an_entry_that_passes_its_check(tmp_path: Path) -> None:
     assert [run.seed for run in runs] == [0, 1]
 
 
+def test_a_second_family_joins_the_card_and_a_second_result_needs_a_word(tmp_path: Path) -> None:
+    entry = tmp_path / "still"
+    add_result(trained(0), GRID, entry, title="Still", authors=["A"])
+    with pytest.raises(LeaderboardError, match="holds a result already"):
+        add_result(trained(0), GRID, entry, title="Still", authors=["A"])
+    add_result(trained(0), GRID, entry, title="Still", authors=["A"], replace=True)
+    other = read_result(entry / GRID / "seed-0" / "primary")
+    extend_card(entry, replace(other, family=ANT, training={"condition": {"demonstrations": 2}}))
+    assert read_card(entry / "entry.json").demonstrations == {ANT: 2, GRID: 2}
+    with pytest.raises(LeaderboardError, match="another form"):
+        extend_card(entry, replace(other, state_only=True))
+    with pytest.raises(LeaderboardError, match=r"claims 2 demonstrations .* had 4"):
+        extend_card(entry, replace(other, training={"condition": {"demonstrations": 4}}))
+
+
 def test_what_the_recipe_lacks_has_to_be_given(tmp_path: Path) -> None:
     entry = tmp_path / "still"
-    with pytest.raises(LeaderboardError, match="give --track"):
-        add_result(Still(None), GRID, entry, title="Still", authors=["A"])
+    for given, message in (
+        ({}, "names no track; give the track"),
+        ({"track": "offline"}, "does not say how many demonstrations"),
+        ({"track": "ofline"}, "Did you mean 'offline'"),
+        ({"authors": "A. Author"}, "give a list of names"),
+    ):
+        with pytest.raises(SmileError, match=message):
+            add_result(Still(None), GRID, entry, **{"title": "Still", "authors": ["A"], **given})  # type: ignore[arg-type]
+    with pytest.raises(LeaderboardError, match="cannot name an entry"):
+        add_result(trained(0), GRID, tmp_path / "No_1", title="Still", authors=["A"])
+    assert not list(tmp_path.iterdir())
     add_result(
         Still(None), GRID, entry, title="Still", authors=["A"], track="offline", demonstrations=0
     )
@@ -72,5 +99,13 @@ def test_a_broken_agent_is_refused_before_anything_is_written(tmp_path: Path) ->
             return np.full(len(observations), np.nan)
 
     with pytest.raises(AgentError):
-        add_result(Broken(None), GRID, tmp_path / "broken", title="B", authors=["A"])
+        add_result(
+            Broken(None),
+            GRID,
+            tmp_path / "broken",
+            title="B",
+            authors=["A"],
+            track="offline",
+            demonstrations=0,
+        )
     assert not (tmp_path / "broken").exists()

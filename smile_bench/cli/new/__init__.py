@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import keyword
 import re
 import shutil
+import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -40,7 +42,7 @@ def _new(arguments: argparse.Namespace) -> int:
     folder = write_package(Path(arguments.name), get_family(arguments.family).id)
     print(f"wrote {folder}. Next:")
     print(f"  cd {folder} && pip install --editable '.[dev]' && pytest")
-    print(f"  python -m {folder.name}.train --family {arguments.family}")
+    print(f"  python -m {folder.name}.train --family {arguments.family} --author 'Your name'")
     return 0
 
 
@@ -55,7 +57,7 @@ def write_package(folder: Path, family: str) -> Path:
         The folder.
 
     Raises:
-        InputError: the name cannot be imported, or the folder is there already.
+        InputError: the name cannot be imported or is taken, or the folder is there already.
     """
     module = folder.name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", module) or keyword.iskeyword(module):
@@ -65,6 +67,11 @@ def write_package(folder: Path, family: str) -> Path:
         )
     if folder.exists():
         raise InputError(f"{folder} is there already; give another name.")
+    if module in sys.stdlib_module_names or importlib.util.find_spec(module) is not None:
+        raise InputError(
+            f"a package {module} is installed already, and this one would hide it; give another "
+            "name."
+        )
     values = {
         "MODULE": module,
         "NAME": module.replace("_", "-"),

@@ -12,17 +12,25 @@ from typing import Any
 from smile_bench.envs import get_family
 from smile_bench.errors import LeaderboardError, require_known, shown
 from smile_bench.io.files import write_atomically
-from smile_bench.leaderboard.entries.card import FORMAT, read_card
-from smile_bench.leaderboard.entries.conditions import stated_condition, states_condition
-from smile_bench.leaderboard.entries.files import require_name
+from smile_bench.leaderboard.entries.card import FORMAT, LIMIT, read_card
+from smile_bench.leaderboard.entries.conditions import (
+    FIELDS,
+    stated_condition,
+    states_condition,
+)
+from smile_bench.leaderboard.entries.files import read_object, require_name
 from smile_bench.leaderboard.entries.training import stated_seed, training_of
 from smile_bench.protocol.result import EVIDENCE_FILE, RESULT_FILE, Result
 from smile_bench.protocol.result_file import read_result
 from smile_bench.tracks import TRACKS
 
-__all__ = ["CARD", "Statements", "draft_entry", "found_results"]
+__all__ = ["CARD", "Statements", "draft_entry", "extend_card", "found_results", "require_stated"]
 
 CARD = "entry.json"
+_GIVE_TRACK = f"give the track (--track, or track=), one of {', '.join(TRACKS)}"
+_GIVE_DEMONSTRATIONS = (
+    "give the number for each meta-train task (--demonstrations, or demonstrations=)"
+)
 SCHEMA = "entry.schema.json"
 """Of cards; in the repository it lies beside the folder of entries."""
 
@@ -77,7 +85,10 @@ def draft_entry(entry: Path, results: Mapping[Path, Result], statements: Stateme
     """
     path = entry / CARD
     if path.exists():
-        raise LeaderboardError(f"{path} is there already; edit it, or name another folder.")
+        raise LeaderboardError(
+            f"{path} is there already. Add what is new to it, remove it to have it made again from "
+            "all results in the folder, or name another folder."
+        )
     name = require_name(entry.resolve().name)
     targets: dict[Path, Path] = {}
     for source, result in results.items():
@@ -102,6 +113,66 @@ def draft_entry(entry: Path, results: Mapping[Path, Result], statements: Stateme
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def require_stated(recipe: Mapping[str, Any] | None, statements: Statements) -> None:
+    """Refuse a training that will not make a card, before anything is computed.
+
+    Args:
+        recipe: of the agent.
+        statements: what is given beside it.
+
+    Raises:
+        LeaderboardError: authors that are one text, or something that is stated nowhere.
+        UnknownNameError: there is no such track.
+    """
+    stated = recipe or {}
+    if isinstance(statements.authors, str):
+        raise LeaderboardError(
+            f"authors is the text {shown(statements.authors)}; give a list of names."
+        )
+    if statements.track is None and stated.get("track") is None:
+        raise LeaderboardError(f"the agent's recipe names no track; {_GIVE_TRACK}.")
+    require_known("track", [statements.track or stated["track"]], TRACKS)
+    known = "access" in stated or any(stated.get(name) for name in FIELDS)
+    if statements.demonstrations is None and not known:
+        raise LeaderboardError(
+            "the agent's recipe does not say how many demonstrations its training was given; "
+            f"{_GIVE_DEMONSTRATIONS}."
+        )
+
+
+def extend_card(entry: Path, result: Result, demonstrations: int | None = None) -> None:
+    """Add a result's family to the card of an entry, if it is not there.
+
+    Args:
+        entry: its folder.
+        result: of the entry's agent.
+        demonstrations: of each meta-train task, where the result does not state them.
+
+    Raises:
+        LeaderboardError: the card is damaged, or the result does not fit it.
+    """
+    path = entry / CARD
+    card, document = read_card(path), read_object(path, limit=LIMIT)
+    form = (card.state_only, card.reference)
+    if form != (result.state_only, result.privileged):
+        raise LeaderboardError(
+            f"{path} is of an agent of another form (state_only {card.state_only}); put the result "
+            "into an entry of its own."
+        )
+    number = _demonstrations(result, demonstrations)
+    if card.demonstrations.get(result.family, number) != number:
+        raise LeaderboardError(
+            f"{path} claims {card.demonstrations[result.family]} demonstrations of each task of "
+            f"{result.family}, and this training had {number}. Make an entry of each."
+        )
+    if result.family in card.demonstrations:
+        return
+    document["demonstrations"] = {**card.demonstrations, result.family: number}
+    if "families" in document:
+        document["families"] = [*document["families"], result.family]
+    write_atomically(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def _card(name: str, results: Sequence[Result], statements: Statements) -> dict[str, Any]:
@@ -150,8 +221,7 @@ def _track(results: Sequence[Result], given: str | None) -> str:
         return track
     named = ", ".join(sorted(map(repr, filter(None, stated)))) or "none"
     raise LeaderboardError(
-        f"the results do not name one track (they state {named}); give --track, one of "
-        f"{', '.join(TRACKS)}."
+        f"the results do not name one track (they state {named}); {_GIVE_TRACK}."
     )
 
 
@@ -165,7 +235,7 @@ def _demonstrations(result: Result, given: int | None) -> int:
     if given is None:
         raise LeaderboardError(
             f"the result on {result.family} does not state how many demonstrations its training "
-            "was given; give --demonstrations, the number for each meta-train task."
+            f"was given; {_GIVE_DEMONSTRATIONS}."
         )
     return given
 

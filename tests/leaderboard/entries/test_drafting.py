@@ -58,13 +58,13 @@ def test_an_entry_from_the_command_line_passes_its_check(
     checked = check_folder(entry, Verifier())
     assert [run.family for run in checked.entry.runs] == [GRID]
     assert main([*command, *stated]) == 2
-    assert "is there already; edit it" in capsys.readouterr().err
+    assert "is there already. Add what is new" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ([{"training": None}], "do not name one track \\(they state none\\); give --track"),
+        ([{"training": None}], "do not name one track \\(they state none\\); give the track"),
         (
             [{}, {"seed": 1, "training": training(1, track="interactive")}],
             "they state 'interactive', 'offline'",
@@ -75,7 +75,7 @@ def test_an_entry_from_the_command_line_passes_its_check(
             [{}, {"seed": 1, "training": training(1, access={"demonstrations": 32})}],
             "different numbers of demonstrations: 2 and 1",
         ),
-        ([{"training": training(0, access={})}], "give --demonstrations"),
+        ([{"training": training(0, access={})}], "give the number for each meta-train task"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_written(
