@@ -19,6 +19,7 @@ CALLS = {
     "envs/tables/": "gymnasium.make(family, split='test')",
     "datasets/data/": "smile_bench.load_dataset(family)",
     "protocol/data/": "read_meta_test(family, path.parent)",
+    "protocol/fine_tuning/data/": "read_fine_tuning(family, contexts, path.parent)",
     "experts/weights/walker-dynamics-shared": "read_shared(path)",
     "experts/weights/": "read_expert(path)",
     "leaderboard/page/data/": "load_published()",
@@ -34,6 +35,7 @@ from smile_bench.errors import SmileError
 from smile_bench.experts.policy import read_expert
 from smile_bench.experts.training.shared import read_shared
 from smile_bench.leaderboard.page.published import load_published
+from smile_bench.protocol.fine_tuning.frozen import read_fine_tuning
 from smile_bench.protocol.meta_test import read_meta_test
 
 package = Path(smile_bench.__file__).parent
@@ -41,6 +43,7 @@ assert package.parent == Path(sys.argv[1]), package
 answers = []
 for name, family, call in json.loads(sys.argv[2]):
     path = package / name
+    contexts = path.stem.rpartition("-")[2]
     whole = path.read_bytes()
     altered = bytearray(whole)
     altered[len(whole) // 2] ^= 1
@@ -60,7 +63,7 @@ def family_of(name: str) -> str:
     """A family whose use reads a shipped file."""
     path = Path(name)
     if path.stem.startswith("Smile"):
-        return path.stem
+        return path.stem.partition("-fine-tune-")[0]
     words = path.stem.replace("_", "-").split("-")
     titled = f"Smile{''.join(word.title() for word in words)}-v0"
     return titled if name.startswith("envs/") else "SmileGridGoal-v0"

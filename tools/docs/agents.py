@@ -120,7 +120,8 @@ def _use(spec: AgentSpec) -> list[str]:
         load = LOAD if spec.fine_tune is None else LOAD_FINE_TUNER
         command = "evaluate" if spec.fine_tune is None else "fine-tune"
         parts.append(fence(load.format(name=spec.name, family=families[0]), "python"))
-        commands.append(f"smile-bench {command} --agent {spec.name} --family {families[0]}")
+        output = "" if spec.fine_tune is None else " --output results"
+        commands.append(f"smile-bench {command} --agent {spec.name} --family {families[0]}{output}")
     if spec.training is not None:
         family = next(iter(presets(spec.training)))
         commands.append(f"smile-bench train --agent {spec.name} --family {family} --seed 0")

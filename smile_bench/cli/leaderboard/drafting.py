@@ -24,8 +24,8 @@ def add_init_command(commands: Any) -> None:
     )
     init.add_argument("--title", help="of its row; asked for if left out")
     init.add_argument("--author", action="append", help="repeat for several; asked for if left out")
-    init.add_argument("--paper", metavar="URL")
-    init.add_argument("--code", metavar="URL")
+    init.add_argument("--paper", metavar="URL", help="its address")
+    init.add_argument("--code", metavar="URL", help="address of the code")
     init.add_argument("--description", default="", help="what is new about it")
     init.add_argument("--track", help="where the results state no training")
     init.add_argument(
