@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -18,6 +17,7 @@ from smile_bench.envs.arguments import (
     checked_mask,
     checked_options,
     checked_seeds,
+    require_reset,
 )
 from smile_bench.envs.vector_info import with_final
 from smile_bench.errors import InputError
@@ -102,9 +102,7 @@ class MeteredVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
             InputError: an episode is over and autoreset is disabled.
             ResetNeeded: environments that were never reset.
         """
-        if not self._begun.all():
-            never = np.flatnonzero(~self._begun)[:5].tolist()
-            raise ResetNeeded(f"call reset before step: environments {never} were never reset.")
+        require_reset(self._begun)
         environments, ended = self.environments, self.environments.ended
         again = ended.any() and self.autoreset_mode is AutoresetMode.NEXT_STEP
         if again:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ __all__ = [
     "checked_seed",
     "checked_seeds",
     "require_render_mode",
+    "require_reset",
     "warn_of_no_render_mode",
 ]
 
@@ -188,3 +190,17 @@ def _as_integer(value: Any) -> int | None:
 
 def _name(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
+
+
+def require_reset(begun: BoolArray) -> None:
+    """Refuse a step of environments that were never reset.
+
+    Args:
+        begun: which ones were, (N,).
+
+    Raises:
+        ResetNeeded: naming the first five.
+    """
+    if not begun.all():
+        never = np.flatnonzero(~begun)[:5].tolist()
+        raise ResetNeeded(f"call reset before step: environments {never} were never reset.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.error import ClosedEnvironmentError
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -20,6 +20,7 @@ from smile_bench.envs.arguments import (
     checked_options,
     checked_seeds,
     require_render_mode,
+    require_reset,
     warn_of_no_render_mode,
 )
 from smile_bench.envs.family import Task
@@ -201,8 +202,7 @@ class SmileVectorEnv(VectorEnv[FloatArray, NDArray[Any], NDArray[Any]]):
         """
         self._require_open()
         if not self._all_begun:
-            never = np.flatnonzero(~self._begun)[:5].tolist()
-            raise ResetNeeded(f"call reset before step: environments {never} were never reset.")
+            require_reset(self._begun)
         actions = self.family.action_rows(actions, self.num_envs)
         simulator = self.simulator
         # In next-step mode these are reset now, and their actions do not matter.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from smile_bench.learning.stacking import in_step
 
-__all__ = ["AdamConfig", "StackedAdam", "as_rows"]
+__all__ = ["AdamConfig", "StackedAdam", "as_rows", "falling"]
 
 BETA2 = 0.999
 
@@ -28,6 +28,20 @@ class AdamConfig:
     """Decoupled from the gradient."""
     epsilon: float = 1e-8
     """Added to the root of the second moment."""
+
+
+def falling(last: Sequence[float], progress: float) -> float | list[float]:
+    """Factors of learning rates that fall on a line, for :meth:`StackedAdam.scale_learning_rate`.
+
+    Args:
+        last: factor of each training at its end.
+        progress: share of the training that is done, 0 to 1.
+
+    Returns:
+        One number where all trainings have the same, else one a training.
+    """
+    each = [1.0 + (final - 1.0) * progress for final in last]
+    return each if len(set(last)) > 1 else each[0]
 
 
 def as_rows(modules: Sequence[nn.Module]) -> Tensor:

@@ -37,6 +37,7 @@ from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
 from smile_bench.learning.networks import member
+from smile_bench.learning.optimizers import falling
 from smile_bench.learning.replay import TaskReplay, Transitions
 from smile_bench.learning.sac import SAC
 from smile_bench.learning.stacking import in_step, initial_generators, to_logs
@@ -234,8 +235,7 @@ class SMILe(ImitatorTrainings):
         """Set what changes from iteration to iteration."""
         config = self.config
         progress = self.iteration / config.iterations
-        each = [1.0 + (last - 1.0) * progress for last in self._lr_fractions]
-        factors = each if len(set(self._lr_fractions)) > 1 else each[0]
+        factors = falling(self._lr_fractions, progress)
         for part in (self.sac, self.inverse_dynamics, self.reward_learner):
             part.scale_learning_rate(factors)
         self.batches.begin(self.iteration)

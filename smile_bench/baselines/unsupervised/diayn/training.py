@@ -33,6 +33,7 @@ from smile_bench.learning.compute import Compute
 from smile_bench.learning.compute.graphs import Cycles
 from smile_bench.learning.ema import EMA
 from smile_bench.learning.networks import member
+from smile_bench.learning.optimizers import falling
 from smile_bench.learning.sac import SAC, Batch
 from smile_bench.learning.stacking import (
     column,
@@ -180,8 +181,7 @@ class DIAYN(AgentTrainings):
 
     def _scale_learning_rates(self) -> None:
         progress = self.iteration / self.config.iterations
-        each = [1.0 + (last - 1.0) * progress for last in self._lr_fractions]
-        factors = each if len(set(self._lr_fractions)) > 1 else each[0]
+        factors = falling(self._lr_fractions, progress)
         self.sac.scale_learning_rate(factors)
         self.discriminator.scale_learning_rate(factors)
 
