@@ -2,7 +2,7 @@
 #
 #   docker build --tag smile-bench .
 #   docker run --rm smile-bench evaluate --family SmileAntGoal-v0 --agent expert meta-bc smile
-#   docker run --rm --volume "$PWD/runs:/work/runs" smile-bench train --agent meta-bc --family SmileGridGoal-v0
+#   docker run --rm --volume "$PWD/runs:/home/user/runs" smile-bench train --agent meta-bc --family SmileGridGoal-v0
 FROM python:3.12-slim
 
 RUN apt-get update \
@@ -16,8 +16,8 @@ COPY smile_bench smile_bench
 RUN pip install --no-cache-dir --constraint constraints.txt \
     --extra-index-url https://download.pytorch.org/whl/cpu ".[baselines,irl,render]"
 
-RUN useradd --create-home user && mkdir /work && chown user /work
+RUN useradd --create-home user
 USER user
-WORKDIR /work
+WORKDIR /home/user
 ENTRYPOINT ["smile-bench"]
 CMD ["--help"]

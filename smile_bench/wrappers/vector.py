@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from smile_bench.arrays import BoolArray
 from smile_bench.datasets.contexts import Context
 from smile_bench.datasets.dataset import Demonstrations
+from smile_bench.envs.arguments import checked_seeds
 from smile_bench.wrappers.contexts import ContextSource, Embed
 
 __all__ = ["VectorContextObservation"]
@@ -74,7 +75,9 @@ class VectorContextObservation(VectorWrapper):
         observations, info = self.env.reset(seed=seed, options=options)
         mask = (options or {}).get("reset_mask")
         begun: BoolArray = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask)
-        self._seed(seed, begun)
+        for i, own in enumerate(checked_seeds(seed, self.num_envs)):
+            if begun[i] and own is not None:
+                self._rngs[i] = np.random.default_rng(own)
         self._sample(begun)
         self._ended = self._ended & ~begun
         return self.source.join(observations, self._seen), info
@@ -91,14 +94,6 @@ class VectorContextObservation(VectorWrapper):
         self._ended = ended
         seen = self.source.join(observations, self._seen)
         return seen, rewards, terminations, truncations, info
-
-    def _seed(self, seed: Any, begun: BoolArray) -> None:
-        if seed is None:
-            return
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
-        for i in np.flatnonzero(begun):
-            if seeds[i] is not None:
-                self._rngs[i] = np.random.default_rng(seeds[i])
 
     def _sample(self, begun: BoolArray) -> None:
         """Sample a context for the environments of a mask."""

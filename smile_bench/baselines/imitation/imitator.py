@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smile_bench.agents import Context, pad_contexts, require_family
 from smile_bench.arrays import Float32Array, FloatArray
@@ -19,11 +18,19 @@ from smile_bench.baselines.imitation.encoder import (
     EncoderConfig,
 )
 from smile_bench.baselines.imitation.outlier_filter import OutlierFilter
+from smile_bench.baselines.imitation.stored import (
+    as_tensors,
+    require_numbers,
+    take_network,
+    take_normaliser,
+    taken,
+    write_agent,
+)
 from smile_bench.batches.stacked import context_features
 from smile_bench.compat.settings import renamed_settings
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
-from smile_bench.io.tensors import read_tensors, write_tensors
+from smile_bench.io.tensors import read_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import Source, SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
@@ -168,19 +175,12 @@ class Imitator:
         tensors: Tensors = {}
         for index, member in enumerate(self.members):
             for part, network in zip(Member._fields, member, strict=True):
-                tensors |= _named(_stored(part, index), network)
-        tensors["normaliser.mean"] = torch.from_numpy(self.normaliser.mean)
-        tensors["normaliser.scale"] = torch.from_numpy(self.normaliser.scale)
+                tensors |= as_tensors(_stored(part, index), network)
+        tensors |= as_tensors("normaliser", self.normaliser)
         if self.outlier_filter is not None:
             for name, value in vars(self.outlier_filter).items():
                 tensors[f"{FILTER}.{name}"] = torch.as_tensor(value, dtype=torch.float64)
-        metadata = {
-            "format": FORMAT,
-            "name": self.name,
-            "config": json.dumps(asdict(self.config)),
-            "recipe": json.dumps(self.recipe),
-        }
-        write_tensors(path, tensors, metadata, framework="pt")
+        write_agent(path, FORMAT, self, tensors)
 
     @classmethod
     def load(cls, path: Path) -> Imitator:
@@ -199,7 +199,7 @@ class Imitator:
             members = [_read_member(config, index, tensors) for index in range(number)]
             observed = get_family(config.family).observation_size
             outlier_filter = _read_filter(tensors, observed)
-            normaliser = _read_normaliser(tensors, observed)
+            normaliser = take_normaliser("normaliser", tensors, observed)
             if tensors:
                 raise ValueError(f"it has tensors of other networks: {', '.join(sorted(tensors))}")
         agent = cls(name, config, members, normaliser, recipe, outlier_filter)
@@ -216,19 +216,6 @@ def _current(key: str) -> str:
     """The name of a tensor in today's format."""
     former = f"{FORMER_FILTER}."
     return f"{FILTER}.{key[len(former) :]}" if key.startswith(former) else key
-
-
-def _named(prefix: str, network: nn.Module) -> Tensors:
-    """Copies of a network's tensors on the CPU, named as in a file."""
-    state = network.state_dict()
-    return {f"{prefix}.{name}": value.to("cpu", copy=True) for name, value in state.items()}
-
-
-def _taken(prefix: str, tensors: Tensors) -> Tensors:
-    """Remove the tensors of a network, and return them under its own names."""
-    start = f"{prefix}."
-    names = [name for name in tensors if name.startswith(start)]
-    return {name[len(start) :]: tensors.pop(name) for name in names}
 
 
 def _read_config(stored: dict[str, Any], tensors: Tensors) -> tuple[ImitatorConfig, int]:
@@ -252,41 +239,16 @@ def _read_member(config: ImitatorConfig, index: int, tensors: Tensors) -> Member
     meta = torch.device("meta")
     member = Member(make_encoder(config, None, meta), make_policy(config, None, meta))
     for part, network in zip(Member._fields, member, strict=True):
-        stored = _stored(part, index)
-        taken = _taken(stored, tensors)
-        for name, value in taken.items():
-            _require_numbers(f"{stored}.{name}", value, torch.float32, value.shape)
-        # Copies, because products may depend on how memory is aligned.
-        network.load_state_dict({k: value.clone() for k, value in taken.items()}, assign=True)
+        take_network(_stored(part, index), tensors, network)
     return member
 
 
-def _read_normaliser(tensors: Tensors, observed: int) -> Normaliser:
-    mean, scale = tensors.pop("normaliser.mean"), tensors.pop("normaliser.scale")
-    for name, value in (("mean", mean), ("scale", scale)):
-        _require_numbers(f"normaliser.{name}", value, torch.float32, (observed,))
-    if not (scale > 0.0).all():
-        raise ValueError("normaliser.scale is not positive")
-    return Normaliser(mean.numpy(), scale.numpy())
-
-
 def _read_filter(tensors: Tensors, observed: int) -> OutlierFilter | None:
-    taken = _taken(FILTER, tensors)
-    if not taken:
+    parts = taken(FILTER, tensors)
+    if not parts:
         return None
     shapes = {"location": (observed,), "precision": (observed, observed), "bound": ()}
-    for name, value in taken.items():
-        _require_numbers(f"{FILTER}.{name}", value, torch.float64, shapes[name])
-    values: dict[str, Any] = {name: value.numpy() for name, value in taken.items()}
-    return OutlierFilter(**{**values, "bound": float(taken["bound"])})
-
-
-def _require_numbers(name: str, value: Tensor, kind: torch.dtype, shape: tuple[int, ...]) -> None:
-    """Refuse a tensor of another type or shape, or with numbers that are not finite."""
-    if value.dtype != kind or value.shape != shape:
-        raise ValueError(
-            f"{name} has the type {value.dtype} and the shape {tuple(value.shape)}; expected "
-            f"{kind} and {tuple(shape)}"
-        )
-    if not value.isfinite().all():
-        raise ValueError(f"{name} holds numbers that are not finite")
+    for name, value in parts.items():
+        require_numbers(f"{FILTER}.{name}", value, shapes[name], torch.float64)
+    values: dict[str, Any] = {name: value.numpy() for name, value in parts.items()}
+    return OutlierFilter(**{**values, "bound": float(parts["bound"])})

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,16 +15,17 @@ from torch import Tensor
 
 from smile_bench.agents import Context, require_family
 from smile_bench.arrays import Float32Array, FloatArray
-from smile_bench.baselines.unsupervised.discrete_sac import CategoricalPolicy
-from smile_bench.baselines.unsupervised.goal_space import GoalConfig, GoalSpace, goals_of
-from smile_bench.baselines.unsupervised.stored import (
+from smile_bench.baselines.imitation.stored import (
     as_tensors,
     take_network,
     take_normaliser,
+    write_agent,
 )
+from smile_bench.baselines.unsupervised.discrete_sac import CategoricalPolicy
+from smile_bench.baselines.unsupervised.goal_space import GoalConfig, GoalSpace, goals_of
 from smile_bench.envs import Family, get_family
 from smile_bench.errors import AgentError
-from smile_bench.io.tensors import read_tensors, write_tensors
+from smile_bench.io.tensors import read_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import Source, SquashedGaussianPolicy
 from smile_bench.learning.normaliser import CLIP, Normaliser
@@ -186,13 +186,7 @@ class GoalReacher:
         for index, member in enumerate(self.members):
             tensors |= as_tensors(f"{index}.policy", member.policy)
             tensors |= as_tensors(f"{index}.normaliser", member.normaliser)
-        metadata = {
-            "format": FORMAT,
-            "name": self.name,
-            "config": json.dumps(asdict(self.config)),
-            "recipe": json.dumps(self.recipe),
-        }
-        write_tensors(path, tensors, metadata, framework="pt")
+        write_agent(path, FORMAT, self, tensors)
 
     @classmethod
     def load(cls, path: Path) -> GoalReacher:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +15,18 @@ from torch.nn import functional
 
 from smile_bench.agents import Context, require_family
 from smile_bench.arrays import Float32Array, FloatArray, IntArray
+from smile_bench.baselines.imitation.stored import (
+    as_tensors,
+    take_network,
+    take_normaliser,
+    write_agent,
+)
 from smile_bench.baselines.unsupervised.diayn.discriminator import skill_network
 from smile_bench.baselines.unsupervised.discrete_sac import CategoricalPolicy
 from smile_bench.baselines.unsupervised.goal_reacher import is_discrete
-from smile_bench.baselines.unsupervised.stored import as_tensors, take_network, take_normaliser
 from smile_bench.envs import get_family
 from smile_bench.errors import AgentError
-from smile_bench.io.tensors import read_tensors, write_tensors
+from smile_bench.io.tensors import read_tensors
 from smile_bench.learning.devices import CPU, to_device
 from smile_bench.learning.networks import Source, SquashedGaussianPolicy
 from smile_bench.learning.normaliser import Normaliser
@@ -204,13 +208,7 @@ class SkillImitator:
             **as_tensors("discriminator", discriminator),
             **as_tensors("normaliser", normaliser),
         }
-        metadata = {
-            "format": FORMAT,
-            "name": self.name,
-            "config": json.dumps(asdict(self.config)),
-            "recipe": json.dumps(self.recipe),
-        }
-        write_tensors(path, tensors, metadata, framework="pt")
+        write_agent(path, FORMAT, self, tensors)
 
     @classmethod
     def load(cls, path: Path) -> SkillImitator:
